@@ -1,0 +1,71 @@
+/** The arrows of the house: who may import whom. The folder tree tells the architecture; this file enforces it. */
+const only = (name, from, allowed, comment) => ({
+  name,
+  comment,
+  severity: "error",
+  from: { path: from },
+  to: { pathNot: [...allowed, "^node:", "^cloudflare:", "node_modules"], dependencyTypesNot: ["npm", "npm-dev", "core"] },
+});
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [
+    { name: "no-circles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    { name: "no-orphans", severity: "error", from: { orphan: true, pathNot: "\\.d\\.ts$" }, to: {} },
+    { name: "not-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true, pathNot: "^cloudflare:" } },
+    {
+      name: "core-imports-nothing",
+      comment: "The core is pure: no package, no platform, nothing else of the house.",
+      severity: "error",
+      from: { path: "^src/core/" },
+      to: { pathNot: "^src/core/" },
+    },
+    only("protocol", "^src/protocol/", ["^src/protocol/", "^src/core/"], "protocol → core"),
+    only("catalog", "^src/catalog/", ["^src/catalog/", "^src/core/"], "catalog → core"),
+    only("ledger", "^src/ledger/", ["^src/ledger/", "^src/core/", "^src/sha256"], "ledger → core"),
+    only(
+      "objects",
+      "^durable-objects/",
+      ["^durable-objects/", "^src/core/", "^src/sha256"],
+      "durable-objects → core",
+    ),
+    only(
+      "proxy",
+      "^src/proxy/",
+      ["^src/(proxy|protocol|catalog|core)/", "^src/(env|sha256)\\.ts", "^durable-objects/(client|commands|key)"],
+      "proxy → protocol, catalog, core, and the objects' client",
+    ),
+    {
+      name: "nothing-imports-the-faces",
+      comment: "account and admin are the outermost rooms; only the assembly in http/app.ts knows them.",
+      severity: "error",
+      from: { pathNot: "^src/(account|admin|worker|http/(app|health-routes))" },
+      to: { path: "^src/(account|admin)/" },
+    },
+    {
+      name: "drizzle-stays-in-the-databases",
+      severity: "error",
+      from: { pathNot: "^src/(catalog|ledger)/" },
+      to: { path: "drizzle-orm" },
+    },
+    {
+      name: "platform-only-in-objects-and-worker",
+      severity: "error",
+      from: { pathNot: "^(src/worker|durable-objects/account-object)" },
+      to: { path: "^cloudflare:" },
+    },
+    {
+      name: "simulator-stands-alone",
+      severity: "error",
+      from: { path: "^simulator/" },
+      to: { path: "^(src|durable-objects)/" },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    parser: "swc",
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "require", "node", "default"] },
+  },
+};

@@ -1,0 +1,86 @@
+/**
+ * The object's SQLite schema as a list that only grows: each step is run once, in order, and never edited after it has
+ * been deployed. The CHECKs stay on in production: a broken rule aborts the command and nothing is half done.
+ */
+const STEPS: readonly string[] = [
+  `
+  CREATE TABLE account (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    account_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL CHECK (epoch >= 1),
+    seq INTEGER NOT NULL CHECK (seq >= 0),
+    head TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'suspended', 'frozen')),
+    balance INTEGER NOT NULL CHECK (balance >= 0),
+    used INTEGER NOT NULL CHECK (used >= 0),
+    meters TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE plan (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    document TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE keys (
+    id TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    name TEXT,
+    scopes TEXT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE grants (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0),
+    priority INTEGER NOT NULL,
+    effective_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    features TEXT,
+    reason TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_seq INTEGER NOT NULL,
+    used INTEGER NOT NULL CHECK (used >= 0),
+    lapsed INTEGER NOT NULL CHECK (lapsed >= 0),
+    CHECK (used + lapsed <= amount)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The key begins with the state, so that the pending ones lie together and are found without an index.
+  CREATE TABLE reservations (
+    pending INTEGER NOT NULL CHECK (pending IN (0, 1)),
+    request_id TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (pending, request_id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY,
+    entry TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    sent_seq INTEGER NOT NULL,
+    mark_seq INTEGER NOT NULL,
+    resend_at INTEGER NOT NULL,
+    tries INTEGER NOT NULL
+  ) STRICT;
+  `,
+];
+
+/** Brings the object's database to the newest schema. Call it inside one transaction, before anything else. */
+export function migrateAccount(sql: SqlStorage): void {
+  sql.exec(
+    "CREATE TABLE IF NOT EXISTS schema_version (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL)",
+  );
+  const [row] = sql.exec<{ version: number }>("SELECT version FROM schema_version").toArray();
+  const from = row?.version ?? 0;
+  if (from === STEPS.length) return;
+  for (const step of STEPS.slice(from)) sql.exec(step);
+  sql.exec(
+    "INSERT INTO schema_version (id, version) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET version = excluded.version",
+    STEPS.length,
+  );
+}

@@ -1,0 +1,338 @@
+import type { AccountRow, AccountStatus, Change } from "../src/core/account.ts";
+import type { Grant, GrantKind } from "../src/core/grant.ts";
+import type { Plan } from "../src/core/plan.ts";
+import type { Reservation } from "../src/core/reservation.ts";
+import type { Marks } from "../src/core/window.ts";
+
+type AccountColumns = {
+  account_id: string;
+  epoch: number;
+  seq: number;
+  head: string;
+  status: AccountStatus;
+  balance: number;
+  used: number;
+  meters: string;
+};
+
+type GrantColumns = {
+  id: string;
+  kind: GrantKind;
+  amount: number;
+  priority: number;
+  effective_at: number;
+  expires_at: number | null;
+  features: string | null;
+  reason: string;
+  created_at: number;
+  created_seq: number;
+  used: number;
+  lapsed: number;
+};
+
+/** A key as it is stored: only the digest of its secret is kept. */
+export interface StoredKey {
+  readonly id: string;
+  readonly digest: string;
+  readonly name: string | null;
+  readonly scopes: readonly string[] | null;
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+  readonly revokedAt: number | null;
+}
+
+type KeyColumns = {
+  id: string;
+  digest: string;
+  name: string | null;
+  scopes: string | null;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+};
+
+/** Where the delivery of the outbox stands. */
+export interface Delivery {
+  /** The highest sequence number that was handed to the queue. */
+  readonly sentSeq: number;
+  /** At `resendAt`, what is still unconfirmed up to this number is sent again. */
+  readonly markSeq: number;
+  readonly resendAt: number;
+  /** How often in a row sending again was needed, or failed. */
+  readonly tries: number;
+}
+
+export interface OutboxRow {
+  readonly seq: number;
+  readonly json: string;
+}
+
+/** All SQL of the account object. Every method is synchronous; the object wraps each command in one transaction. */
+export class AccountStore {
+  readonly #sql: SqlStorage;
+  /** Rows written since the object was loaded, for measuring. */
+  rowsWritten = 0;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  // — account —
+
+  /** The account row with its plan; `null` when the account was never created. */
+  account(): AccountRow | null {
+    const [row] = this.#all<AccountColumns>("SELECT * FROM account");
+    const [plan] = this.#all<{ document: string }>("SELECT document FROM plan");
+    if (!row || !plan) return null;
+    return {
+      id: row.account_id,
+      epoch: row.epoch,
+      seq: row.seq,
+      head: row.head,
+      status: row.status,
+      plan: JSON.parse(plan.document) as Plan,
+      balance: row.balance,
+      used: row.used,
+      meters: parseMeters(row.meters),
+    };
+  }
+
+  /** Stores what a command changed. */
+  write(change: Change): void {
+    if (change.row) this.writeAccount(change.row);
+    for (const grant of change.grants) this.#writeGrant(grant);
+    for (const reservation of change.reservations) this.#writeReservation(reservation);
+    for (const entry of change.entries) {
+      this.#run("INSERT INTO outbox (seq, entry) VALUES (?, ?)", entry.seq, JSON.stringify(entry));
+    }
+  }
+
+  writeAccount(row: AccountRow): void {
+    this.#run(
+      `INSERT INTO account (id, account_id, epoch, seq, head, status, balance, used, meters) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, head = excluded.head,
+         status = excluded.status, balance = excluded.balance, used = excluded.used, meters = excluded.meters`,
+      row.id,
+      row.epoch,
+      row.seq,
+      row.head,
+      row.status,
+      row.balance,
+      row.used,
+      serialiseMeters(row.meters),
+    );
+  }
+
+  writePlan(plan: Plan): void {
+    this.#run(
+      "INSERT INTO plan (id, document) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET document = excluded.document",
+      JSON.stringify(plan),
+    );
+  }
+
+  // — grants —
+
+  openGrants(): Grant[] {
+    return this.#all<GrantColumns>("SELECT * FROM grants WHERE used + lapsed < amount").map(toGrant);
+  }
+
+  grant(id: string): Grant | null {
+    const [row] = this.#all<GrantColumns>("SELECT * FROM grants WHERE id = ?", id);
+    return row ? toGrant(row) : null;
+  }
+
+  #writeGrant(grant: Grant): void {
+    this.#run(
+      `INSERT INTO grants (id, kind, amount, priority, effective_at, expires_at, features, reason, created_at, created_seq, used, lapsed)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET used = excluded.used, lapsed = excluded.lapsed`,
+      grant.id,
+      grant.kind,
+      grant.amount,
+      grant.priority,
+      grant.effectiveAt,
+      grant.expiresAt,
+      grant.features === null ? null : JSON.stringify(grant.features),
+      grant.reason,
+      grant.createdAt,
+      grant.createdSeq,
+      grant.used,
+      grant.lapsed,
+    );
+  }
+
+  // — reservations —
+
+  pendingReservations(): Reservation[] {
+    return this.#all<{ body: string }>("SELECT body FROM reservations WHERE pending = 1").map(toReservation);
+  }
+
+  reservation(requestId: string): Reservation | null {
+    const [row] = this.#all<{ body: string }>(
+      "SELECT body FROM reservations WHERE pending IN (0, 1) AND request_id = ?",
+      requestId,
+    );
+    return row ? toReservation(row) : null;
+  }
+
+  #writeReservation(reservation: Reservation): void {
+    const pending = reservation.state === "pending" ? 1 : 0;
+    const body = JSON.stringify(reservation);
+    const id = reservation.requestId;
+    // The update moves a row between pending and ended; a row that is not there yet is inserted.
+    const moved = this.#run(
+      "UPDATE reservations SET pending = ?, body = ? WHERE pending IN (0, 1) AND request_id = ?",
+      pending,
+      body,
+      id,
+    );
+    if (moved > 0) return;
+    this.#run("INSERT INTO reservations (pending, request_id, body) VALUES (?, ?, ?)", pending, id, body);
+  }
+
+  /**
+   * Forgets ended requests whose ids sort before `beforeId`. Minted ids sort by time; those made from an
+   * `Idempotency-Key` sort after all of them and stay, so that their attempts are numbered on for ever.
+   */
+  prune(beforeId: string, limit: number): void {
+    this.#run(
+      `DELETE FROM reservations WHERE pending = 0 AND request_id IN (
+         SELECT request_id FROM reservations WHERE pending = 0 AND request_id < ? LIMIT ?)`,
+      beforeId,
+      limit,
+    );
+  }
+
+  // — keys —
+
+  key(id: string): StoredKey | null {
+    const [row] = this.#all<KeyColumns>("SELECT * FROM keys WHERE id = ?", id);
+    return row ? toKey(row) : null;
+  }
+
+  keys(): StoredKey[] {
+    return this.#all<KeyColumns>("SELECT * FROM keys ORDER BY created_at, id").map(toKey);
+  }
+
+  addKey(key: StoredKey): void {
+    this.#run(
+      "INSERT INTO keys (id, digest, name, scopes, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      key.id,
+      key.digest,
+      key.name,
+      key.scopes === null ? null : JSON.stringify(key.scopes),
+      key.createdAt,
+      key.expiresAt,
+      key.revokedAt,
+    );
+  }
+
+  /** Returns whether the key existed. Revoking twice keeps the first instant. */
+  revokeKey(id: string, at: number): boolean {
+    return this.#run("UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", at, id) > 0;
+  }
+
+  // — outbox —
+
+  /** Unconfirmed entries after `afterSeq` and up to `lastSeq`, oldest first. */
+  unconfirmed(afterSeq: number, lastSeq: number, limit: number): OutboxRow[] {
+    return this.#all<{ seq: number; entry: string }>(
+      "SELECT seq, entry FROM outbox WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+      afterSeq,
+      lastSeq,
+      limit,
+    ).map(({ seq, entry }) => ({ seq, json: entry }));
+  }
+
+  unconfirmedSeqs(limit: number): number[] {
+    return this.#all<{ seq: number }>("SELECT seq FROM outbox ORDER BY seq LIMIT ?", limit).map(({ seq }) => seq);
+  }
+
+  isUnconfirmed(seq: number): boolean {
+    return this.#all("SELECT seq FROM outbox WHERE seq = ?", seq).length > 0;
+  }
+
+  outboxSpan(): { count: number; first: number | null; last: number | null } {
+    const [row] = this.#all<{ n: number; first: number | null; last: number | null }>(
+      "SELECT count(*) AS n, min(seq) AS first, max(seq) AS last FROM outbox",
+    );
+    return { count: row?.n ?? 0, first: row?.first ?? null, last: row?.last ?? null };
+  }
+
+  /** Deletes exactly the entries that the ledger has confirmed. */
+  confirm(seqs: readonly number[]): void {
+    this.#run("DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", JSON.stringify(seqs));
+  }
+
+  delivery(): Delivery {
+    type Columns = { sent_seq: number; mark_seq: number; resend_at: number; tries: number };
+    const [row] = this.#all<Columns>("SELECT * FROM delivery");
+    if (!row) return { sentSeq: 0, markSeq: 0, resendAt: 0, tries: 0 };
+    return { sentSeq: row.sent_seq, markSeq: row.mark_seq, resendAt: row.resend_at, tries: row.tries };
+  }
+
+  writeDelivery(delivery: Delivery): void {
+    this.#run(
+      `INSERT INTO delivery (id, sent_seq, mark_seq, resend_at, tries) VALUES (1, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET sent_seq = excluded.sent_seq, mark_seq = excluded.mark_seq,
+         resend_at = excluded.resend_at, tries = excluded.tries`,
+      delivery.sentSeq,
+      delivery.markSeq,
+      delivery.resendAt,
+      delivery.tries,
+    );
+  }
+
+  #all<Row extends Record<string, SqlStorageValue>>(query: string, ...bindings: SqlStorageValue[]): Row[] {
+    return this.#sql.exec<Row>(query, ...bindings).toArray();
+  }
+
+  #run(query: string, ...bindings: SqlStorageValue[]): number {
+    const cursor = this.#sql.exec(query, ...bindings);
+    const rows = cursor.rowsWritten;
+    this.rowsWritten += rows;
+    return rows;
+  }
+}
+
+function toReservation(row: { body: string }): Reservation {
+  return JSON.parse(row.body) as Reservation;
+}
+
+function toGrant(row: GrantColumns): Grant {
+  return {
+    id: row.id,
+    kind: row.kind,
+    amount: row.amount,
+    priority: row.priority,
+    effectiveAt: row.effective_at,
+    expiresAt: row.expires_at,
+    features: row.features === null ? null : (JSON.parse(row.features) as string[]),
+    reason: row.reason,
+    createdAt: row.created_at,
+    createdSeq: row.created_seq,
+    used: row.used,
+    lapsed: row.lapsed,
+  };
+}
+
+function toKey(row: KeyColumns): StoredKey {
+  return {
+    id: row.id,
+    digest: row.digest,
+    name: row.name,
+    scopes: row.scopes === null ? null : (JSON.parse(row.scopes) as string[]),
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    revokedAt: row.revoked_at,
+  };
+}
+
+function serialiseMeters(meters: AccountRow["meters"]): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(meters).map(([meter, marks]) => [meter, [...marks]])));
+}
+
+function parseMeters(json: string): AccountRow["meters"] {
+  const stored = JSON.parse(json) as Record<string, [number, number][]>;
+  return Object.fromEntries(Object.entries(stored).map(([meter, marks]): [string, Marks] => [meter, new Map(marks)]));
+}

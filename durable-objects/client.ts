@@ -1,0 +1,144 @@
+import type { AccountStatus } from "../src/core/account.ts";
+import type { GrantCommand } from "../src/core/granting.ts";
+import type { Plan } from "../src/core/plan.ts";
+import type { Reservation } from "../src/core/reservation.ts";
+import type { AccountObject } from "./account-object.ts";
+import type { StoredKey } from "./account-store.ts";
+import type * as command from "./commands.ts";
+
+/** The account's object could not be reached. Nothing is known of what it did; every command may be repeated. */
+export class AccountUnreachable extends Error {
+  override readonly name = "AccountUnreachable";
+}
+
+const PAUSES_MS = [50, 200, 800, 2_000];
+
+type Stub = DurableObjectStub<AccountObject>;
+
+/**
+ * Commands to account objects. Each is idempotent, so a call whose outcome is unknown is repeated on a fresh stub
+ * (a stub stays broken after its object was reset). An overloaded object is left alone.
+ */
+export class AccountClient {
+  readonly #objects: DurableObjectNamespace<AccountObject>;
+
+  constructor(objects: DurableObjectNamespace<AccountObject>) {
+    this.#objects = objects;
+  }
+
+  reserve(accountId: string, request: command.ReserveRequest): Promise<command.ReserveReply> {
+    return this.#call(accountId, (stub) => stub.reserve(request), 1);
+  }
+
+  settle(accountId: string, request: command.SettleRequest): Promise<command.EndReply> {
+    return this.#call(accountId, (stub) => stub.settle(request));
+  }
+
+  release(accountId: string, request: command.ReleaseRequest): Promise<command.EndReply> {
+    return this.#call(accountId, (stub) => stub.release(request));
+  }
+
+  checkpoint(accountId: string, request: command.CheckpointRequest): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.checkpoint(request), 1);
+  }
+
+  create(accountId: string, plan: Plan): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.create(accountId, plan));
+  }
+
+  followPlan(accountId: string, plan: Plan, move = false): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.followPlan(plan, move));
+  }
+
+  setStatus(accountId: string, status: AccountStatus): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.setStatus(status));
+  }
+
+  freeze(accountId: string): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.freeze());
+  }
+
+  grant(accountId: string, request: GrantCommand): Promise<command.GrantReply> {
+    return this.#call(accountId, (stub) => stub.grant(request));
+  }
+
+  addKey(accountId: string, key: StoredKey): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.addKey(key), 0);
+  }
+
+  revokeKey(accountId: string, keyId: string): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.revokeKey(keyId));
+  }
+
+  keys(accountId: string): Promise<Omit<StoredKey, "digest">[]> {
+    return this.#call(accountId, (stub) => stub.keys());
+  }
+
+  open(
+    accountId: string,
+    caller: command.Caller,
+  ): Promise<command.AccountReply | command.KeyRefused | command.PlanOutdated> {
+    return this.#call(accountId, (stub) => stub.open(caller));
+  }
+
+  describe(accountId: string): Promise<command.AccountReply | null> {
+    return this.#call(accountId, (stub) => stub.describe());
+  }
+
+  receipt(accountId: string, requestId: string): Promise<command.ReceiptReply | null> {
+    return this.#call(accountId, (stub) => stub.receipt(requestId));
+  }
+
+  pending(accountId: string): Promise<Reservation[]> {
+    return this.#call(accountId, (stub) => stub.pending());
+  }
+
+  confirm(accountId: string, epoch: number, seqs: readonly number[]): Promise<void> {
+    return this.#call(accountId, (stub) => stub.confirm(epoch, seqs), 0);
+  }
+
+  head(accountId: string): Promise<command.HeadReply | null> {
+    return this.#call(accountId, (stub) => stub.head());
+  }
+
+  wake(accountId: string): Promise<void> {
+    return this.#call(accountId, (stub) => stub.wake(), 0);
+  }
+
+  work(accountId: string): Promise<command.WorkReply> {
+    return this.#call(accountId, (stub) => stub.work());
+  }
+
+  /** Runs `use` on a stub, again on a new one up to `repeats` times. Answers are plain data, so they are typed as such. */
+  async #call<Answer>(
+    accountId: string,
+    use: (stub: Stub) => unknown,
+    repeats: number = PAUSES_MS.length,
+  ): Promise<Answer> {
+    for (let tried = 0; ; tried += 1) {
+      try {
+        return (await use(this.#objects.getByName(accountId))) as Answer;
+      } catch (error) {
+        const pause = PAUSES_MS[tried];
+        if (isOwnError(error)) throw error;
+        if (tried >= repeats || pause === undefined || isOverloaded(error)) {
+          throw new AccountUnreachable(`account ${accountId}: ${String(error)}`, { cause: error });
+        }
+        await scheduler.wait(pause * (0.75 + Math.random() / 2));
+      }
+    }
+  }
+}
+
+/** Thrown by the object's own code, for example a broken invariant: asking again gives the same. */
+function isOwnError(error: unknown): boolean {
+  return flag(error, "remote") && !flag(error, "retryable") && !flag(error, "durableObjectReset");
+}
+
+function isOverloaded(error: unknown): boolean {
+  return flag(error, "overloaded");
+}
+
+function flag(error: unknown, name: string): boolean {
+  return typeof error === "object" && error !== null && (error as Record<string, unknown>)[name] === true;
+}

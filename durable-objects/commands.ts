@@ -1,0 +1,102 @@
+import type { AccountStatus } from "../src/core/account.ts";
+import type { GrantView, LimitsView } from "../src/core/account-view.ts";
+import type { UsageOutcome } from "../src/core/event.ts";
+import type { Grant } from "../src/core/grant.ts";
+import type { Plan } from "../src/core/plan.ts";
+import type { Reservation, Settlement } from "../src/core/reservation.ts";
+import type { ReserveAnswer, ReserveCommand } from "../src/core/reserve.ts";
+import type { UsageReport } from "../src/core/settlement.ts";
+import type { Usage } from "../src/core/usage.ts";
+import type { KeyClaim } from "./key.ts";
+
+/** Commands and answers of the account object, as plain data. Fields may be added; an unknown one is ignored. */
+
+/** Who asks, and which plan versions the asker knows, so that a newer one reaches the account with its next request. */
+export interface Caller {
+  readonly key: KeyClaim;
+  readonly planVersions: Readonly<Record<string, number>>;
+}
+
+/** The key is not good for this account, or there is no such account: nobody is told which. */
+export interface KeyRefused {
+  readonly kind: "key_refused";
+}
+
+/** The account's plan has a newer version than the object knows: send it with `followPlan` and ask again. */
+export interface PlanOutdated {
+  readonly kind: "plan_outdated";
+  readonly planId: string;
+}
+
+export interface ReserveRequest {
+  readonly caller: Caller;
+  readonly command: Omit<ReserveCommand, "keyId">;
+}
+
+export type ReserveReply = KeyRefused | PlanOutdated | (ReserveAnswer & { readonly limits: LimitsView });
+
+/** Names one attempt of a request; a command for another attempt is fenced off. */
+export interface AttemptRef {
+  readonly requestId: string;
+  readonly attempt: number;
+}
+
+export interface SettleRequest extends AttemptRef {
+  readonly report: UsageReport;
+}
+
+export interface ReleaseRequest extends AttemptRef {
+  readonly outcome: UsageOutcome;
+}
+
+export interface CheckpointRequest extends AttemptRef {
+  readonly usage: Usage;
+  readonly holdMs: number;
+}
+
+export type EndReply =
+  | { readonly kind: "ended"; readonly settlement: Settlement }
+  | { readonly kind: "unknown" | "released" | "fenced" };
+
+export type GrantReply =
+  | { readonly kind: "granted"; readonly grant: Grant; readonly created: boolean }
+  | { readonly kind: "mismatch" }
+  | { readonly kind: "no_account" };
+
+export interface AccountReply {
+  readonly kind: "account";
+  readonly id: string;
+  readonly status: AccountStatus;
+  readonly plan: Plan;
+  readonly seq: number;
+  readonly keyId: string | null;
+  readonly limits: LimitsView;
+  readonly grants: readonly GrantView[];
+}
+
+export interface ReceiptReply {
+  readonly reservation: Reservation;
+  /** Whether the ledger has confirmed the entry of its end; `null` while it is pending. */
+  readonly confirmed: boolean | null;
+}
+
+/** What the reconciler asks of an object. */
+export interface HeadReply {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly head: string;
+  readonly balance: number;
+  readonly grants: readonly (readonly [id: string, left: number])[];
+  /** Sequence numbers still in the outbox. */
+  readonly unconfirmed: readonly number[];
+  readonly pendingReservations: number;
+  /** Pending reservations whose time was over more than six minutes ago. */
+  readonly staleReservations: number;
+}
+
+/** Work done since the object was loaded, for measuring. */
+export interface WorkReply {
+  readonly calls: number;
+  readonly rowsWritten: number;
+  readonly alarmsSet: number;
+}

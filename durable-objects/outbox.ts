@@ -1,0 +1,74 @@
+import { type LedgerMessage, packEntries } from "../src/core/ledger-message.ts";
+import type { AccountStore, Delivery, OutboxRow } from "./account-store.ts";
+
+/** Entries wait this long for company, so that one queue message carries many. */
+export const FLUSH_DELAY_MS = 1_000;
+const RESEND_FIRST_MS = 30_000;
+/** The pause after the queue itself refused. */
+const RETRY_FIRST_MS = 2_000;
+const RESEND_MOST_MS = 15 * 60_000;
+/** A queue that does not answer must not hold up the alarm. */
+const SEND_TIMEOUT_MS = 8_000;
+const ROWS_PER_FLUSH = 1_000;
+/** A batch may carry 256 KB; a message is at most 60 KB, or one larger entry. */
+const MESSAGES_PER_BATCH = 4;
+
+export type Send = (messages: readonly LedgerMessage[]) => Promise<void>;
+
+/**
+ * Sends what the ledger has not confirmed: new entries at once, and again after a growing pause those that were sent
+ * before the last mark and are still there. The queue only hurries things: a row leaves the outbox when the ledger has
+ * confirmed its number. Returns the delivery to store, or `null` when nothing was due.
+ */
+export async function deliver(
+  store: AccountStore,
+  accountId: string,
+  now: number,
+  send: Send,
+): Promise<Delivery | null> {
+  const before = store.delivery();
+  const due = now >= before.resendAt;
+  const stale = due ? store.unconfirmed(0, before.markSeq, ROWS_PER_FLUSH) : [];
+  const fresh = store.unconfirmed(before.sentSeq, Number.MAX_SAFE_INTEGER, ROWS_PER_FLUSH);
+  if (fresh.length === 0 && stale.length === 0) return null;
+
+  const sent = await sendAll(accountId, [...stale, ...fresh], send);
+  const sentSeq = fresh.at(-1)?.seq ?? before.sentSeq;
+  if (sent && !due) return { ...before, sentSeq };
+  const tries = sent && stale.length === 0 ? 0 : before.tries + 1;
+  const pause = (sent ? RESEND_FIRST_MS : RETRY_FIRST_MS) * 2 ** Math.min(tries, 10);
+  return { sentSeq, markSeq: sentSeq, resendAt: now + Math.min(pause, RESEND_MOST_MS), tries };
+}
+
+/** When the outbox next needs the alarm; `null` when everything is confirmed. */
+export function outboxDueAt(store: AccountStore, now: number): number | null {
+  const { last, count } = store.outboxSpan();
+  if (count === 0 || last === null) return null;
+  const { sentSeq, resendAt } = store.delivery();
+  return last > sentSeq ? now + FLUSH_DELAY_MS : Math.max(resendAt, now + FLUSH_DELAY_MS);
+}
+
+async function sendAll(accountId: string, rows: readonly OutboxRow[], send: Send): Promise<boolean> {
+  const messages = packEntries(accountId, rows);
+  try {
+    for (let first = 0; first < messages.length; first += MESSAGES_PER_BATCH) {
+      await within(SEND_TIMEOUT_MS, send(messages.slice(first, first + MESSAGES_PER_BATCH)));
+    }
+    return true;
+  } catch (error) {
+    console.error(JSON.stringify({ event: "outbox_send_failed", account: accountId, message: String(error) }));
+    return false;
+  }
+}
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    if (timer !== null) clearTimeout(timer);
+  }
+}

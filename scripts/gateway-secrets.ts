@@ -1,0 +1,29 @@
+import type { SecretFiles } from "./secrets-file.ts";
+import type { Settings } from "./settings.ts";
+
+/** The two secrets of a gateway on this machine, stable over restarts. */
+export interface GatewaySecrets {
+  readonly adminToken: string;
+  readonly keySecret: string;
+}
+
+/** Takes what the environment gives; what it does not give is made up once and kept. */
+export async function gatewaySecrets(settings: Settings, files: SecretFiles): Promise<GatewaySecrets> {
+  return {
+    adminToken: settings.adminToken ?? (await files.readOrMake("admin-token", "spill-admin-")),
+    keySecret: settings.keySecret ?? (await files.readOrMake("key-secret", "")),
+  };
+}
+
+/** The gateway's variables, but for those of a simulated upstream. */
+export function gatewayVars(settings: Settings, secrets: GatewaySecrets): Record<string, string> {
+  return {
+    SPILLWAY_ADMIN_TOKEN: secrets.adminToken,
+    SPILLWAY_KEY_SECRET: secrets.keySecret,
+    ...(settings.upstreamBaseUrl === undefined ? {} : { UPSTREAM_BASE_URL: settings.upstreamBaseUrl }),
+    // Never given to the simulated upstream: a real key stays where it is needed.
+    ...(settings.upstreamBaseUrl === undefined || settings.upstreamApiKey === undefined
+      ? {}
+      : { UPSTREAM_API_KEY: settings.upstreamApiKey }),
+  };
+}

@@ -1,0 +1,60 @@
+import { formatCredits } from "../core/amount.ts";
+import type { Page } from "../ledger/cursor.ts";
+import type { PlacedBalanceUpdate, PlacedMonetizationEvent, PlacedUsageEvent } from "../ledger/read.ts";
+import { usageWire } from "./receipt-wire.ts";
+import { instant } from "./wire.ts";
+
+/** A list as it goes over the wire. */
+export function pageWire<Item, Shown>(page: Page<Item>, show: (item: Item) => Shown) {
+  return { data: page.data.map(show), has_more: page.nextCursor !== null, next_cursor: page.nextCursor };
+}
+
+export function usageEventWire({ event, place, at }: PlacedUsageEvent) {
+  return {
+    id: event.id,
+    seq: place.seq,
+    at: instant(at),
+    request_id: event.requestId,
+    attempt: event.attempt,
+    key_id: event.keyId,
+    feature: event.feature,
+    model: event.model,
+    outcome: event.outcome,
+    estimated: event.estimated,
+    usage: usageWire(event.usage, event),
+    reserved: formatCredits(event.decision.reserved),
+  };
+}
+
+export function monetizationEventWire({ event, place, at }: PlacedMonetizationEvent) {
+  return {
+    id: event.id,
+    seq: place.seq,
+    at: instant(at),
+    usage_event: event.usageId,
+    rate_card: { id: event.cardId, version: event.cardVersion },
+    model: event.model,
+    amount: formatCredits(event.amount),
+  };
+}
+
+export function balanceUpdateWire({ update, place, at, usageId, monetizationId, hash }: PlacedBalanceUpdate) {
+  return {
+    id: update.id,
+    seq: place.seq,
+    draw: place.draw,
+    at: instant(at),
+    kind: update.kind,
+    source: update.source,
+    amount: formatCredits(update.amount),
+    delta: formatCredits(update.delta),
+    balance_after: formatCredits(update.balanceAfter),
+    cause: update.cause,
+    usage_event: usageId,
+    monetization_event: monetizationId,
+    detail: update.detail,
+    hash,
+  };
+}
+
+export type BalanceUpdateWire = ReturnType<typeof balanceUpdateWire>;

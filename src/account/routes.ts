@@ -1,0 +1,73 @@
+import { Hono } from "hono";
+import { receiptFromLedger, receiptOf } from "../core/receipt.ts";
+import { isRequestId } from "../core/request-id.ts";
+import { openAccount } from "../http/account-access.ts";
+import type { HttpContext, HttpEnv } from "../http/context.ts";
+import { HttpFault } from "../http/fault.ts";
+import { instantOf, listQueryOf } from "../http/query.ts";
+import { readRequest } from "../ledger/entry-rows.ts";
+import { listBalanceUpdates, listUsageEvents } from "../ledger/read.ts";
+import { USAGE_GROUPS, type UsageGroup, usageTotals } from "../ledger/usage-report.ts";
+import { accountWire } from "./account-wire.ts";
+import { ledgerCsv } from "./ledger-csv.ts";
+import { balanceUpdateWire, pageWire, usageEventWire } from "./ledger-wire.ts";
+import { receiptWire } from "./receipt-wire.ts";
+import { usageTotalWire } from "./usage-wire.ts";
+
+const USAGE_DAYS_MS = 30 * 24 * 3_600_000;
+
+/** Self-service: what the holder of a key may know of the account. Free, and open at zero balance. */
+export function accountRoutes(): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.get("/account", async (c) => c.json(accountWire((await openAccount(c)).account)));
+  routes.get("/requests", async (c) => {
+    const { account } = await openAccount(c);
+    const page = await listUsageEvents(c.env.DB, account.id, listQueryOf(c));
+    return c.json(pageWire(page, usageEventWire));
+  });
+  routes.get("/requests/:id", async (c) => c.json(await receipt(c)));
+  routes.get("/ledger", async (c) => {
+    const { account } = await openAccount(c);
+    const page = await listBalanceUpdates(c.env.DB, account.id, listQueryOf(c));
+    return c.json({ ...pageWire(page, balanceUpdateWire), as_of_seq: page.data[0]?.place.seq ?? null });
+  });
+  routes.get("/ledger.csv", async (c) => {
+    const { account } = await openAccount(c);
+    const headers = {
+      "content-type": "text/csv; charset=utf-8",
+      "content-disposition": 'attachment; filename="spillway-ledger.csv"',
+    };
+    return c.body(ledgerCsv(c.env.DB, account.id), { headers });
+  });
+  routes.get("/usage", async (c) => {
+    const { account } = await openAccount(c);
+    const now = Date.now();
+    const from = instantOf(c, "from", now - USAGE_DAYS_MS);
+    const to = instantOf(c, "to", now + 1);
+    const totals = await usageTotals(c.env.DB, account.id, { from, to, groupBy: groupsOf(c) });
+    return c.json({ data: totals.map(usageTotalWire), has_more: false, next_cursor: null });
+  });
+  return routes;
+}
+
+async function receipt(c: HttpContext) {
+  const { account } = await openAccount(c);
+  const id = c.req.param("id") ?? "";
+  // Another account's request, and one that never was, look the same.
+  const unknown = new HttpFault(404, "request_not_found", "There is no such request in this account.");
+  if (!isRequestId(id)) throw unknown;
+  const known = await c.var.services.accounts.receipt(account.id, id);
+  if (known) return receiptWire(receiptOf(known.reservation, known.confirmed ?? false));
+  const old = receiptFromLedger(await readRequest(c.env.DB, account.id, id));
+  if (!old) throw unknown;
+  return receiptWire(old);
+}
+
+function groupsOf(c: HttpContext): UsageGroup[] {
+  const asked = (c.req.query("group_by") ?? "day").split(",").filter((name) => name !== "");
+  const groups = USAGE_GROUPS.filter((group) => asked.includes(group));
+  if (groups.length !== new Set(asked).size) {
+    throw new HttpFault(400, "invalid_group_by", `group_by takes any of ${USAGE_GROUPS.join(", ")}, comma-separated.`);
+  }
+  return groups;
+}

@@ -1,0 +1,17 @@
+import { formatCredits } from "../core/amount.ts";
+import type { UsageTotal } from "../ledger/usage-report.ts";
+
+export function usageTotalWire(total: UsageTotal) {
+  return {
+    day: total.day,
+    feature: total.feature,
+    model: total.model,
+    requests: total.requests,
+    input_tokens: total.inputTokens,
+    cached_input_tokens: total.cachedInputTokens,
+    output_tokens: total.outputTokens,
+    reasoning_tokens: total.reasoningTokens,
+    seconds: total.seconds,
+    charge: formatCredits(total.charge),
+  };
+}

@@ -1,0 +1,184 @@
+import { Hono } from "hono";
+import { customAlphabet } from "nanoid";
+import type { AccountReply } from "../../durable-objects/commands.ts";
+import { accountWire, grantWire } from "../account/account-wire.ts";
+import {
+  balanceUpdateWire,
+  monetizationEventWire,
+  pageWire,
+  usageEventWire,
+} from "../account/ledger-wire.ts";
+import { instant } from "../account/wire.ts";
+import { readAccount } from "../catalog/read.ts";
+import { createAccount } from "../catalog/write.ts";
+import type { Plan } from "../core/plan.ts";
+import { mintApiKey } from "../http/api-key.ts";
+import type { HttpContext, HttpEnv } from "../http/context.ts";
+import { HttpFault } from "../http/fault.ts";
+import { listQueryOf } from "../http/query.ts";
+import { isIdempotencyKey } from "../http/request-id.ts";
+import { listBalanceUpdates, listMonetizationEvents, listUsageEvents } from "../ledger/read.ts";
+import { sha256Hex } from "../sha256.ts";
+import { readAs } from "./body.ts";
+import { accountPatch, newAccount, newGrant, newKey } from "./schemas.ts";
+
+const newAccountId = customAlphabet("0123456789abcdefghijklmnopqrstuvwxyz", 16);
+
+/** Accounts, their keys, grants and datasets. */
+export function accountAdminRoutes(): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.post("/", create);
+  routes.get("/:id", async (c) => c.json(await shown(c, await existing(c))));
+  routes.patch("/:id", patch);
+  routes.get("/:id/keys", listKeys);
+  routes.post("/:id/keys", createKey);
+  routes.delete("/:id/keys/:key", revokeKey);
+  routes.post("/:id/grants", grant);
+  routes.get("/:id/usage-events", async (c) => {
+    const { id } = await existing(c);
+    return c.json(pageWire(await listUsageEvents(c.env.DB, id, listQueryOf(c)), usageEventWire));
+  });
+  routes.get("/:id/monetization-events", async (c) => {
+    const { id } = await existing(c);
+    return c.json(pageWire(await listMonetizationEvents(c.env.DB, id, listQueryOf(c)), monetizationEventWire));
+  });
+  routes.get("/:id/balance-updates", async (c) => {
+    const { id } = await existing(c);
+    return c.json(pageWire(await listBalanceUpdates(c.env.DB, id, listQueryOf(c)), balanceUpdateWire));
+  });
+  return routes;
+}
+
+interface KnownAccount {
+  readonly id: string;
+  readonly name: string | null;
+}
+
+/** The account of the path. Ids that were never registered do not reach, and so do not make, an object. */
+async function existing(c: HttpContext): Promise<KnownAccount> {
+  const account = await readAccount(c.env.DB, c.req.param("id") ?? "");
+  if (!account) throw new HttpFault(404, "account_not_found", "There is no such account.");
+  return account;
+}
+
+async function shown(c: HttpContext, { id, name }: KnownAccount) {
+  const reply = await described(c, id);
+  return { ...accountWire(reply), name };
+}
+
+async function described(c: HttpContext, id: string): Promise<AccountReply> {
+  const reply = await c.var.services.accounts.describe(id);
+  if (!reply) throw new HttpFault(409, "account_incomplete", "The account was not created to its end; create it again.");
+  return reply;
+}
+
+async function create(c: HttpContext): Promise<Response> {
+  const body = await readAs(c, newAccount);
+  const plan = await planOf(c, body.plan);
+  const id = body.id ?? `acct_${newAccountId()}`;
+  const registered = await createAccount(c.env.DB, { id, name: body.name ?? null }, Date.now());
+  // An account that was registered but whose object was never reached is completed by the repetition.
+  const created = await c.var.services.accounts.create(id, plan);
+  if (!created || !(registered || body.id !== undefined)) {
+    throw new HttpFault(409, "account_exists", `The account ${id} exists already.`);
+  }
+  return c.json(await shown(c, { id, name: body.name ?? null }), 201);
+}
+
+/** The newest version of a plan; read afresh, because an operator may have just written it elsewhere. */
+async function planOf(c: HttpContext, planId: string): Promise<Plan> {
+  const { catalog } = c.var.services;
+  catalog.drop();
+  const plan = (await catalog.get((work) => c.executionCtx.waitUntil(work))).plan(planId);
+  if (!plan) throw new HttpFault(400, "unknown_plan", `There is no plan ${planId}; PUT /admin/plans/${planId} first.`);
+  return plan;
+}
+
+async function patch(c: HttpContext): Promise<Response> {
+  const account = await existing(c);
+  const body = await readAs(c, accountPatch);
+  const { accounts } = c.var.services;
+  const plan = body.plan === undefined ? null : await planOf(c, body.plan);
+  if (plan) await accounts.followPlan(account.id, plan, true);
+  if (body.status) await accounts.setStatus(account.id, body.status);
+  return c.json(await shown(c, account));
+}
+
+async function listKeys(c: HttpContext): Promise<Response> {
+  const { id } = await existing(c);
+  const keys = await c.var.services.accounts.keys(id);
+  const data = keys.map((key) => ({
+    id: key.id,
+    name: key.name,
+    scopes: key.scopes,
+    created_at: instant(key.createdAt),
+    expires_at: instant(key.expiresAt),
+    revoked_at: instant(key.revokedAt),
+  }));
+  return c.json({ data, has_more: false, next_cursor: null });
+}
+
+async function createKey(c: HttpContext): Promise<Response> {
+  const { id } = await existing(c);
+  const body = await readAs(c, newKey);
+  const { accounts, config } = c.var.services;
+  const now = Date.now();
+  const expiresAt = body.expires_at ?? null;
+  if (expiresAt !== null && expiresAt <= now) {
+    throw new HttpFault(400, "invalid_request", "expires_at: must be in the future");
+  }
+  const key = mintApiKey(config.keySecret, id);
+  const stored = await accounts.addKey(id, {
+    id: key.keyId,
+    digest: key.digest,
+    name: body.name ?? null,
+    scopes: body.scopes ?? null,
+    createdAt: now,
+    expiresAt,
+    revokedAt: null,
+  });
+  if (!stored) await described(c, id);
+  const shownKey = { id: key.keyId, key: key.text, name: body.name ?? null, scopes: body.scopes ?? null };
+  return c.json({ ...shownKey, created_at: instant(now), expires_at: instant(expiresAt) }, 201);
+}
+
+async function revokeKey(c: HttpContext): Promise<Response> {
+  const { id } = await existing(c);
+  const keyId = c.req.param("key") ?? "";
+  const known = await c.var.services.accounts.revokeKey(id, keyId);
+  if (!known) throw new HttpFault(404, "key_not_found", "There is no such key in this account.");
+  return c.json({ id: keyId, revoked: true });
+}
+
+async function grant(c: HttpContext): Promise<Response> {
+  const { id } = await existing(c);
+  const idempotencyKey = c.req.header("idempotency-key");
+  if (idempotencyKey === undefined || !isIdempotencyKey(idempotencyKey)) {
+    const message = "Send an Idempotency-Key (1 to 255 visible ASCII characters), so that a retry grants once.";
+    throw new HttpFault(400, "idempotency_key_required", message);
+  }
+  const body = await readAs(c, newGrant);
+  const now = Date.now();
+  const reply = await c.var.services.accounts.grant(id, {
+    id: `grt_${sha256Hex(`grant|${id}|${idempotencyKey}`).slice(0, 32)}`,
+    kind: body.kind,
+    amount: body.amount,
+    priority: body.priority,
+    effectiveAt: body.effective_at ?? now,
+    expiresAt: futureOf(body.expires_at ?? null, now),
+    features: body.features ?? null,
+    reason: body.reason,
+  });
+  if (reply.kind === "mismatch") {
+    throw new HttpFault(422, "idempotency_key_reused", "This Idempotency-Key was used for a grant with other terms.");
+  }
+  if (reply.kind === "no_account") throw new HttpFault(409, "account_incomplete", "Create the account again first.");
+  return c.json(grantWire({ ...reply.grant, reserved: 0 }), 201);
+}
+
+function futureOf(expiresAt: number | null, now: number): number | null {
+  if (expiresAt !== null && expiresAt <= now) {
+    throw new HttpFault(400, "invalid_request", "expires_at: must be in the future");
+  }
+  return expiresAt;
+}

@@ -1,0 +1,48 @@
+import { Hono } from "hono";
+import { instant } from "../account/wire.ts";
+import { describeFaults } from "../catalog/document.ts";
+import { listPlans, listRateCards } from "../catalog/list.ts";
+import { readPlanDocument } from "../catalog/plan-document.ts";
+import { readRateCardDocument } from "../catalog/rate-card-document.ts";
+import { putPlan, putRateCard } from "../catalog/write.ts";
+import type { HttpContext, HttpEnv } from "../http/context.ts";
+import { HttpFault } from "../http/fault.ts";
+import { pageOf } from "../http/query.ts";
+import { readBody } from "./body.ts";
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+export function planAdminRoutes(): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.get("/", async (c) => c.json(await listPlans(c.env.DB, pageOf(c))));
+  routes.put("/:id", async (c) => {
+    const id = nameOf(c);
+    const parsed = readPlanDocument(await readBody(c));
+    if (!parsed.ok) throw new HttpFault(400, "invalid_plan", describeFaults(parsed.faults));
+    const { version, createdAt } = await putPlan(c.env.DB, id, parsed.document, Date.now());
+    c.var.services.catalog.drop();
+    return c.json({ id, version, created_at: instant(createdAt), ...parsed.document });
+  });
+  return routes;
+}
+
+export function rateCardAdminRoutes(): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.get("/", async (c) => c.json(await listRateCards(c.env.DB, Date.now(), pageOf(c))));
+  routes.put("/:id", async (c) => {
+    const id = nameOf(c);
+    const parsed = readRateCardDocument(await readBody(c));
+    if (!parsed.ok) throw new HttpFault(400, "invalid_rate_card", describeFaults(parsed.faults));
+    const { version, effectiveAt, createdAt } = await putRateCard(c.env.DB, id, parsed.document, Date.now());
+    c.var.services.catalog.drop();
+    const { models } = parsed.document;
+    return c.json({ id, version, created_at: instant(createdAt), effective_at: instant(effectiveAt), models });
+  });
+  return routes;
+}
+
+function nameOf(c: HttpContext): string {
+  const id = c.req.param("id") ?? "";
+  if (!NAME.test(id)) throw new HttpFault(400, "invalid_id", "An id is 1 to 64 letters, digits, '.', '_' or '-'.");
+  return id;
+}

@@ -1,0 +1,109 @@
+import { Hono } from "hono";
+import { instant } from "../account/wire.ts";
+import { readAccount, readAccountIds } from "../catalog/read.ts";
+import { formatCredits } from "../core/amount.ts";
+import type { Reservation } from "../core/reservation.ts";
+import type { HttpContext, HttpEnv } from "../http/context.ts";
+import { HttpFault } from "../http/fault.ts";
+import { reconcileDeps } from "../http/ledger-deps.ts";
+import { invalidCursor, pageOf } from "../http/query.ts";
+import { listQuarantine, type QuarantinedMessage, redrive } from "../ledger/quarantine.ts";
+import { reconcileAccount, reconcileAll } from "../ledger/reconcile.ts";
+import { latestReconciliation } from "../ledger/reconciliations.ts";
+import { readAs } from "./body.ts";
+import { reconciliationRequest } from "./schemas.ts";
+
+/** How many accounts one page of reservations looks into: each is one object call. */
+const ACCOUNTS_AT_ONCE = 25;
+
+export function reconciliationRoutes(): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.post("/", async (c) => {
+    const { account } = await readAs(c, reconciliationRequest);
+    const deps = await reconcileDeps(c.var.services);
+    if (!account) return c.json(await reconcileAll(deps));
+    if (!(await readAccount(c.env.DB, account))) {
+      throw new HttpFault(404, "account_not_found", "There is no such account.");
+    }
+    return c.json(await reconcileAccount(deps, account));
+  });
+  routes.get("/latest", async (c) => {
+    const latest = await latestReconciliation(c.env.DB);
+    if (!latest) throw new HttpFault(404, "no_reconciliation", "Nothing was reconciled yet.");
+    return c.json(latest);
+  });
+  return routes;
+}
+
+export function quarantineRoutes(): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.get("/", async (c) => {
+    const page = await listQuarantine(c.env.DB, pageOf(c));
+    if (!page) throw invalidCursor();
+    const data = page.data.map(quarantinedWire);
+    return c.json({ data, has_more: page.nextCursor !== null, next_cursor: page.nextCursor });
+  });
+  routes.post("/:id/redrive", async (c) => {
+    const send = async (body: unknown) => {
+      await (c.env.LEDGER_QUEUE as Queue<unknown>).send(body, { contentType: "json" });
+    };
+    const outcome = await redrive({ db: c.env.DB, send, now: () => Date.now() }, c.req.param("id"));
+    if (outcome === "unknown") throw new HttpFault(404, "not_in_quarantine", "There is no such message in quarantine.");
+    return c.json({ id: c.req.param("id"), redriven: true }, 202);
+  });
+  return routes;
+}
+
+export function reservationRoutes(): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.get("/", async (c) => {
+    if ((c.req.query("state") ?? "pending") !== "pending") {
+      throw new HttpFault(400, "invalid_state", "Only state=pending is listed; ended requests are in the usage events.");
+    }
+    return c.json(await pendingPage(c));
+  });
+  return routes;
+}
+
+/** Pending reservations live in the accounts' objects: a page looks into some accounts, in the order of their ids. */
+async function pendingPage(c: HttpContext) {
+  const { cursor } = pageOf(c);
+  const asked = c.req.query("account");
+  const ids = asked ? [asked] : await readAccountIds(c.env.DB, cursor, ACCOUNTS_AT_ONCE);
+  if (asked && !(await readAccount(c.env.DB, asked))) {
+    throw new HttpFault(404, "account_not_found", "There is no such account.");
+  }
+  const now = Date.now();
+  const pending = await Promise.all(
+    ids.map(async (id) => (await c.var.services.accounts.pending(id)).map((one) => pendingWire(id, one, now))),
+  );
+  const next = !asked && ids.length === ACCOUNTS_AT_ONCE ? (ids.at(-1) ?? null) : null;
+  return { data: pending.flat(), has_more: next !== null, next_cursor: next };
+}
+
+function pendingWire(account: string, reservation: Reservation, now: number) {
+  return {
+    account,
+    request_id: reservation.requestId,
+    attempt: reservation.attempt,
+    state: reservation.state,
+    feature: reservation.feature,
+    model: reservation.model,
+    reserved: formatCredits(reservation.reserved),
+    reserved_at: instant(reservation.reservedAt),
+    expires_at: instant(reservation.expiresAt),
+    age_seconds: Math.max(0, Math.floor((now - reservation.reservedAt) / 1_000)),
+  };
+}
+
+function quarantinedWire(message: QuarantinedMessage) {
+  return {
+    id: message.id,
+    account: message.accountId,
+    reason: message.reason,
+    first_seen_at: instant(message.firstSeenAt),
+    count: message.count,
+    redriven_at: instant(message.redrivenAt),
+    body: message.body,
+  };
+}

@@ -1,0 +1,22 @@
+import { Hono } from "hono";
+import { requireOperator } from "../http/authentication.ts";
+import type { HttpEnv } from "../http/context.ts";
+import { accountAdminRoutes } from "./accounts.ts";
+import { planAdminRoutes, rateCardAdminRoutes } from "./catalog.ts";
+import { quarantineRoutes, reconciliationRoutes, reservationRoutes } from "./ledger.ts";
+
+/** What an operator may do. Every route needs the operator's token, also the ones that do not exist. */
+export function adminRoutes(): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.use(async (c, next) => {
+    requireOperator(c);
+    await next();
+  });
+  routes.route("/accounts", accountAdminRoutes());
+  routes.route("/plans", planAdminRoutes());
+  routes.route("/rate-cards", rateCardAdminRoutes());
+  routes.route("/reconciliations", reconciliationRoutes());
+  routes.route("/quarantine", quarantineRoutes());
+  routes.route("/reservations", reservationRoutes());
+  return routes;
+}

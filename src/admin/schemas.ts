@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { parseCredits } from "../core/amount.ts";
+
+/** Any id made of these characters has one reading within a key and a URL. */
+const accountId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
+  error: "must be 1 to 64 letters, digits, - or _, and begin with a letter or digit",
+});
+
+const instant = z.iso.datetime({ offset: true, error: "must be an ISO 8601 instant with a time zone" });
+const epochMs = instant.transform((text) => Date.parse(text));
+
+const amount = z
+  .string({ error: 'must be credits as a decimal string, such as "12.5"' })
+  .transform((text, context) => {
+    const micro = parseCredits(text);
+    if (micro !== null && micro > 0) return micro;
+    context.addIssue({ code: "custom", message: "must be credits above zero with at most six decimals" });
+    return z.NEVER;
+  });
+
+const name = z.string().min(1).max(200);
+
+export const newAccount = z.strictObject({
+  id: accountId.optional(),
+  plan: z.string().min(1).max(64),
+  name: name.nullish(),
+});
+
+export const accountPatch = z
+  .strictObject({
+    plan: z.string().min(1).max(64).optional(),
+    status: z.enum(["active", "suspended"], { error: 'must be "active" or "suspended"' }).optional(),
+  })
+  .refine((patch) => patch.plan !== undefined || patch.status !== undefined, { error: "change plan or status" });
+
+export const newKey = z.strictObject({
+  name: name.nullish(),
+  scopes: z.array(z.string().min(1).max(64)).max(20).nullish(),
+  expires_at: epochMs.nullish(),
+});
+
+const DEFAULT_PRIORITY = 50;
+
+export const newGrant = z
+  .strictObject({
+    amount,
+    kind: z.enum(["promotional", "entitlement", "paid", "adjustment"], {
+      error: 'must be "promotional", "entitlement", "paid" or "adjustment"',
+    }),
+    priority: z.int().min(0).max(1_000_000).default(DEFAULT_PRIORITY),
+    effective_at: epochMs.nullish(),
+    expires_at: epochMs.nullish(),
+    features: z.array(z.string().min(1).max(64)).min(1).max(50).nullish(),
+    reason: z.string({ error: "say why" }).min(1, { error: "say why" }).max(500),
+  })
+  .refine(({ effective_at, expires_at }) => !effective_at || !expires_at || effective_at < expires_at, {
+    error: "must be after effective_at",
+    path: ["expires_at"],
+  });
+
+export const reconciliationRequest = z.strictObject({ account: accountId.nullish() });

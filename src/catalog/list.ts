@@ -1,0 +1,88 @@
+import { and, asc, desc, gt, or, type SQL, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { isNewestPlan, versionInForce } from "./read.ts";
+import { plans, rateCards } from "./schema.ts";
+import { planDocumentOf, rateCardDocumentOf } from "./stored.ts";
+
+/** A list as it goes over the wire. */
+export interface CatalogPage<Item> {
+  readonly data: readonly Item[];
+  readonly has_more: boolean;
+  readonly next_cursor: string | null;
+}
+
+/** `limit` is between 1 and 500; `cursor` is a `next_cursor` of the same list, or `null` for its beginning. */
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor: string | null;
+}
+
+/** Plans as `GET /admin/plans` shows them: the newest version of each, by id. */
+export async function listPlans(database: D1Database, { limit, cursor }: PageRequest) {
+  const rows = await drizzle(database)
+    .select()
+    .from(plans)
+    .where(and(isNewestPlan, cursor === null ? undefined : gt(plans.id, cursor)))
+    .orderBy(asc(plans.id))
+    .limit(limit + 1);
+  return toPage(
+    rows,
+    limit,
+    (row) => ({ id: row.id, version: row.version, created_at: toInstant(row.createdAt), ...planDocumentOf(row) }),
+    (row) => row.id,
+  );
+}
+
+/** Rate cards as `GET /admin/rate-cards` shows them: every version, newest first within a card. */
+export async function listRateCards(database: D1Database, now: number, { limit, cursor }: PageRequest) {
+  const rows = await drizzle(database)
+    .select({
+      row: rateCards,
+      inForce: sql<number>`coalesce(rate_cards.version = ${versionInForce(now)}, 0)`,
+    })
+    .from(rateCards)
+    .where(afterCard(cursor))
+    .orderBy(asc(rateCards.id), desc(rateCards.version))
+    .limit(limit + 1);
+  return toPage(
+    rows,
+    limit,
+    ({ row, inForce }) => ({
+      id: row.id,
+      version: row.version,
+      created_at: toInstant(row.createdAt),
+      effective_at: toInstant(row.effectiveAt),
+      in_force: inForce === 1,
+      models: rateCardDocumentOf(row).models,
+    }),
+    ({ row }) => `${row.id}@${row.version}`,
+  );
+}
+
+/** Names hold no `@`, so a cursor has one reading. A cursor that is none of ours finds nothing. */
+function afterCard(cursor: string | null): SQL | undefined {
+  if (cursor === null) return undefined;
+  const [id = "", version = ""] = cursor.split("@");
+  if (!/^\d{1,15}$/.test(version)) return sql`false`;
+  return or(gt(rateCards.id, id), sql`${rateCards.id} = ${id} and ${rateCards.version} < ${Number(version)}`);
+}
+
+function toPage<Row, Item>(
+  rows: readonly Row[],
+  limit: number,
+  toItem: (row: Row) => Item,
+  toCursor: (row: Row) => string,
+): CatalogPage<Item> {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  const hasMore = rows.length > limit;
+  return {
+    data: shown.map(toItem),
+    has_more: hasMore,
+    next_cursor: hasMore && last !== undefined ? toCursor(last) : null,
+  };
+}
+
+function toInstant(at: number): string {
+  return new Date(at).toISOString();
+}

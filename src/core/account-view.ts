@@ -1,0 +1,76 @@
+import { type AccountState, gateOwner, heldOfGrant } from "./account.ts";
+import { type MicroCredits, sum } from "./amount.ts";
+import { burnOrder, type Grant, isLive, remaining } from "./grant.ts";
+import { gateRoom, viewMeter } from "./waterfall.ts";
+import type { WindowRule, WindowView } from "./window.ts";
+
+/** The credits of an account over all its grants. */
+export interface CreditsView {
+  /** What new requests can draw now. */
+  readonly available: MicroCredits;
+  readonly reserved: MicroCredits;
+  /** Debited so far. */
+  readonly used: MicroCredits;
+}
+
+export interface GateView {
+  readonly id: string;
+  readonly unit: "requests" | "tokens" | "concurrency";
+  readonly limit: number;
+  readonly remaining: number;
+  readonly resetsAt: number | null;
+}
+
+export interface AllowanceView {
+  readonly id: string;
+  readonly features: readonly string[] | null;
+  readonly unit: "credits";
+  readonly windows: readonly (WindowView & { readonly rule: WindowRule })[];
+}
+
+/** What every metered answer tells the caller of its account: the same state that the decision was made on. */
+export interface LimitsView {
+  readonly gates: readonly GateView[];
+  readonly allowances: readonly AllowanceView[];
+  readonly credits: CreditsView;
+}
+
+/** The limits of an account as they stand at `now`. */
+export function viewLimits(state: AccountState, now: number): LimitsView {
+  const { plan } = state.row;
+  return {
+    gates: plan.gates.map((gate) => ({
+      id: gate.id,
+      unit: gate.unit,
+      limit: gate.limit,
+      remaining: gateRoom(state, gate, now),
+      resetsAt: gate.window ? viewMeter(state, gateOwner(gate), gate.window, now).resetsAt : null,
+    })),
+    allowances: plan.allowances.map((allowance) => ({
+      id: allowance.id,
+      features: allowance.features,
+      unit: allowance.unit,
+      windows: allowance.windows.map((rule) => ({ ...viewMeter(state, allowance.id, rule, now), rule })),
+    })),
+    credits: {
+      available: sum(openGrants(state, now).map((grant) => remaining(grant) - heldOfGrant(state, grant.id))),
+      reserved: sum(state.heldGrants.values()),
+      used: state.row.used,
+    },
+  };
+}
+
+export interface GrantView extends Grant {
+  readonly reserved: MicroCredits;
+}
+
+/** The grants with something left, in the order in which they burn. */
+export function viewGrants(state: AccountState): GrantView[] {
+  return [...state.grants.values()]
+    .sort(burnOrder)
+    .map((grant) => ({ ...grant, reserved: heldOfGrant(state, grant.id) }));
+}
+
+function openGrants(state: AccountState, now: number): Grant[] {
+  return [...state.grants.values()].filter((grant) => isLive(grant, now));
+}

@@ -1,0 +1,154 @@
+import type { MicroCredits } from "./amount.ts";
+import type { Usage } from "./usage.ts";
+import type { Considered, SourceAmount } from "./waterfall.ts";
+
+/** How a request ended. Each ending has a defined charge. */
+export type UsageOutcome =
+  | "completed"
+  | "incomplete"
+  | "failed"
+  | "cut"
+  | "client_gone"
+  | "rejected"
+  | "upstream_error"
+  | "abandoned"
+  | "expired"
+  | "late";
+
+/** What happened: one per attempt of a request, charged or not. */
+export interface UsageEvent {
+  readonly id: string;
+  readonly requestId: string;
+  readonly attempt: number;
+  readonly keyId: string;
+  readonly feature: string;
+  readonly model: string;
+  readonly outcome: UsageOutcome;
+  /** Whether the quantities were counted by the gateway because upstream reported none that can be trusted. */
+  readonly estimated: boolean;
+  readonly usage: Usage;
+  /** Why it was allowed, and from where it was to be paid. */
+  readonly decision: {
+    readonly plan: { readonly id: string; readonly version: number };
+    readonly considered: readonly Considered[];
+    readonly draws: readonly SourceAmount[];
+    readonly reservedAt: number;
+    readonly reserved: MicroCredits;
+  };
+}
+
+/** What is charged for a usage event, and at which rate. */
+export interface MonetizationEvent {
+  readonly id: string;
+  readonly usageId: string;
+  readonly cardId: string;
+  readonly cardVersion: number;
+  readonly model: string;
+  /** The whole charge, whoever pays it: allowances, grants, or nobody (overshoot). */
+  readonly amount: MicroCredits;
+}
+
+export type BalanceUpdateKind =
+  /** Included use: the balance does not move (`delta` 0), `amount` says how much the allowance paid. */
+  | "allowance"
+  /** A part of a charge paid by a grant. */
+  | "debit"
+  /** Nothing was charged; keeps the sequence complete. */
+  | "none"
+  /** A new grant. */
+  | "grant"
+  /** What was left of a grant when it expired. */
+  | "expiry"
+  /** A part of a charge that nothing covered … */
+  | "overshoot"
+  /** … and its refund, in the same entry. */
+  | "overshoot_refund";
+
+/** What changed on the account's balance of credits, and why. */
+export interface BalanceUpdate {
+  readonly id: string;
+  /** Position within its entry, from 0. */
+  readonly draw: number;
+  readonly kind: BalanceUpdateKind;
+  /** The allowance or grant concerned; `null` where there is none. */
+  readonly source: string | null;
+  readonly amount: MicroCredits;
+  /** The signed change of the balance. */
+  readonly delta: MicroCredits;
+  readonly balanceAfter: MicroCredits;
+  /** The event that caused it: a monetization or usage event, or a grant. */
+  readonly cause: string;
+  /** Terms of a grant on its `grant` row, so that the ledger alone can rebuild it; otherwise `null`. */
+  readonly detail: GrantTerms | null;
+}
+
+/** The immutable part of a grant, as it stands in the ledger. */
+export interface GrantTerms {
+  readonly kind: string;
+  readonly priority: number;
+  readonly effectiveAt: number;
+  readonly expiresAt: number | null;
+  readonly features: readonly string[] | null;
+  readonly reason: string;
+}
+
+export const ENTRY_VERSION = 1;
+
+/** One step of an account's history: what happened, what is charged for it, and what it changed. */
+export interface Entry {
+  readonly v: typeof ENTRY_VERSION;
+  readonly accountId: string;
+  /** Rises when an object's storage was restored, so that sequence numbers are never reused. */
+  readonly epoch: number;
+  /** 1, 2, 3 … without gaps within an epoch. */
+  readonly seq: number;
+  readonly at: number;
+  readonly usage: UsageEvent | null;
+  readonly monetization: MonetizationEvent | null;
+  /** At least one, so that a missing entry shows as a gap. */
+  readonly updates: readonly BalanceUpdate[];
+}
+
+/** An entry with its place in the account's hash chain. */
+export interface ChainedEntry extends Entry {
+  readonly prev: string;
+  readonly hash: string;
+}
+
+/** A synchronous SHA-256 of UTF-8 text as lower-case hex; given from outside, because the core imports nothing. */
+export type Sha256 = (text: string) => string;
+
+/** The `prev` of the first entry of an epoch. */
+export function genesis(sha256: Sha256, accountId: string, epoch: number): string {
+  return sha256(canonical({ accountId, epoch, genesis: true }));
+}
+
+/** Links `entry` to the entry before it. The hash covers every field of the entry as it was written. */
+export function chain(sha256: Sha256, entry: Entry, prev: string): ChainedEntry {
+  return { ...entry, prev, hash: sha256(prev + canonical(entry)) };
+}
+
+/** JSON with sorted keys and nothing optional: the same value always gives the same text. */
+export function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value !== null && typeof value === "object") {
+    const fields = Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, field]) => `${JSON.stringify(key)}:${canonical(field)}`);
+    return `{${fields.join(",")}}`;
+  }
+  return JSON.stringify(value);
+}
+
+/** `use_`/`mon_` ids share the tail `<request>.<attempt>`; none contains a price, an instant or a batch. */
+export function usageId(requestId: string, attempt: number): string {
+  return `use_${requestId.replace(/^req_/, "")}.${attempt}`;
+}
+
+export function monetizationId(usage: string): string {
+  return usage.replace(/^use_/, "mon_");
+}
+
+export function balanceUpdateId(accountId: string, epoch: number, seq: number, draw: number): string {
+  return `bal_${accountId.replace(/^acct_/, "")}.${epoch}.${seq}.${draw}`;
+}

@@ -1,0 +1,57 @@
+import { invariant, type MicroCredits } from "./amount.ts";
+
+export type GrantKind = "entitlement" | "promotional" | "paid" | "adjustment";
+
+/** An allotment of credits. Its terms never change; `used` grows by settlements, `lapsed` by expiry. */
+export interface Grant {
+  readonly id: string;
+  readonly kind: GrantKind;
+  readonly amount: MicroCredits;
+  readonly priority: number;
+  readonly effectiveAt: number;
+  readonly expiresAt: number | null;
+  /** The features it can pay for; `null` pays for all. */
+  readonly features: readonly string[] | null;
+  readonly reason: string;
+  readonly createdAt: number;
+  /** The sequence number of the journal entry that created it: breaks ties, so that the burn order is total. */
+  readonly createdSeq: number;
+  readonly used: MicroCredits;
+  readonly lapsed: MicroCredits;
+}
+
+/** What is left of a grant, reserved parts included. */
+export function remaining(grant: Grant): MicroCredits {
+  const left = grant.amount - grant.used - grant.lapsed;
+  invariant(left >= 0, `grant ${grant.id} is overdrawn`);
+  return left;
+}
+
+/** Whether new draws may be taken from the grant at `now`. */
+export function isLive(grant: Grant, now: number): boolean {
+  return grant.effectiveAt <= now && (grant.expiresAt === null || now < grant.expiresAt);
+}
+
+const PAID_LAST: Readonly<Record<GrantKind, number>> = { entitlement: 0, promotional: 0, adjustment: 1, paid: 1 };
+
+/**
+ * The order in which grants are burnt, total: smaller priority, earlier expiry (none last), promotional and
+ * entitlement before paid, earlier effective, earlier created, id.
+ */
+export function burnOrder(a: Grant, b: Grant): number {
+  return (
+    a.priority - b.priority ||
+    compareExpiry(a.expiresAt, b.expiresAt) ||
+    PAID_LAST[a.kind] - PAID_LAST[b.kind] ||
+    a.effectiveAt - b.effectiveAt ||
+    a.createdAt - b.createdAt ||
+    a.createdSeq - b.createdSeq ||
+    (a.id < b.id ? -1 : 1)
+  );
+}
+
+function compareExpiry(a: number | null, b: number | null): number {
+  if (a === b) return 0;
+  if (a === null) return 1;
+  return b === null ? -1 : a - b;
+}

@@ -1,0 +1,74 @@
+import type { AccountState, Change } from "./account.ts";
+import { heldOfGrant, NO_CHANGE } from "./account.ts";
+import type { MicroCredits } from "./amount.ts";
+import type { ChainedEntry, GrantTerms, Sha256 } from "./event.ts";
+import { type Grant, type GrantKind, isLive, remaining } from "./grant.ts";
+import { type UpdateDraft, writeEntry } from "./journal.ts";
+
+export interface GrantCommand {
+  readonly id: string;
+  readonly kind: GrantKind;
+  readonly amount: MicroCredits;
+  readonly priority: number;
+  readonly effectiveAt: number;
+  readonly expiresAt: number | null;
+  readonly features: readonly string[] | null;
+  readonly reason: string;
+}
+
+/** Adds a grant to the account. The caller has checked that its id is new. */
+export function addGrant(
+  state: AccountState,
+  command: GrantCommand,
+  now: number,
+  sha256: Sha256,
+): { grant: Grant; change: Change } {
+  const { id, amount, ...terms } = command;
+  const detail: GrantTerms = terms;
+  const { row, entry } = writeEntry(
+    state.row,
+    {
+      usage: null,
+      monetization: null,
+      updates: [{ kind: "grant", source: id, amount, delta: amount, cause: id, detail }],
+    },
+    now,
+    sha256,
+  );
+  const grant: Grant = { ...command, createdAt: now, createdSeq: entry.seq, used: 0, lapsed: 0 };
+  return { grant, change: { ...NO_CHANGE, row, grants: [grant], entries: [entry] } };
+}
+
+/** Whether a repeated command asks for the grant that exists. The effective instant may have been filled in anew. */
+export function sameTerms(grant: Grant, command: GrantCommand): boolean {
+  return (
+    grant.kind === command.kind &&
+    grant.amount === command.amount &&
+    grant.priority === command.priority &&
+    grant.expiresAt === command.expiresAt &&
+    grant.reason === command.reason &&
+    (grant.features ?? []).join() === (command.features ?? []).join()
+  );
+}
+
+/** What is left of an expired grant and not held by a request: it lapses. Held parts stay good until they end. */
+function lapsing(state: AccountState, grant: Grant, now: number): MicroCredits {
+  const expired = grant.expiresAt !== null && grant.expiresAt <= now;
+  return expired && !isLive(grant, now) ? remaining(grant) - heldOfGrant(state, grant.id) : 0;
+}
+
+/** Lapses every expired grant; `null` when there is nothing to do. */
+export function expireGrants(state: AccountState, now: number, sha256: Sha256): Change | null {
+  const grants: Grant[] = [];
+  const updates: UpdateDraft[] = [];
+  for (const grant of state.grants.values()) {
+    const amount = lapsing(state, grant, now);
+    if (amount <= 0) continue;
+    grants.push({ ...grant, lapsed: grant.lapsed + amount });
+    updates.push({ kind: "expiry", source: grant.id, amount, delta: -amount, cause: grant.id });
+  }
+  if (updates.length === 0) return null;
+  const { row, entry } = writeEntry(state.row, { usage: null, monetization: null, updates }, now, sha256);
+  const entries: ChainedEntry[] = [entry];
+  return { ...NO_CHANGE, row, grants, entries };
+}

@@ -1,0 +1,145 @@
+import { type MicroCredits, sum } from "./amount.ts";
+import { type ChainedEntry, monetizationId, type UsageOutcome } from "./event.ts";
+import type { Reservation, ReservationState, Settlement } from "./reservation.ts";
+import type { Usage } from "./usage.ts";
+import type { Considered, SourceAmount } from "./waterfall.ts";
+
+/** What a request came to, whoever remembers it: the account's object while it does, the ledger after that. */
+export interface Receipt {
+  readonly requestId: string;
+  readonly attempt: number;
+  readonly at: number;
+  readonly feature: string;
+  readonly model: string;
+  readonly keyId: string;
+  readonly plan: { readonly id: string; readonly version: number };
+  readonly rateCard: { readonly id: string; readonly version: number } | null;
+  readonly considered: readonly Considered[];
+  readonly state: ReservationState;
+  readonly reserved: MicroCredits;
+  readonly draws: readonly SourceAmount[];
+  readonly expiresAt: number | null;
+  readonly outcome: UsageOutcome | null;
+  readonly estimated: boolean;
+  readonly usage: Usage | null;
+  readonly charge: ReceiptCharge | null;
+  readonly rows: ReceiptRows | null;
+}
+
+export interface ReceiptCharge {
+  readonly amount: MicroCredits;
+  readonly posted: readonly SourceAmount[];
+  readonly returned: MicroCredits;
+  readonly overshoot: MicroCredits;
+}
+
+/** The request's rows in the ledger. */
+export interface ReceiptRows {
+  readonly seq: number;
+  readonly usageEvent: string;
+  readonly monetizationEvent: string | null;
+  readonly balanceUpdates: readonly string[];
+  /** Whether the ledger has confirmed them. */
+  readonly confirmed: boolean;
+}
+
+/** The receipt of a request that the account's object still knows. */
+export function receiptOf(reservation: Reservation, confirmed: boolean): Receipt {
+  const { settlement, late, quote } = reservation;
+  const last = late ?? settlement;
+  return {
+    requestId: reservation.requestId,
+    attempt: reservation.attempt,
+    at: reservation.reservedAt,
+    feature: reservation.feature,
+    model: reservation.model,
+    keyId: reservation.keyId,
+    plan: reservation.plan,
+    rateCard: { id: quote.cardId, version: quote.cardVersion },
+    considered: reservation.considered,
+    state: reservation.state,
+    reserved: reservation.reserved,
+    draws: reservation.draws.map(plain),
+    expiresAt: reservation.state === "pending" ? reservation.expiresAt : null,
+    outcome: last?.outcome ?? null,
+    estimated: last?.estimated ?? false,
+    usage: last?.usage ?? null,
+    charge: settlement && chargeOf(settlement, late),
+    rows: last && rowsOf(last, reservation.state, confirmed),
+  };
+}
+
+function chargeOf(settlement: Settlement, late: Settlement | null): ReceiptCharge {
+  const all = late ? [settlement, late] : [settlement];
+  return {
+    amount: sum(all.map(({ charge }) => charge)),
+    posted: all.flatMap(({ posted }) => posted.map(plain)),
+    returned: settlement.returned,
+    overshoot: sum(all.map(({ overshoot }) => overshoot)),
+  };
+}
+
+function rowsOf(last: Settlement, state: ReservationState, confirmed: boolean): ReceiptRows {
+  return {
+    seq: last.seq,
+    usageEvent: last.usageId,
+    monetizationEvent: state === "released" ? null : monetizationId(last.usageId),
+    balanceUpdates: last.balanceUpdates,
+    confirmed,
+  };
+}
+
+/** The receipt of a request from its ledger entries, oldest first: its last attempt, and what came late. */
+export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | null {
+  const last = entries.at(-1);
+  const usage = last?.usage;
+  if (!last || !usage) return null;
+  const ofAttempt = entries.filter((entry) => entry.usage?.attempt === usage.attempt);
+  const updates = ofAttempt.flatMap((entry) => entry.updates);
+  const paid = updates.filter(({ kind }) => kind === "allowance" || kind === "debit");
+  const posted = paid.map(({ kind, source, amount }): SourceAmount => {
+    return { kind: kind === "allowance" ? "allowance" : "grant", source: source ?? "", amount };
+  });
+  const { decision } = usage;
+  const { monetization } = last;
+  return {
+    requestId: usage.requestId,
+    attempt: usage.attempt,
+    at: decision.reservedAt,
+    feature: usage.feature,
+    model: usage.model,
+    keyId: usage.keyId,
+    plan: decision.plan,
+    rateCard: monetization && { id: monetization.cardId, version: monetization.cardVersion },
+    considered: decision.considered,
+    state: stateOf(ofAttempt),
+    reserved: decision.reserved,
+    draws: decision.draws,
+    expiresAt: null,
+    outcome: usage.outcome,
+    estimated: usage.estimated,
+    usage: usage.usage,
+    charge: {
+      amount: sum(ofAttempt.map((entry) => entry.monetization?.amount ?? 0)),
+      posted,
+      returned: Math.max(0, decision.reserved - sum(posted.map(({ amount }) => amount))),
+      overshoot: sum(updates.filter(({ kind }) => kind === "overshoot").map(({ amount }) => amount)),
+    },
+    rows: {
+      seq: last.seq,
+      usageEvent: usage.id,
+      monetizationEvent: monetization?.id ?? null,
+      balanceUpdates: last.updates.map(({ id }) => id),
+      confirmed: true,
+    },
+  };
+}
+
+function stateOf(entries: readonly ChainedEntry[]): ReservationState {
+  if (entries.some((entry) => entry.usage?.outcome === "expired")) return "expired";
+  return entries.some((entry) => entry.monetization) ? "settled" : "released";
+}
+
+function plain({ kind, source, amount }: SourceAmount): SourceAmount {
+  return { kind, source, amount };
+}

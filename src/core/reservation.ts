@@ -1,0 +1,59 @@
+import type { MicroCredits } from "./amount.ts";
+import type { UsageOutcome } from "./event.ts";
+import type { QuotedRate } from "./rate-card.ts";
+import type { Usage } from "./usage.ts";
+import type { Considered, Draw, GateDraw } from "./waterfall.ts";
+
+export type ReservationState = "pending" | "settled" | "released" | "expired";
+
+/** How a reservation ended: the charge, who paid it, what came back. */
+export interface Settlement {
+  readonly usageId: string;
+  readonly seq: number;
+  readonly outcome: UsageOutcome;
+  readonly usage: Usage;
+  readonly estimated: boolean;
+  readonly charge: MicroCredits;
+  /** What each source paid. Their sum and the overshoot are the charge. */
+  readonly posted: readonly Draw[];
+  readonly returned: MicroCredits;
+  /** The part of the charge that nothing covered: debited and refunded in the same entry. */
+  readonly overshoot: MicroCredits;
+  readonly balanceUpdates: readonly string[];
+}
+
+/** Draws held for one request. `pending` ends exactly once. */
+export interface Reservation {
+  readonly requestId: string;
+  /** Rises only after `released`, when nothing was charged; a late command of an earlier attempt is fenced off. */
+  readonly attempt: number;
+  readonly state: ReservationState;
+  /** Tells a caller's own repetition of a command from somebody else's request with the same id. */
+  readonly owner: string;
+  /** Hash of method, path and body: the same id with another body is a different request. */
+  readonly fingerprint: string;
+  /** Whether the id comes from a client's `Idempotency-Key`, and so may come again. */
+  readonly keyed: boolean;
+  readonly keyId: string;
+  readonly feature: string;
+  readonly model: string;
+  /** The rate is fixed here; a new rate card does not reach a request that is under way. */
+  readonly quote: QuotedRate;
+  /** The worst case that the reservation covers. */
+  readonly bound: Usage;
+  /** The upper bound of output tokens to send upstream, where the plan clamps; otherwise `null`. */
+  readonly clampedTo: number | null;
+  readonly reserved: MicroCredits;
+  readonly draws: readonly Draw[];
+  readonly gates: readonly GateDraw[];
+  readonly considered: readonly Considered[];
+  readonly plan: { readonly id: string; readonly version: number };
+  readonly reservedAt: number;
+  readonly expiresAt: number;
+  /** The most that is known to have been used so far; what an expiry charges. */
+  readonly checkpoint: Usage | null;
+  readonly endedAt: number | null;
+  readonly settlement: Settlement | null;
+  /** A settlement that came after the expiry and charged the difference, once. */
+  readonly late: Settlement | null;
+}

@@ -1,0 +1,84 @@
+import { type AccountState, type Change, NO_CHANGE } from "./account.ts";
+import type { Reservation } from "./reservation.ts";
+import { type Demand, type Denial, decide } from "./waterfall.ts";
+
+/** How long an ended request with an `Idempotency-Key` answers for it; after that the key counts as new. */
+export const REPLAY_MS = 8 * 24 * 3_600_000;
+
+export interface ReserveCommand {
+  readonly requestId: string;
+  readonly owner: string;
+  readonly fingerprint: string;
+  readonly keyed: boolean;
+  readonly keyId: string;
+  readonly demand: Demand;
+  /** How long the reservation lasts unless it is settled or extended. */
+  readonly holdMs: number;
+}
+
+export type ReserveAnswer =
+  | { readonly kind: "reserved"; readonly reservation: Reservation }
+  | { readonly kind: "denied"; readonly denial: Denial }
+  /** Another caller's request with the same id is under way. */
+  | { readonly kind: "in_flight"; readonly reservation: Reservation }
+  /** The same id was used for a request with another content. */
+  | { readonly kind: "mismatch" }
+  /** The request has ended already; nothing is held or charged again. */
+  | { readonly kind: "ended"; readonly reservation: Reservation };
+
+/**
+ * Decides a request and holds its draws. `existing` is the stored reservation of the same request id, if any:
+ * the caller's own repetition gets the same answer, anybody else's is told apart. A denial changes nothing.
+ */
+export function reserve(
+  state: AccountState,
+  existing: Reservation | null,
+  command: ReserveCommand,
+  now: number,
+): { answer: ReserveAnswer; change: Change } {
+  const known = existing && answerFromExisting(existing, command, now);
+  if (known) return { answer: known, change: NO_CHANGE };
+
+  const decision = decide(state, command.demand, now);
+  if (decision.outcome === "denied") return { answer: { kind: "denied", denial: decision }, change: NO_CHANGE };
+
+  const { demand } = command;
+  const reservation: Reservation = {
+    requestId: command.requestId,
+    attempt: (existing?.attempt ?? 0) + 1,
+    state: "pending",
+    owner: command.owner,
+    fingerprint: command.fingerprint,
+    keyed: command.keyed,
+    keyId: command.keyId,
+    feature: demand.feature,
+    model: demand.model,
+    quote: demand.quote,
+    bound: decision.bound,
+    clampedTo: decision.clampedTo,
+    reserved: decision.reserved,
+    draws: decision.draws,
+    gates: decision.gates,
+    considered: decision.considered,
+    plan: { id: state.row.plan.id, version: state.row.plan.version },
+    reservedAt: now,
+    expiresAt: now + command.holdMs,
+    checkpoint: null,
+    endedAt: null,
+    settlement: null,
+    late: null,
+  };
+  return { answer: { kind: "reserved", reservation }, change: { ...NO_CHANGE, reservations: [reservation] } };
+}
+
+/** What a known request id is answered, or `null` when it may be decided anew. */
+function answerFromExisting(existing: Reservation, command: ReserveCommand, now: number): ReserveAnswer | null {
+  const forgotten = existing.keyed && existing.endedAt !== null && now - existing.endedAt > REPLAY_MS;
+  if (forgotten) return null;
+  if (existing.fingerprint !== command.fingerprint) return { kind: "mismatch" };
+  if (existing.state === "released") return null;
+  if (existing.state !== "pending") return { kind: "ended", reservation: existing };
+  return existing.owner === command.owner
+    ? { kind: "reserved", reservation: existing }
+    : { kind: "in_flight", reservation: existing };
+}

@@ -1,0 +1,257 @@
+import type { AccountState, Change } from "./account.ts";
+import { invariant, type MicroCredits, sum } from "./amount.ts";
+import {
+  type MonetizationEvent,
+  monetizationId,
+  type Sha256,
+  type UsageEvent,
+  type UsageOutcome,
+  usageId,
+} from "./event.ts";
+import { type UpdateDraft, writeEntry } from "./journal.ts";
+import { postDraws } from "./posting.ts";
+import { price } from "./rate-card.ts";
+import type { Reservation, ReservationState, Settlement } from "./reservation.ts";
+import { incoherence, NO_USAGE, type Usage } from "./usage.ts";
+import { type Draw, sourcesOf, takeFrom } from "./waterfall.ts";
+
+/** What is known of a request when it ends. */
+export interface UsageReport {
+  readonly usage: Usage;
+  readonly outcome: UsageOutcome;
+  /** Whether the gateway counted it itself, because upstream reported nothing that can be trusted. */
+  readonly estimated: boolean;
+}
+
+/** After an expiry, a settlement may still charge the difference for this long. */
+export const LATE_MS = 72 * 3_600_000;
+
+export interface Ended {
+  readonly reservation: Reservation;
+  readonly settlement: Settlement;
+  readonly change: Change;
+}
+
+/** Posts the final charge of a pending reservation and returns what was held too much. */
+export function settle(
+  state: AccountState,
+  reservation: Reservation,
+  report: UsageReport,
+  now: number,
+  sha256: Sha256,
+): Ended {
+  return end(state, reservation, "settled", report, now, sha256);
+}
+
+/** Ends a pending reservation without a charge: upstream refused it or never produced anything. */
+export function release(
+  state: AccountState,
+  reservation: Reservation,
+  outcome: UsageOutcome,
+  now: number,
+  sha256: Sha256,
+): Ended {
+  return end(state, reservation, "released", { usage: NO_USAGE, outcome, estimated: false }, now, sha256);
+}
+
+/** Ends a pending reservation whose time is over. It charges the last checkpoint, never what was reserved. */
+export function expire(state: AccountState, reservation: Reservation, now: number, sha256: Sha256): Ended {
+  const report: UsageReport = {
+    usage: reservation.checkpoint ?? NO_USAGE,
+    outcome: "expired",
+    estimated: reservation.checkpoint !== null,
+  };
+  return end(state, reservation, "expired", report, now, sha256);
+}
+
+function end(
+  state: AccountState,
+  reservation: Reservation,
+  ending: Exclude<ReservationState, "pending">,
+  report: UsageReport,
+  now: number,
+  sha256: Sha256,
+): Ended {
+  invariant(reservation.state === "pending", "only a pending reservation ends");
+  const { usage, charge } = chargeFor(reservation, report);
+  const covered = cover(state, reservation, charge, now);
+  const posted = postDraws(state, covered.posted, reservation.gates, usage, now);
+  const usageEvent = usageEventOf(reservation, usageId(reservation.requestId, reservation.attempt), usage, report);
+  const monetization = ending === "released" ? null : monetizationOf(reservation, usageEvent.id, charge);
+  const written = writeEntry(
+    { ...state.row, meters: posted.meters },
+    { usage: usageEvent, monetization, updates: chargeUpdates(covered, monetization?.id ?? usageEvent.id) },
+    now,
+    sha256,
+  );
+  const settlement: Settlement = {
+    usageId: usageEvent.id,
+    seq: written.entry.seq,
+    outcome: report.outcome,
+    usage,
+    estimated: report.estimated,
+    charge,
+    posted: covered.posted,
+    returned: covered.returned,
+    overshoot: covered.overshoot,
+    balanceUpdates: written.entry.updates.map((update) => update.id),
+  };
+  const ended: Reservation = { ...reservation, state: ending, endedAt: now, settlement };
+  return {
+    reservation: ended,
+    settlement,
+    change: { row: written.row, grants: posted.grants, reservations: [ended], entries: [written.entry] },
+  };
+}
+
+/** Whether a settlement that comes after the expiry still counts: once, and for a limited time. */
+export function acceptsLate(reservation: Reservation, now: number): boolean {
+  const { state, late, endedAt } = reservation;
+  return state === "expired" && late === null && endedAt !== null && now - endedAt <= LATE_MS;
+}
+
+/** Charges what an expired request turns out to have used beyond what the expiry charged. */
+export function settleLate(
+  state: AccountState,
+  reservation: Reservation,
+  report: UsageReport,
+  now: number,
+  sha256: Sha256,
+): Ended {
+  invariant(acceptsLate(reservation, now) && reservation.settlement !== null, "a late settlement follows an expiry");
+  const { usage, charge } = chargeFor(reservation, report);
+  const difference = Math.max(0, charge - reservation.settlement.charge);
+  const covered = cover(state, { ...reservation, draws: [], reserved: 0 }, difference, now);
+  const posted = postDraws(state, covered.posted, [], NO_USAGE, now);
+  const lateReport: UsageReport = { ...report, outcome: "late" };
+  const usageEvent = usageEventOf(reservation, `${reservation.settlement.usageId}~late`, usage, lateReport);
+  const monetization = monetizationOf(reservation, usageEvent.id, difference);
+  const written = writeEntry(
+    { ...state.row, meters: posted.meters },
+    { usage: usageEvent, monetization, updates: chargeUpdates(covered, monetization.id) },
+    now,
+    sha256,
+  );
+  const late: Settlement = {
+    usageId: usageEvent.id,
+    seq: written.entry.seq,
+    outcome: "late",
+    usage,
+    estimated: report.estimated,
+    charge: difference,
+    posted: covered.posted,
+    returned: 0,
+    overshoot: covered.overshoot,
+    balanceUpdates: written.entry.updates.map((update) => update.id),
+  };
+  const ended: Reservation = { ...reservation, late };
+  return {
+    reservation: ended,
+    settlement: late,
+    change: { row: written.row, grants: posted.grants, reservations: [ended], entries: [written.entry] },
+  };
+}
+
+/** Usage as it can be charged, and its charge. What was counted by the gateway never costs more than was reserved. */
+function chargeFor(reservation: Reservation, report: UsageReport): { usage: Usage; charge: MicroCredits } {
+  const { rate } = reservation.quote;
+  invariant(incoherence(report.usage) === null, "usage is checked before it is settled");
+  let usage = report.usage;
+  let charge = price(rate, usage);
+  if (typeof charge !== "number") {
+    // Upstream answered with a dimension that has no price (another tier, a tool that was not asked for): it is charged
+    // as it was quoted, since nothing may be charged that was not quoted.
+    usage = { ...usage, serviceTier: reservation.bound.serviceTier, calls: pricedCalls(usage, rate.perCall) };
+    charge = price(rate, usage);
+  }
+  invariant(typeof charge === "number", "usage of a reserved request has a price");
+  return { usage, charge: report.estimated ? Math.min(charge, reservation.reserved) : charge };
+}
+
+function pricedCalls(usage: Usage, perCall: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(usage.calls).filter(([tool]) => Object.hasOwn(perCall, tool)));
+}
+
+interface Covered {
+  readonly posted: readonly Draw[];
+  readonly returned: MicroCredits;
+  readonly overshoot: MicroCredits;
+}
+
+/**
+ * Who pays `charge`: the reserved draws in the order in which they were reserved (what is too much returns from the
+ * tail), then whatever the sources can give now. What nobody covers is overshoot.
+ */
+function cover(state: AccountState, reservation: Reservation, charge: MicroCredits, now: number): Covered {
+  const posted: Draw[] = [];
+  let left = charge;
+  for (const draw of reservation.draws) {
+    const amount = Math.min(left, draw.amount);
+    if (amount > 0) posted.push({ ...draw, amount });
+    left -= amount;
+  }
+  const returned = reservation.reserved - sum(posted.map((draw) => draw.amount));
+  // The reserved draws still count as held here, so what the sources show is beyond them.
+  const more = left > 0 ? takeFrom(sourcesOf(state, reservation.feature, now), left) : { draws: [], missing: 0 };
+  return { posted: mergeDraws([...posted, ...more.draws]), returned, overshoot: more.missing };
+}
+
+/** One draw per source and place of booking: a settlement may take from a source again that the reservation drew on. */
+function mergeDraws(draws: readonly Draw[]): Draw[] {
+  const merged: Draw[] = [];
+  for (const draw of draws) {
+    const same = merged.findIndex((other) => samePlace(other, draw));
+    const other = merged[same];
+    if (other) merged[same] = { ...other, amount: other.amount + draw.amount };
+    else merged.push(draw);
+  }
+  return merged;
+}
+
+function samePlace(a: Draw, b: Draw): boolean {
+  if (a.source !== b.source) return false;
+  if (a.kind !== "allowance" || b.kind !== "allowance") return a.kind === b.kind;
+  return a.bookings.every((booking, index) => booking.mark === b.bookings[index]?.mark);
+}
+
+function chargeUpdates(covered: Covered, cause: string): UpdateDraft[] {
+  const updates: UpdateDraft[] = covered.posted.map((draw) =>
+    draw.kind === "allowance"
+      ? { kind: "allowance", source: draw.source, amount: draw.amount, delta: 0, cause }
+      : { kind: "debit", source: draw.source, amount: draw.amount, delta: -draw.amount, cause },
+  );
+  if (covered.overshoot > 0) {
+    // The refund comes first, so that the running balance is at no moment below zero.
+    const amount = covered.overshoot;
+    updates.push({ kind: "overshoot_refund", source: null, amount, delta: amount, cause });
+    updates.push({ kind: "overshoot", source: null, amount, delta: -amount, cause });
+  }
+  if (updates.length === 0) updates.push({ kind: "none", source: null, amount: 0, delta: 0, cause });
+  return updates;
+}
+
+function usageEventOf(reservation: Reservation, id: string, usage: Usage, report: UsageReport): UsageEvent {
+  return {
+    id,
+    requestId: reservation.requestId,
+    attempt: reservation.attempt,
+    keyId: reservation.keyId,
+    feature: reservation.feature,
+    model: reservation.model,
+    outcome: report.outcome,
+    estimated: report.estimated,
+    usage,
+    decision: {
+      plan: reservation.plan,
+      considered: reservation.considered,
+      draws: reservation.draws.map(({ kind, source, amount }) => ({ kind, source, amount })),
+      reservedAt: reservation.reservedAt,
+      reserved: reservation.reserved,
+    },
+  };
+}
+
+function monetizationOf(reservation: Reservation, usage: string, amount: MicroCredits): MonetizationEvent {
+  const { cardId, cardVersion, model } = reservation.quote;
+  return { id: monetizationId(usage), usageId: usage, cardId, cardVersion, model, amount };
+}

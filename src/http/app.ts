@@ -1,0 +1,45 @@
+import { Hono } from "hono";
+import { accountRoutes } from "../account/routes.ts";
+import { adminRoutes } from "../admin/routes.ts";
+import { ConfigError } from "../env.ts";
+import { clientRoutes } from "./client-routes.ts";
+import type { HttpContext, HttpEnv } from "./context.ts";
+import { renderFault } from "./error-response.ts";
+import { HttpFault } from "./fault.ts";
+import { healthRoutes } from "./health-routes.ts";
+import { mintRequestId } from "./request-id.ts";
+import { servicesOf } from "./services.ts";
+
+const URL_LENGTH = 8_192;
+
+/** The whole HTTP surface. Whatever is not routed is refused: an unmetered route would be a hole. */
+export function createApp(): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+  app.use(async (c, next) => {
+    c.set("requestId", mintRequestId());
+    c.set("begunAt", Date.now());
+    if (c.req.url.length > URL_LENGTH) throw new HttpFault(400, "url_too_long", "The URL is too long.");
+    c.set("services", servicesOf(c.env));
+    await next();
+    finish(c);
+  });
+  app.route("/health", healthRoutes());
+  app.route("/v1", clientRoutes());
+  app.route("/api", accountRoutes());
+  app.route("/admin", adminRoutes());
+  app.notFound((c) => {
+    const fault = new HttpFault(404, "unknown_url", `There is no ${c.req.method} ${c.req.path.slice(0, 200)} here.`);
+    return renderFault(c, fault);
+  });
+  app.onError((error, c) => renderFault(c, error));
+  return app;
+}
+
+/** Headers that every answer carries. */
+function finish(c: HttpContext): void {
+  const headers = c.res.headers;
+  if (!headers.has("x-request-id")) c.header("x-request-id", c.var.requestId);
+  if (!headers.has("server-timing")) c.header("server-timing", `decision;dur=${Date.now() - c.var.begunAt}`);
+}
+
+export { ConfigError };

@@ -1,0 +1,64 @@
+import { timingSafeEqual } from "node:crypto";
+import type { KeyClaim } from "../../durable-objects/key.ts";
+import { sha256Hex } from "../sha256.ts";
+import { readApiKey } from "./api-key.ts";
+import type { HttpContext } from "./context.ts";
+import { HttpFault } from "./fault.ts";
+
+/** Who asks, by a key that was minted here. Whether it still stands is for the account's object to say. */
+export interface Identity {
+  readonly accountId: string;
+  readonly key: KeyClaim;
+}
+
+/** The caller of a client-facing or self-service route. Throws {@link HttpFault}. */
+export function identify(c: HttpContext): Identity {
+  refuseKeyInUrl(c.req.url);
+  const token = bearer(c.req.header("authorization"));
+  const key = token === null ? null : readApiKey(c.var.services.config.keySecret, token);
+  if (!key) throw invalidKey();
+  return { accountId: key.accountId, key: { id: key.keyId, digest: key.digest } };
+}
+
+/** Lets only the operator pass. Throws {@link HttpFault}. */
+export function requireOperator(c: HttpContext): void {
+  refuseKeyInUrl(c.req.url);
+  const token = bearer(c.req.header("authorization")) ?? "";
+  const expected = sha256Hex(c.var.services.config.adminToken);
+  // Digests have one length, so the comparison tells nothing about the token's.
+  if (!timingSafeEqual(new TextEncoder().encode(sha256Hex(token)), new TextEncoder().encode(expected))) {
+    throw new HttpFault(401, "invalid_admin_token", "Send the operator's token as `Authorization: Bearer …`.");
+  }
+}
+
+export function invalidKey(): HttpFault {
+  return new HttpFault(
+    401,
+    "invalid_api_key",
+    "The API key is missing or not valid. Send a current Spillway key as `Authorization: Bearer sk-spill-…`.",
+  );
+}
+
+/** The token of a bearer header; `null` without one. Two headers arrive joined by a comma and are ambiguous. */
+function bearer(header: string | undefined): string | null {
+  if (header === undefined) return null;
+  if (header.includes(",")) throw new HttpFault(400, "ambiguous_auth", "Send exactly one Authorization header.");
+  const match = /^bearer ([\x21-\x7e]+)$/i.exec(header);
+  return match?.[1] ?? null;
+}
+
+/** A key in a URL ends in logs and histories: it is refused, so that nobody gets used to it. */
+function refuseKeyInUrl(url: string): void {
+  const query = url.indexOf("?");
+  if (query >= 0 && decodeLoosely(url.slice(query)).includes("sk-spill-")) {
+    throw new HttpFault(400, "key_in_url", "Never put a key in a URL; send it in the Authorization header.");
+  }
+}
+
+function decodeLoosely(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

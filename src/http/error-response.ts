@@ -1,0 +1,44 @@
+import { AccountUnreachable } from "../../durable-objects/client.ts";
+import { ConfigError } from "../env.ts";
+import { openAIError } from "../protocol/error-body.ts";
+import { errorResponse } from "../protocol/refusals.ts";
+import { KEY_PATTERN } from "./api-key.ts";
+import type { HttpContext } from "./context.ts";
+import { HttpFault } from "./fault.ts";
+import { mintRequestId } from "./request-id.ts";
+
+/** Renders what a handler threw, in the shape of the surface that was asked. */
+export function renderFault(c: HttpContext, error: Error): Response {
+  const requestId = c.var.requestId ?? mintRequestId();
+  const { status, code, message, headers } = describe(error, requestId);
+  const all = { ...headers, "x-request-id": requestId };
+  if (c.req.path.startsWith("/v1/")) {
+    const type = status >= 500 ? "server_error" : "invalid_request_error";
+    return errorResponse(openAIError({ status, type, code, message, param: null, requestId }), all);
+  }
+  return Response.json({ error: { code, message, request_id: requestId } }, { status, headers: all });
+}
+
+interface Described {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function describe(error: Error, requestId: string): Described {
+  if (error instanceof HttpFault) return error;
+  if (error instanceof ConfigError) {
+    return { status: 503, code: "not_configured", message: error.message, headers: {} };
+  }
+  if (error instanceof AccountUnreachable) {
+    const message = "The account cannot be reached right now. Nothing was changed; please try again shortly.";
+    return { status: 503, code: "account_unreachable", message, headers: { "retry-after": "2" } };
+  }
+  const told = String(error.stack ?? error).slice(0, 2_000);
+  console.error(
+    JSON.stringify({ event: "unexpected_error", request: requestId, error: told.replace(KEY_PATTERN, "sk-spill-…") }),
+  );
+  const message = "Something went wrong in the gateway. Nothing more will be charged for this request.";
+  return { status: 500, code: "internal_error", message, headers: {} };
+}

@@ -1,0 +1,38 @@
+import { decodeCursor } from "../ledger/cursor.ts";
+import type { ListQuery } from "../ledger/read.ts";
+import type { HttpContext } from "./context.ts";
+import { HttpFault } from "./fault.ts";
+
+const LIMIT_DEFAULT = 50;
+const LIMIT_MOST = 500;
+
+/** `?limit=` and `?cursor=` of a list. */
+export function pageOf(c: HttpContext): { limit: number; cursor: string | null } {
+  const text = c.req.query("limit");
+  const limit = text === undefined ? LIMIT_DEFAULT : Number(text);
+  if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MOST) {
+    throw new HttpFault(400, "invalid_limit", `limit is a whole number from 1 to ${LIMIT_MOST}.`);
+  }
+  return { limit, cursor: c.req.query("cursor") ?? null };
+}
+
+/** A page of an account's history, newest first. */
+export function listQueryOf(c: HttpContext): ListQuery {
+  const { limit, cursor } = pageOf(c);
+  const after = cursor === null ? null : decodeCursor(cursor);
+  if (cursor !== null && after === null) throw invalidCursor();
+  return { limit, after, order: "newest" };
+}
+
+export function invalidCursor(): HttpFault {
+  return new HttpFault(400, "invalid_cursor", "Send the next_cursor of an earlier page, unchanged.");
+}
+
+/** An ISO 8601 instant (or date) of the query as epoch ms. */
+export function instantOf(c: HttpContext, name: string, otherwise: number): number {
+  const text = c.req.query(name);
+  if (text === undefined) return otherwise;
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) throw new HttpFault(400, "invalid_instant", `${name} is an ISO 8601 date or instant.`);
+  return at;
+}

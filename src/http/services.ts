@@ -1,0 +1,32 @@
+import { AccountClient } from "../../durable-objects/client.ts";
+import { type CatalogCache, createCatalogCache } from "../catalog/catalog-cache.ts";
+import { readCatalog } from "../catalog/read.ts";
+import { type Config, type Env, readConfig } from "../env.ts";
+
+/** What handlers work with. Made once per isolate. */
+export interface Services {
+  readonly config: Config;
+  readonly env: Env;
+  readonly accounts: AccountClient;
+  readonly catalog: CatalogCache;
+}
+
+const made = new WeakMap<Env, Services>();
+
+/** The services of this isolate; throws `ConfigError` when a variable is missing. */
+export function servicesOf(env: Env): Services {
+  const known = made.get(env);
+  if (known) return known;
+  const services: Services = {
+    config: readConfig(env),
+    env,
+    accounts: new AccountClient(env.ACCOUNTS),
+    catalog: createCatalogCache({
+      load: () => readCatalog(env.DB, Date.now()),
+      now: () => Date.now(),
+      onStale: (error) => console.error(JSON.stringify({ event: "catalog_stale", message: String(error) })),
+    }),
+  };
+  made.set(env, services);
+  return services;
+}

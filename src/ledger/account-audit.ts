@@ -1,0 +1,169 @@
+import type { MicroCredits } from "../core/amount.ts";
+import { type AuditState, auditEntry, auditHead, beginAudit, type Difference, type RateLookup } from "../core/audit.ts";
+import { sha256Hex } from "../sha256.ts";
+import { readEntries } from "./entry-rows.ts";
+import { type LedgerTotals, readTotals } from "./totals.ts";
+
+/** What an account's object says of itself, all of one instant. */
+export interface ObjectHead {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly head: string;
+  readonly balance: MicroCredits;
+  /** What is left of each open grant, reserved parts included. */
+  readonly grants: readonly (readonly [id: string, left: MicroCredits])[];
+  /** Sequence numbers of this epoch that are still in the outbox, ascending: the first {@link MOST_LISTED} of them. */
+  readonly unconfirmed: readonly number[];
+  readonly pendingReservations: number;
+  /** Pending reservations that should have expired long ago. */
+  readonly staleReservations: number;
+}
+
+/** An object lists no more than this many entries of its outbox; behind a full list any entry may be in it too. */
+export const MOST_LISTED = 10_000;
+
+export interface AuditDeps {
+  readonly db: D1Database;
+  /** The rate at which an event was charged. */
+  readonly rateOf: RateLookup;
+  /** What the account's object says of itself; `null` when it was never used. Throws when it cannot be reached. */
+  headOf(accountId: string): Promise<ObjectHead | null>;
+}
+
+export interface AccountAudit {
+  /** Entries that were checked. */
+  readonly events: number;
+  readonly head: ObjectHead | null;
+  readonly differences: readonly Difference[];
+}
+
+/** Entries read at once: each is a few kilobytes at most. */
+const PAGE = 500;
+
+/**
+ * Holds the whole ledger of one account against itself and against the account's object. Entries may arrive while it
+ * runs: the ledger's extent is read before the object is asked and its entries after, so that neither can seem to be
+ * ahead of the other.
+ */
+export async function auditAccount(deps: AuditDeps, accountId: string): Promise<AccountAudit> {
+  const before = await readTotals(deps.db, accountId);
+  const head = await deps.headOf(accountId);
+  const differences: Difference[] = [];
+  let events = 0;
+  for (const { epoch, newest } of before.epochs) {
+    if (head && epoch >= head.epoch) continue;
+    const past = await auditEpoch(deps, accountId, epoch, newest, NONE);
+    differences.push(...past.state.differences);
+    events += past.events;
+  }
+  if (head) {
+    const present = await auditEpoch(deps, accountId, head.epoch, head.seq, unconfirmedOf(head));
+    if (present.pending) present.state.differences.push(...lostBehind(present));
+    else auditHead(present.state, { ...head, grants: new Map(head.grants) });
+    differences.push(...present.state.differences);
+    events += present.events;
+  }
+  differences.push(...aheadOf(head, before), ...wrongSums(before));
+  return { events, head, differences };
+}
+
+type IsUnconfirmed = (seq: number) => boolean;
+
+const NONE: IsUnconfirmed = () => false;
+
+function unconfirmedOf({ unconfirmed }: ObjectHead): IsUnconfirmed {
+  const listed = new Set(unconfirmed);
+  const last = unconfirmed.at(-1) ?? 0;
+  const full = unconfirmed.length >= MOST_LISTED;
+  return (seq) => listed.has(seq) || (full && seq > last);
+}
+
+interface EpochAudit {
+  readonly state: AuditState;
+  readonly events: number;
+  /** Whether an entry is still on its way. What lies behind it cannot be checked yet. */
+  readonly pending: boolean;
+  /** Entries that neither the ledger nor the outbox has. */
+  readonly lost: readonly { readonly from: number; to: number }[];
+}
+
+/** Audits the entries of an epoch up to `to`, or up to the first one that is still on its way. */
+async function auditEpoch(
+  { db, rateOf }: AuditDeps,
+  accountId: string,
+  epoch: number,
+  to: number,
+  isUnconfirmed: IsUnconfirmed,
+): Promise<EpochAudit> {
+  const state = beginAudit(sha256Hex, accountId, epoch);
+  const lost: { from: number; to: number }[] = [];
+  let events = 0;
+  let pending = false;
+  for (let after = 0; after < to; after += PAGE) {
+    const end = Math.min(to, after + PAGE);
+    const read = await readEntries(db, accountId, epoch, { after, to: end });
+    const bySeq = new Map(read.map((entry) => [entry.seq, entry]));
+    for (let seq = after + 1; seq <= end; seq += 1) {
+      const entry = bySeq.get(seq);
+      if (entry && !pending) {
+        auditEntry(state, entry, rateOf, sha256Hex);
+        events += 1;
+      } else if (!entry && isUnconfirmed(seq)) pending = true;
+      else if (!entry) addLost(lost, seq);
+    }
+  }
+  return { state, events, pending, lost };
+}
+
+function addLost(lost: { from: number; to: number }[], seq: number): void {
+  const last = lost.at(-1);
+  if (last?.to === seq - 1) last.to = seq;
+  else lost.push({ from: seq, to: seq });
+}
+
+/** Lost entries behind the last one that was audited; those before it showed as gaps already. */
+function lostBehind({ state, lost }: EpochAudit): Difference[] {
+  return lost
+    .filter(({ from }) => from > state.seq)
+    .map(({ from, to }) => gap(from, "entries in the ledger or the outbox", `${from} to ${to}`, "none"));
+}
+
+/** The ledger learns everything from the object: if it knows more, the object has lost its memory. */
+function aheadOf(head: ObjectHead | null, { epochs }: LedgerTotals): Difference[] {
+  const known = head ?? { epoch: 0, seq: 0 };
+  return epochs
+    .filter(({ epoch, newest }) => epoch > known.epoch || (epoch === known.epoch && newest > known.seq))
+    .map(({ epoch, newest }) => {
+      const first = epoch === known.epoch ? known.seq + 1 : 1;
+      return gap(first, "newest entry of the object", `${epoch}.${newest}`, `${known.epoch}.${known.seq}`);
+    });
+}
+
+function gap(seq: number, subject: string, expected: string, found: string): Difference {
+  return { rule: "gap", seq, subject, expected, found };
+}
+
+/** The three datasets and the balance must add up at every instant, whatever is still on its way. */
+function wrongSums(totals: LedgerTotals): Difference[] {
+  const { balance, entries } = totals.row;
+  const checks: [Difference["rule"], string, number, number][] = [
+    ["balance", "balance against the sum of its updates", totals.delta, balance],
+    ["balance", "number of entries of the balance", totals.entries, entries],
+    ["orphan", "usage events against entries that name one", totals.namedUsage, totals.usageEvents],
+    [
+      "orphan",
+      "monetization events against entries that name one",
+      totals.namedMonetization,
+      totals.monetizationEvents,
+    ],
+  ];
+  return checks
+    .filter(([, , expected, found]) => expected !== found)
+    .map(([rule, subject, expected, found]) => ({
+      rule,
+      seq: 0,
+      subject,
+      expected: String(expected),
+      found: String(found),
+    }));
+}

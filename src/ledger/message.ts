@@ -1,0 +1,253 @@
+import { z } from "zod";
+import {
+  type BalanceUpdate,
+  type BalanceUpdateKind,
+  balanceUpdateId,
+  type ChainedEntry,
+  chain,
+  ENTRY_VERSION,
+  monetizationId,
+  usageId,
+} from "../core/event.ts";
+import { MESSAGE_VERSION } from "../core/ledger-message.ts";
+import { incoherence } from "../core/usage.ts";
+import { sha256Hex } from "../sha256.ts";
+
+/** Text that SQLite gives back as it was stored: well-formed Unicode without NUL. */
+const storable = z
+  .string()
+  .min(1)
+  .max(2_000)
+  .refine((text) => text.isWellFormed() && !text.includes("\0"), "is not storable text");
+const amount = z.int().min(0);
+const instant = z.int().min(0);
+const ordinal = z.int().min(1);
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const sourceAmount = z.looseObject({ kind: z.enum(["allowance", "grant"]), source: z.string(), amount });
+
+// What is stored whole, as JSON, may carry fields that are not known here. What is split into columns may not: a field
+// without a column would be lost, and the entry could never be rebuilt.
+const usage = z
+  .looseObject({
+    inputTokens: amount,
+    cachedInputTokens: amount,
+    cacheWriteTokens: amount,
+    outputTokens: amount,
+    reasoningTokens: amount,
+    seconds: amount,
+    size: z.string().nullable(),
+    calls: z.record(z.string(), amount),
+    serviceTier: z.string().nullable(),
+  })
+  .superRefine((value, context) => {
+    const why = incoherence(value);
+    if (why) context.addIssue(why);
+  });
+
+const decision = z.looseObject({
+  plan: z.looseObject({ id: z.string(), version: z.int() }),
+  considered: z.array(
+    z.looseObject({
+      source: z.string(),
+      kind: z.enum(["gate", "allowance", "grant"]),
+      available: z.int(),
+      taken: amount,
+    }),
+  ),
+  draws: z.array(sourceAmount),
+  reservedAt: instant,
+  reserved: amount,
+});
+
+const usageEvent = z.strictObject({
+  id: storable,
+  requestId: storable,
+  attempt: ordinal,
+  keyId: storable,
+  feature: storable,
+  model: storable,
+  outcome: z.enum([
+    "completed",
+    "incomplete",
+    "failed",
+    "cut",
+    "client_gone",
+    "rejected",
+    "upstream_error",
+    "abandoned",
+    "expired",
+    "late",
+  ]),
+  estimated: z.boolean(),
+  usage,
+  decision,
+});
+
+const monetizationEvent = z.strictObject({
+  id: storable,
+  usageId: storable,
+  cardId: storable,
+  cardVersion: ordinal,
+  model: storable,
+  amount,
+});
+
+const grantTerms = z.looseObject({
+  kind: z.string(),
+  priority: z.int(),
+  effectiveAt: z.int(),
+  expiresAt: z.int().nullable(),
+  features: z.array(z.string()).nullable(),
+  reason: z.string(),
+});
+
+/** For each kind: the sign of its change, and whether it names a source. */
+const KINDS: Readonly<Record<BalanceUpdateKind, { readonly sign: 1 | -1 | 0; readonly source: boolean }>> = {
+  allowance: { sign: 0, source: true },
+  debit: { sign: -1, source: true },
+  none: { sign: 0, source: false },
+  grant: { sign: 1, source: true },
+  expiry: { sign: -1, source: true },
+  overshoot: { sign: -1, source: false },
+  overshoot_refund: { sign: 1, source: false },
+};
+
+const balanceUpdate = z
+  .strictObject({
+    id: storable,
+    draw: z.int().min(0),
+    kind: z.enum(Object.keys(KINDS) as [BalanceUpdateKind, ...BalanceUpdateKind[]]),
+    source: storable.nullable(),
+    amount,
+    delta: z.int(),
+    balanceAfter: amount,
+    cause: storable,
+    detail: grantTerms.nullable(),
+  })
+  .superRefine((update, context) => {
+    const why = incoherentUpdate(update);
+    if (why) context.addIssue(why);
+  });
+
+const chainedEntry = z
+  .strictObject({
+    v: z.literal(ENTRY_VERSION),
+    accountId: storable,
+    epoch: ordinal,
+    seq: ordinal,
+    at: instant,
+    usage: usageEvent.nullable(),
+    monetization: monetizationEvent.nullable(),
+    updates: z.array(balanceUpdate).min(1),
+    prev: digest,
+    hash: digest,
+  })
+  .superRefine((entry, context) => {
+    const why = incoherentEvents(entry) ?? incoherentUpdates(entry) ?? wrongHash(entry);
+    if (why) context.addIssue(why);
+  });
+
+const envelope = z.strictObject({
+  v: z.literal(MESSAGE_VERSION),
+  accountId: storable,
+  entries: z.array(z.unknown()).min(1),
+});
+
+function incoherentUpdate({ kind, source, amount, delta, detail }: BalanceUpdate): string | null {
+  const rule = KINDS[kind];
+  // `sign * 0` may be -0, which is equal to 0.
+  if (delta !== rule.sign * amount) return `delta ${delta} does not fit ${kind} of ${amount}`;
+  if (kind === "none" ? amount !== 0 : amount === 0) return `amount ${amount} does not fit ${kind}`;
+  if ((source !== null) !== rule.source) return `source does not fit ${kind}`;
+  if ((detail !== null) !== (kind === "grant")) return `detail does not fit ${kind}`;
+  return null;
+}
+
+function incoherentEvents({ usage, monetization }: ChainedEntry): string | null {
+  if (usage) {
+    const id = usageId(usage.requestId, usage.attempt);
+    if (usage.id !== id && !usage.id.startsWith(`${id}~`)) return `id ${usage.id} is not derived from its request`;
+  }
+  if (monetization && monetization.usageId !== usage?.id) return `${monetization.id} has no usage event`;
+  if (monetization && monetization.id !== monetizationId(monetization.usageId)) {
+    return `id ${monetization.id} is not derived from its usage event`;
+  }
+  return null;
+}
+
+function incoherentUpdates({ accountId, epoch, seq, updates }: ChainedEntry): string | null {
+  let balance: number | null = null;
+  for (const [draw, update] of updates.entries()) {
+    if (update.draw !== draw) return `update ${draw} says it is number ${update.draw}`;
+    if (update.id !== balanceUpdateId(accountId, epoch, seq, draw))
+      return `id ${update.id} is not derived from its place`;
+    if (balance !== null && update.balanceAfter !== balance + update.delta) {
+      return `balance after ${update.id} does not follow from the update before`;
+    }
+    balance = update.balanceAfter;
+  }
+  return null;
+}
+
+/** Proves that what will be stored is what the object hashed: nothing was changed, lost or added on the way. */
+function wrongHash({ prev, hash, ...entry }: ChainedEntry): string | null {
+  return chain(sha256Hex, entry, prev).hash === hash ? null : "hash does not match the content";
+}
+
+/** An entry that cannot be written, as it came, with the reason. */
+export interface RefusedEntry {
+  readonly entry: unknown;
+  readonly reason: string;
+}
+
+/** What a queue message holds. A bad entry does not take the good ones beside it along. */
+export type ReadMessage =
+  | {
+      readonly kind: "message";
+      readonly accountId: string;
+      readonly entries: readonly ChainedEntry[];
+      readonly refused: readonly RefusedEntry[];
+    }
+  | { readonly kind: "refused"; readonly reason: string };
+
+/** Reads the body of a queue message. Never throws, whatever the body is. */
+export function readMessage(body: unknown): ReadMessage {
+  const opened = parse(envelope, body);
+  if (!opened.success) return { kind: "refused", reason: versionReason(body, MESSAGE_VERSION) ?? opened.reason };
+  const { accountId } = opened.data;
+  const entries: ChainedEntry[] = [];
+  const refused: RefusedEntry[] = [];
+  for (const entry of opened.data.entries) {
+    const read = readEntry(accountId, entry);
+    if (typeof read === "string") refused.push({ entry, reason: read });
+    else entries.push(read);
+  }
+  return { kind: "message", accountId, entries, refused };
+}
+
+function readEntry(accountId: string, entry: unknown): ChainedEntry | string {
+  const parsed = parse(chainedEntry, entry);
+  if (!parsed.success) return versionReason(entry, ENTRY_VERSION) ?? parsed.reason;
+  return parsed.data.accountId === accountId ? parsed.data : "shape: entry of another account";
+}
+
+/** An unknown version is no broken shape: it waits in quarantine for a release that knows it. */
+function versionReason(value: unknown, known: number): string | null {
+  if (typeof value !== "object" || value === null || !("v" in value)) return null;
+  return Number.isSafeInteger(value.v) && value.v !== known ? `version ${value.v} is not known` : null;
+}
+
+type Parsed<T> = { success: true; data: T } | { success: false; reason: string };
+
+function parse<T>(schema: z.ZodType<T>, value: unknown): Parsed<T> {
+  try {
+    const { success, data, error } = schema.safeParse(value);
+    if (success) return { success, data };
+    const [issue] = error.issues;
+    const place = issue?.path.length ? ` at ${issue.path.join(".")}` : "";
+    return { success: false, reason: `shape: ${issue?.message ?? "unknown"}${place}` };
+  } catch {
+    // Only nesting beyond the stack comes here.
+    return { success: false, reason: "shape: unreadable" };
+  }
+}

@@ -1,0 +1,38 @@
+import { desc } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import type { Difference } from "../core/audit.ts";
+import { reconciliations } from "./schema.ts";
+
+export interface LedgerDifference extends Difference {
+  readonly account: string;
+}
+
+/** The result as it is stored and answered. */
+export interface Reconciliation {
+  readonly id: string;
+  /** `null` when it was about all accounts. */
+  readonly account: string | null;
+  readonly checked: { readonly accounts: number; readonly events: number };
+  /** What is on its way and therefore no difference. Stale reservations are those that should have ended by now. */
+  readonly pending: { readonly reservations: number; readonly stale_reservations: number; readonly outbox: number };
+  /** The first of them; `difference_count` says how many there are. */
+  readonly differences: readonly LedgerDifference[];
+  readonly difference_count: number;
+  /** Accounts that could not be checked or frozen, with the reason. */
+  readonly unchecked: readonly { readonly account: string; readonly reason: string }[];
+  readonly finished_at: string;
+}
+
+/** Keeps the result of a reconciliation. */
+export async function saveReconciliation(db: D1Database, result: Reconciliation, finishedAt: number): Promise<void> {
+  const { id, account } = result;
+  await drizzle(db)
+    .insert(reconciliations)
+    .values({ id, accountId: account, result: JSON.stringify(result), finishedAt });
+}
+
+/** The newest result; `null` when there never was one. */
+export async function latestReconciliation(db: D1Database): Promise<Reconciliation | null> {
+  const row = await drizzle(db).select().from(reconciliations).orderBy(desc(reconciliations.id)).limit(1).get();
+  return row ? (JSON.parse(row.result) as Reconciliation) : null;
+}

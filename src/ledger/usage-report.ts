@@ -1,0 +1,75 @@
+import { type MicroCredits, quantity } from "../core/amount.ts";
+
+export const USAGE_GROUPS = ["day", "feature", "model"] as const;
+export type UsageGroup = (typeof USAGE_GROUPS)[number];
+
+export interface UsageQuery {
+  /** From this instant (epoch ms) on … */
+  readonly from: number;
+  /** … up to and without this one. */
+  readonly to: number;
+  readonly groupBy: readonly UsageGroup[];
+}
+
+/** What was used and charged within one group; `null` for what it is not grouped by. */
+export interface UsageTotal {
+  /** The day in UTC, as `2026-11-22`. */
+  readonly day: string | null;
+  readonly feature: string | null;
+  readonly model: string | null;
+  readonly requests: number;
+  readonly inputTokens: number;
+  readonly cachedInputTokens: number;
+  readonly outputTokens: number;
+  readonly reasoningTokens: number;
+  readonly seconds: number;
+  readonly charge: MicroCredits;
+}
+
+const GROUPS: Readonly<Record<UsageGroup, string>> = {
+  day: "date(u.at / 1000, 'unixepoch')",
+  feature: "u.feature",
+  model: "u.model",
+};
+
+const SUMS = {
+  // A late settlement is the second event of its request.
+  requests: "sum(u.outcome <> 'late')",
+  inputTokens: countSql("inputTokens"),
+  cachedInputTokens: countSql("cachedInputTokens"),
+  outputTokens: countSql("outputTokens"),
+  reasoningTokens: countSql("reasoningTokens"),
+  seconds: countSql("seconds"),
+  charge: "sum(coalesce(m.amount, 0))",
+} as const;
+
+/**
+ * The late event of an expired request counts everything it used, and charges the difference: charges add up, while
+ * quantities would count twice what the expiry knew of.
+ */
+function countSql(field: string): string {
+  return `sum(CASE WHEN u.outcome = 'expired' AND EXISTS (
+    SELECT 1 FROM usage_events late WHERE late.account_id = u.account_id AND late.id = u.id || '~late'
+  ) THEN 0 ELSE u.usage ->> '$.${field}' END)`;
+}
+
+/** Sums an account's usage and charges, by group. Reads the account's events once; no other account's. */
+export async function usageTotals(db: D1Database, accountId: string, query: UsageQuery): Promise<UsageTotal[]> {
+  const groups = USAGE_GROUPS.filter((group) => query.groupBy.includes(group));
+  const columns = [
+    ...USAGE_GROUPS.map((group) => `${groups.includes(group) ? GROUPS[group] : "NULL"} AS "${group}"`),
+    ...Object.entries(SUMS).map(([name, sql]) => `${sql} AS "${name}"`),
+  ];
+  const by = groups.map((group) => `"${group}"`).join(", ");
+  const { results } = await db
+    .prepare(
+      `SELECT ${columns.join(", ")} FROM usage_events u
+      LEFT JOIN monetization_events m ON m.account_id = u.account_id AND m.id = 'mon_' || substr(u.id, 5)
+      WHERE u.account_id = ?1 AND u.at >= ?2 AND u.at < ?3
+      ${by === "" ? "HAVING count(*) > 0" : `GROUP BY ${by} ORDER BY ${by}`}`,
+    )
+    .bind(accountId, query.from, query.to)
+    .all<UsageTotal>();
+  for (const { charge } of results) quantity(charge, "the charges of a group");
+  return results;
+}

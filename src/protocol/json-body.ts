@@ -1,0 +1,153 @@
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import type { JsonObject, RequestFault } from "./adapter.ts";
+import { fault, isFault } from "./fault.ts";
+import { JSON_BOUNDS, type JsonBounds, parseJsonObject } from "./json-object.ts";
+
+export interface BodyLimits extends JsonBounds {
+  /** Bytes as they are sent, and again bytes after decoding. */
+  readonly bytes: number;
+  /** How long the caller may take to send the body. */
+  readonly readMs: number;
+}
+
+/**
+ * A coding client sends the whole conversation with every request and images as `data:` URLs inside it: 55 KB at the
+ * first turn, megabytes after some screenshots. 4 MiB lets those through. The body is held a few times over while it
+ * is decoded, parsed and serialised, and many requests share the 128 MB of one isolate, so it is not larger.
+ */
+export const BODY_LIMITS: BodyLimits = { ...JSON_BOUNDS, bytes: 4 * 1024 * 1024, readMs: 120_000 };
+
+export interface JsonBody {
+  readonly value: JsonObject;
+  /** SHA-256 of the decoded bytes as lower-case hex: the same body is the same request, compressed or not. */
+  readonly sha256: string;
+}
+
+/**
+ * Reads a request's JSON object: 415 for another media type or coding, 413 beyond the limit (nothing more is read),
+ * 408 when it is sent too slowly, 400 for anything that is not one JSON object. A caller that goes away is a fault as
+ * well, never an exception.
+ */
+export async function readJsonBody(
+  request: Request,
+  limits: BodyLimits = BODY_LIMITS,
+): Promise<JsonBody | RequestFault> {
+  const decoder = checkHeaders(request.headers, limits);
+  if (typeof decoder !== "function") return decoder;
+  const sent = await readBytes(request, limits);
+  if (!(sent instanceof Uint8Array)) return sent;
+  const bytes = decoder(sent);
+  if (!(bytes instanceof Uint8Array)) return bytes;
+  const text = decodeText(bytes);
+  if (typeof text !== "string") return text;
+  const parsed = parseJsonObject(text, limits);
+  if (isFault(parsed)) return parsed;
+  return { value: parsed.value, sha256: await sha256(bytes) };
+}
+
+type Decoder = (bytes: Uint8Array) => Uint8Array | RequestFault;
+
+/** What can be refused before a byte of the body is read. */
+function checkHeaders(headers: Headers, limits: BodyLimits): Decoder | RequestFault {
+  if (!isJson(headers.get("content-type"))) {
+    return fault("unsupported_media_type", "Send the body as 'content-type: application/json'.", null, 415);
+  }
+  if (Number(headers.get("content-length") ?? 0) > limits.bytes) return tooLarge(limits);
+  switch ((headers.get("content-encoding") ?? "identity").trim().toLowerCase()) {
+    case "":
+    case "identity":
+      return (bytes) => bytes;
+    case "gzip":
+      return (bytes) => decompress(gunzipSync, bytes, limits);
+    case "zstd":
+      return (bytes) => decompress(zstdDecompressSync, bytes, limits);
+    default:
+      return fault("unsupported_encoding", "The body may be sent plain, or as gzip or zstd.", null, 415);
+  }
+}
+
+function isJson(contentType: string | null): boolean {
+  const [essence = "", ...parameters] = (contentType ?? "").toLowerCase().split(";");
+  if (essence.trim() !== "application/json") return false;
+  return parameters.every((parameter) => {
+    const [name = "", value = ""] = parameter.split("=");
+    return name.trim() !== "charset" || /^"?utf-?8"?$/.test(value.trim());
+  });
+}
+
+async function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array | RequestFault> {
+  if (request.body === null) return fault("invalid_json", "The request body is empty.");
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    void stop(reader);
+  }, limits.readMs);
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      const chunk: Uint8Array = next.value;
+      length += chunk.length;
+      if (length > limits.bytes) {
+        void stop(reader);
+        return tooLarge(limits);
+      }
+      chunks.push(chunk);
+    }
+  } catch {
+    return fault("body_incomplete", "The request body ended before it was complete.");
+  } finally {
+    clearTimeout(timer);
+  }
+  if (late) return fault("request_timeout", "The request body was not sent in time.", null, 408);
+  return join(chunks, length);
+}
+
+/** Stops reading. The sender may be gone already, which is no news. */
+function stop(reader: ReadableStreamDefaultReader): Promise<void> {
+  return reader.cancel().catch(() => undefined);
+}
+
+function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const [only] = chunks;
+  if (only && chunks.length === 1) return only;
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+type Decompress = (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
+
+/** Decodes up to the limit and no further, so that a few bytes cannot unfold into memory that is not there. */
+function decompress(codec: Decompress, bytes: Uint8Array, limits: BodyLimits): Uint8Array | RequestFault {
+  try {
+    return codec(bytes, { maxOutputLength: limits.bytes });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : null;
+    if (code === "ERR_BUFFER_TOO_LARGE") return tooLarge(limits);
+    return fault("invalid_encoding", "The request body does not decode as its 'content-encoding' says.");
+  }
+}
+
+/** UTF-8, with or without a byte order mark. */
+function decodeText(bytes: Uint8Array): string | RequestFault {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    return fault("invalid_utf8", "The request body is not valid UTF-8.");
+  }
+}
+
+function tooLarge(limits: BodyLimits): RequestFault {
+  return fault("request_too_large", `The request body is larger than ${limits.bytes} bytes.`, null, 413);
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

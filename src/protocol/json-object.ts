@@ -1,0 +1,70 @@
+import type { Json, JsonObject, RequestFault } from "./adapter.ts";
+import { fault } from "./fault.ts";
+
+export interface JsonBounds {
+  /** Levels of nesting; the outermost object is level 1. */
+  readonly depth: number;
+  /** Members of all objects and arrays together. */
+  readonly members: number;
+}
+
+/** A request of 2 MB with thousands of items stays far below; a request made to be slow does not. */
+export const JSON_BOUNDS: JsonBounds = { depth: 64, members: 100_000 };
+
+export interface ParsedObject {
+  readonly value: JsonObject;
+}
+
+/**
+ * Parses a JSON object that a caller sent. A name that stands twice keeps its last value; since the parsed value is
+ * both what is priced and what is sent on, nobody can read it differently afterwards.
+ */
+export function parseJsonObject(text: string, bounds: JsonBounds = JSON_BOUNDS): ParsedObject | RequestFault {
+  let value: Json;
+  try {
+    value = JSON.parse(text) as Json;
+  } catch {
+    return fault("invalid_json", "The request body is not valid JSON.");
+  }
+  if (!isObject(value)) return fault("invalid_json", "The request body must be a JSON object.");
+  const refused = inspect(value, bounds);
+  return refused ?? { value };
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Looks at every object and array with a stack of its own: `JSON.parse` takes millions of levels, and whatever walks
+ * the value recursively afterwards, `JSON.stringify` included, would run out of stack.
+ */
+function inspect(root: JsonObject, bounds: JsonBounds): RequestFault | null {
+  const open: (JsonObject | Json[])[] = [root];
+  const depths = [1];
+  let members = 0;
+  for (let container = open.pop(); container !== undefined; container = open.pop()) {
+    const depth = depths.pop() ?? 0;
+    // `constructor` and `prototype` are ordinary names that a tool's schema may use. `__proto__` is never one, and an
+    // object that is copied member by member would take it as its prototype.
+    if (Object.hasOwn(container, "__proto__")) {
+      return fault("invalid_json", "The request body has a member named '__proto__'.", "__proto__");
+    }
+    const values = Array.isArray(container) ? container : Object.values(container);
+    members += values.length;
+    if (depth > bounds.depth || members > bounds.members) return tooComplex(bounds);
+    for (const value of values) {
+      if (typeof value !== "object" || value === null) continue;
+      open.push(value);
+      depths.push(depth + 1);
+    }
+  }
+  return null;
+}
+
+function tooComplex(bounds: JsonBounds): RequestFault {
+  return fault(
+    "json_too_complex",
+    `The request body is too complex: at most ${bounds.depth} levels and ${bounds.members} members are read.`,
+  );
+}

@@ -1,0 +1,62 @@
+import type { Json, JsonObject, RequestFault } from "./adapter.ts";
+import { unsupported } from "./fault.ts";
+import { isObject } from "./json-object.ts";
+
+const NOT_OWNED = "It names something stored upstream, where it belongs to nobody in particular: send it inline.";
+const UNBOUNDED = "Its size is not known before the call, so it cannot be reserved: send it inline.";
+const UNPRICED_AUDIO = "Audio has no price here.";
+
+/** Parts whose content may stand elsewhere; a caller's own data of any other type is left alone. */
+const FILE_PARTS: ReadonlySet<Json | undefined> = new Set(["input_file", "file", "input_image", "computer_screenshot"]);
+
+/**
+ * Refuses what an input takes from elsewhere instead of saying it: items, files and containers that upstream keeps
+ * for all callers together, files behind a URL, and audio. `param` is the member of the request that holds the input.
+ */
+export function refuseReferences(input: Json | undefined, param: string): RequestFault | null {
+  if (Array.isArray(input)) {
+    for (const [index, element] of input.entries()) {
+      const refused = refuseReferences(element, `${param}[${index}]`);
+      if (refused) return refused;
+    }
+    return null;
+  }
+  if (!isObject(input)) return null;
+  const refused = refusePart(input, param);
+  if (refused) return refused;
+  for (const [name, value] of Object.entries(input)) {
+    if (typeof value !== "object") continue;
+    const inner = refuseReferences(value, `${param}.${name}`);
+    if (inner) return inner;
+  }
+  return null;
+}
+
+function refusePart(part: JsonObject, param: string): RequestFault | null {
+  if (part.type === "item_reference") return unsupported(`${param}.type`, NOT_OWNED);
+  if (part.type === "input_audio") return unsupported(`${param}.type`, UNPRICED_AUDIO);
+  if (!FILE_PARTS.has(part.type)) return null;
+  // One protocol puts a file's members into the part, the other one level below.
+  const file = isObject(part.file) ? part.file : part;
+  if (isSet(file.file_id)) return unsupported(`${param}.file_id`, NOT_OWNED);
+  if (isSet(file.file_url)) return unsupported(`${param}.file_url`, UNBOUNDED);
+  return null;
+}
+
+/** Refuses a tool that takes over a container or files from earlier requests. */
+export function refuseToolReference(tool: JsonObject, param: string): RequestFault | null {
+  const container = tool.container ?? tool.environment;
+  const takesOver =
+    typeof container === "string" ||
+    (isObject(container) && (isSet(container.container_id) || isFilled(container.file_ids)));
+  return takesOver ? unsupported(`${param}.container`, NOT_OWNED) : null;
+}
+
+function isFilled(value: Json | undefined): boolean {
+  return Array.isArray(value) && value.length > 0;
+}
+
+/** Whether a member is there: `null` means the same as leaving it out. */
+export function isSet(value: Json | undefined): boolean {
+  return value !== undefined && value !== null;
+}

@@ -1,0 +1,119 @@
+import type { EventSourceMessage } from "eventsource-parser";
+import { NO_USAGE, type Usage } from "../core/usage.ts";
+import type { AnswerEnd, Json, JsonObject, Reading, StreamMeter } from "./adapter.ts";
+import { countedUsage, type Metered, pieceTokens, writtenTokens } from "./counted-output.ts";
+import { isObject } from "./json-object.ts";
+import { normalTier } from "./request-fields.ts";
+import { DONE, EventReader, parseData, plainStringAt, stringLengthAt, valueAt } from "./sse.ts";
+import { type Calls, countCalls, mostCalls } from "./tools.ts";
+import { readResponsesUsage } from "./usage-object.ts";
+
+const TERMINAL: Readonly<Record<string, AnswerEnd>> = {
+  completed: "completed",
+  incomplete: "incomplete",
+  failed: "failed",
+  cancelled: "failed",
+};
+
+/** Meters a stream of Responses events; a frame of the WebSocket protocol is the same JSON and goes to `event`. */
+export class ResponsesMeter implements StreamMeter {
+  readonly #request: Metered;
+  readonly #reader = new EventReader((event) => this.#sseEvent(event));
+  #end: AnswerEnd = "open";
+  #usage: Usage | null = null;
+  #invalid: string | null = null;
+  #answerId: string | null = null;
+  #serviceTier: string | null;
+  #calls: Calls = {};
+  #pieces = 0;
+  #items = 0;
+  #produced = false;
+  #done = false;
+
+  constructor(request: Metered) {
+    this.#request = request;
+    this.#serviceTier = request.serviceTier;
+  }
+
+  get violation(): string | null {
+    return this.#reader.violation;
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#reader.push(chunk);
+  }
+
+  reading(): Reading {
+    const counted = { outputTokens: Math.max(this.#pieces, this.#items), calls: this.#calls };
+    return {
+      end: this.#end,
+      usage: this.#usage && { ...this.#usage, calls: this.#calls, serviceTier: this.#serviceTier },
+      invalid: this.#usage ? null : this.#invalid,
+      counted: this.#produced ? countedUsage(this.#request, counted) : NO_USAGE,
+      produced: this.#produced,
+      answerId: this.#answerId,
+    };
+  }
+
+  /** Reads one event's JSON; `name` is what the event calls itself outside of it. */
+  event(data: string, name: string | undefined): void {
+    const type = typeOf(data, name);
+    if (type.endsWith(".delta")) this.#delta(data);
+    else if (type === "response.created") this.#answerId = plainStringAt(data, valueAt(data, "id"));
+    else if (type === "response.output_item.done") this.#item(parseData(data));
+    else if (type === "error") this.#end = "failed";
+    else if (type.startsWith("response.") && Object.hasOwn(TERMINAL, type.slice("response.".length))) {
+      this.answer(parseData(data)?.response);
+    }
+  }
+
+  /** Reads a whole answer: the body of a call without a stream, or what the last event of a stream repeats. */
+  answer(answer: Json | undefined): void {
+    if (!isObject(answer)) return;
+    this.#end = endOf(answer) ?? this.#end;
+    if (typeof answer.id === "string") this.#answerId = answer.id;
+    this.#serviceTier = "service_tier" in answer ? normalTier(answer.service_tier) : this.#serviceTier;
+    this.#calls = mostCalls(this.#calls, countCalls(answer.output, this.#request.calls));
+    this.#items = Math.max(this.#items, writtenTokens(answer.output));
+    const reported = readResponsesUsage(answer.usage);
+    this.#usage = reported.usage ?? this.#usage;
+    this.#invalid = reported.invalid ?? this.#invalid;
+    const wrote = Array.isArray(answer.output) && answer.output.length > 0;
+    this.#produced ||= wrote || (reported.usage !== null && reported.usage.outputTokens > 0);
+  }
+
+  #sseEvent(event: EventSourceMessage): void {
+    if (event.data === DONE) this.#done = true;
+    if (!this.#done) this.event(event.data, event.event);
+  }
+
+  #delta(data: string): void {
+    this.#pieces += pieceTokens(stringLengthAt(data, valueAt(data, "delta")));
+    this.#produced = true;
+  }
+
+  #item(event: JsonObject | null): void {
+    if (!event || !isObject(event.item)) return;
+    this.#produced = true;
+    this.#items += writtenTokens(event.item);
+    for (const [tool, count] of Object.entries(countCalls([event.item], this.#request.calls))) {
+      this.#calls = { ...this.#calls, [tool]: (this.#calls[tool] ?? 0) + count };
+    }
+  }
+}
+
+const TYPE_FIRST = '{"type":"';
+
+/** An event's type: nearly always the first member of its JSON, else its name; parsed only when it is neither. */
+function typeOf(data: string, name: string | undefined): string {
+  if (data.startsWith(TYPE_FIRST)) return data.slice(TYPE_FIRST.length, data.indexOf('"', TYPE_FIRST.length));
+  if (name !== undefined) return name;
+  const type = parseData(data)?.type;
+  return typeof type === "string" ? type : "";
+}
+
+function endOf(answer: JsonObject): AnswerEnd | null {
+  const { status } = answer;
+  if (typeof status === "string") return Object.hasOwn(TERMINAL, status) ? (TERMINAL[status] ?? null) : null;
+  return null;
+}

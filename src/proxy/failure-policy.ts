@@ -1,0 +1,81 @@
+import type { UsageOutcome } from "../core/event.ts";
+import type { UsageReport } from "../core/settlement.ts";
+import type { Reading } from "../protocol/adapter.ts";
+
+/** How an answer's transport ended. */
+export type Transport = "whole" | "broken";
+
+/** What a request's ending charges. */
+export type Ending =
+  | { readonly kind: "settle"; readonly report: UsageReport }
+  | { readonly kind: "release"; readonly outcome: UsageOutcome };
+
+/**
+ * The defined charge of every ending of an answer that had begun: usage as upstream reports it; without it what the
+ * gateway counted, marked as estimated; nothing where nothing was produced.
+ */
+export function endingOf(reading: Reading, transport: Transport): Ending {
+  if (reading.usage && reading.end !== "open") {
+    return { kind: "settle", report: { usage: reading.usage, outcome: reading.end, estimated: false } };
+  }
+  if (!reading.produced) return { kind: "release", outcome: "upstream_error" };
+  const outcome: UsageOutcome = reading.end === "open" || transport === "broken" ? "cut" : reading.end;
+  return { kind: "settle", report: { usage: reading.counted, outcome, estimated: true } };
+}
+
+/** What the client is told when the upstream refused or failed before anything was produced. */
+export interface UpstreamFailure {
+  readonly status: number;
+  readonly type: string;
+  readonly code: string;
+  readonly message: string;
+  readonly retryAfterSeconds: number | null;
+  readonly outcome: UsageOutcome;
+}
+
+const BUSY = {
+  status: 503,
+  type: "server_error",
+  code: "server_is_overloaded",
+  message: "The model provider is overloaded or does not answer. Nothing was charged; please try again shortly.",
+  outcome: "upstream_error",
+} as const;
+
+/**
+ * Translates an upstream's refusal. Its 401, 403 and 429 concern the operator's account, not the caller's, and its text
+ * may repeat parts of the operator's key: only refusals of the request itself pass with their own words.
+ */
+export function failureOf(status: number, retryAfter: string | null): UpstreamFailure | "pass" {
+  if (status === 401 || status === 403) {
+    return {
+      status: 502,
+      type: "server_error",
+      code: "upstream_auth",
+      message: "The gateway could not sign in to the model provider. Nothing was charged; the operator has to act.",
+      retryAfterSeconds: null,
+      outcome: "upstream_error",
+    };
+  }
+  if (status >= 300 && status < 400) {
+    return {
+      status: 502,
+      type: "server_error",
+      code: "upstream_redirect",
+      message: "The model provider redirected the request, which the gateway does not follow. Nothing was charged.",
+      retryAfterSeconds: null,
+      outcome: "upstream_error",
+    };
+  }
+  if (status === 429 || status >= 500) return { ...BUSY, retryAfterSeconds: wholeSeconds(retryAfter) ?? 5 };
+  return "pass";
+}
+
+/** The upstream could not be reached, or took too long to begin. */
+export function unreachable(): UpstreamFailure {
+  return { ...BUSY, retryAfterSeconds: 5 };
+}
+
+function wholeSeconds(retryAfter: string | null): number | null {
+  if (retryAfter === null || !/^\d{1,5}$/.test(retryAfter)) return null;
+  return Math.max(1, Number(retryAfter));
+}

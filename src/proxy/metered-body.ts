@@ -1,0 +1,63 @@
+import type { Reading, StreamMeter } from "../protocol/adapter.ts";
+import type { Transport } from "./failure-policy.ts";
+
+/** What was read of an answer when it ended. */
+export interface MeteredEnd {
+  readonly reading: Reading;
+  readonly transport: Transport;
+}
+
+export interface PumpOptions {
+  readonly meter: StreamMeter;
+  /** Cuts the upstream, and with it the client's stream. */
+  readonly cut: (reason: string) => void;
+  readonly idleMs: number;
+  /** Called now and then while the stream runs, with what was counted so far. */
+  readonly onProgress: (reading: Reading) => Promise<void>;
+}
+
+/** The meter looks at the stream at most this often, in larger pieces: usage is read once, at the end. */
+const LOOK_MS = 50;
+const WATCH_MS = 1_000;
+const PROGRESS_MS = 30_000;
+/** A stream that is longer than this is cut; what was used is charged. */
+const TOTAL_MS = 30 * 60_000;
+
+/**
+ * Reads an answer to its end, whatever its client does: this runs in `waitUntil` on its own branch of the stream, so a
+ * client that left still pays for exactly what upstream reports. It never changes a byte of the client's branch.
+ */
+export async function pump(body: ReadableStream<Uint8Array>, options: PumpOptions): Promise<MeteredEnd> {
+  const { meter, cut, idleMs, onProgress } = options;
+  const startedAt = Date.now();
+  let lastByteAt = startedAt;
+  const watch = setInterval(() => {
+    const now = Date.now();
+    if (now - lastByteAt > idleMs) cut("upstream_idle");
+    else if (now - startedAt > TOTAL_MS) cut("upstream_too_long");
+  }, WATCH_MS);
+
+  const reader = body.getReader();
+  let progressAt = startedAt;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return { reading: meter.reading(), transport: "whole" };
+      lastByteAt = Date.now();
+      meter.push(value);
+      if (meter.violation) {
+        cut("upstream_protocol");
+        return { reading: meter.reading(), transport: "broken" };
+      }
+      if (lastByteAt - progressAt > PROGRESS_MS) {
+        progressAt = lastByteAt;
+        await onProgress(meter.reading());
+      }
+      if (meter.reading().end === "open") await scheduler.wait(LOOK_MS);
+    }
+  } catch {
+    return { reading: meter.reading(), transport: "broken" };
+  } finally {
+    clearInterval(watch);
+  }
+}

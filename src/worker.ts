@@ -1,0 +1,31 @@
+import { AccountClient } from "../durable-objects/client.ts";
+import type { LedgerMessage } from "./core/ledger-message.ts";
+import type { Env } from "./env.ts";
+import { createApp } from "./http/app.ts";
+import { sweepAccounts } from "./http/sweeper.ts";
+import { consumeLedger } from "./ledger/consumer.ts";
+import { consumeDeadLetters } from "./ledger/dead-letter.ts";
+
+export { AccountObject } from "../durable-objects/account-object.ts";
+
+const app = createApp();
+const DEAD_LETTERS = /-dead$/;
+
+export default {
+  fetch: app.fetch,
+
+  async queue(batch, env) {
+    const now = () => Date.now();
+    if (DEAD_LETTERS.test(batch.queue)) return consumeDeadLetters(batch, { db: env.DB, now });
+    const accounts = new AccountClient(env.ACCOUNTS);
+    await consumeLedger(batch, {
+      db: env.DB,
+      now,
+      confirm: (accountId, epoch, seqs) => accounts.confirm(accountId, epoch, seqs),
+    });
+  },
+
+  async scheduled(_controller, env) {
+    await sweepAccounts(env.DB, new AccountClient(env.ACCOUNTS));
+  },
+} satisfies ExportedHandler<Env, LedgerMessage>;

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "vitest";
+import { type ChainedEntry, chain, type Entry } from "../../src/core/event.ts";
+import { readMessage } from "../../src/ledger/message.ts";
+import { grantOf, sha256 } from "../support/core-fixtures.ts";
+import { History, messageOf } from "./history.ts";
+
+const history = new History().give(grantOf("grt_a", 5)).request("req_1", 2, 1).request("req_2", 4, 6);
+const [grant, charge, overshoot] = [history.at(1), history.at(2), history.at(3)];
+
+type Json = Record<string, unknown>;
+
+/** `entry` with `change` applied, hashed anew so that only the change is wrong. */
+function rehashed(entry: ChainedEntry, change: (copy: Json) => void): unknown {
+  const { prev, hash: _, ...copy } = structuredClone(entry) as ChainedEntry & Json;
+  change(copy);
+  return chain(sha256, copy as Entry, prev);
+}
+
+function update(copy: Json, index = 0): Json {
+  return (copy.updates as Json[])[index] ?? {};
+}
+
+function reasonOf(entry: unknown): string {
+  const read = readMessage({ v: 1, accountId: "acct_1", entries: [entry] });
+  if (read.kind === "refused") return read.reason;
+  expect(read.entries).toEqual([]);
+  return read.refused[0]?.reason ?? "accepted";
+}
+
+describe("reading a message", () => {
+  it("accepts what an account really writes", () => {
+    const body = JSON.parse(JSON.stringify(messageOf(history.entries)));
+    expect(readMessage(body)).toEqual({
+      kind: "message",
+      accountId: "acct_1",
+      entries: history.entries,
+      refused: [],
+    });
+  });
+
+  it("keeps the good entries beside a bad one", () => {
+    const bad = { ...charge, hash: grant.hash };
+    expect(readMessage(messageOf([grant, bad, overshoot]))).toEqual({
+      kind: "message",
+      accountId: "acct_1",
+      entries: [grant, overshoot],
+      refused: [{ entry: bad, reason: "shape: hash does not match the content" }],
+    });
+  });
+
+  it("tells an unknown version apart from a broken shape", () => {
+    expect(readMessage({ v: 2, something: "new" })).toEqual({ kind: "refused", reason: "version 2 is not known" });
+    expect(reasonOf({ v: 2, something: "new" })).toBe("version 2 is not known");
+  });
+
+  const deep = JSON.parse(`${"[".repeat(5_000)}${"]".repeat(5_000)}`);
+  it.each([
+    ["nothing", undefined],
+    ["null", null],
+    ["text", '{"v":1'],
+    ["a list", [charge]],
+    ["no version", { accountId: "acct_1", entries: [charge] }],
+    ["no entries", { v: 1, accountId: "acct_1", entries: [] }],
+    ["an unknown field", { v: 1, accountId: "acct_1", entries: [charge], more: 1 }],
+    ["deep nesting", { v: 1, accountId: "acct_1", entries: deep }],
+  ])("refuses %s and does not throw", (_, body) => {
+    const read = readMessage(body);
+    const reason = read.kind === "refused" ? read.reason : read.refused[0]?.reason;
+    expect(reason).toMatch(/^shape: /);
+  });
+
+  it.each<[string, unknown]>([
+    ["sequence number 0", rehashed(charge, (copy) => Object.assign(copy, { seq: 0 }))],
+    ["an amount beyond safe integers", rehashed(charge, (copy) => Object.assign(update(copy), { amount: 2 ** 53 }))],
+    ["a fraction", rehashed(charge, (copy) => Object.assign(update(copy), { amount: 0.5, delta: -0.5 }))],
+    ["an amount as text", rehashed(charge, (copy) => Object.assign(update(copy), { amount: "1" }))],
+    ["a negative amount", rehashed(charge, (copy) => Object.assign(update(copy), { amount: -1, delta: 1 }))],
+    ["a debit that adds", rehashed(charge, (copy) => Object.assign(update(copy), { delta: update(copy).amount }))],
+    [
+      "an allowance that moves the balance",
+      rehashed(charge, (copy) => Object.assign(update(copy), { kind: "allowance" })),
+    ],
+    ["a grant without terms", rehashed(grant, (copy) => Object.assign(update(copy), { detail: null }))],
+    ["a debit without a source", rehashed(charge, (copy) => Object.assign(update(copy), { source: null }))],
+    ["an unknown kind", rehashed(charge, (copy) => Object.assign(update(copy), { kind: "gift" }))],
+    ["a negative balance", rehashed(charge, (copy) => Object.assign(update(copy), { balanceAfter: -1 }))],
+    ["a balance that jumps", rehashed(overshoot, (copy) => Object.assign(update(copy, 1), { balanceAfter: 7 }))],
+    ["updates out of order", rehashed(overshoot, (copy) => (copy.updates as Json[]).reverse())],
+    ["no update", rehashed(charge, (copy) => Object.assign(copy, { updates: [] }))],
+    ["an invented id", rehashed(charge, (copy) => Object.assign(update(copy), { id: "bal_new" }))],
+    ["an invented usage id", rehashed(charge, (copy) => Object.assign(copy.usage as Json, { id: "use_other.1" }))],
+    ["a charge without usage", rehashed(charge, (copy) => Object.assign(copy, { usage: null }))],
+    ["another account's entry", new History("acct_2").give(grantOf("grt_a", 1)).at(1)],
+    ["a field without a column", rehashed(charge, (copy) => Object.assign(copy.usage as Json, { extra: 1 }))],
+    ["text that SQLite would change", rehashed(charge, (copy) => Object.assign(copy.usage as Json, { model: "a\0b" }))],
+    ["broken Unicode", rehashed(charge, (copy) => Object.assign(copy.usage as Json, { model: "\ud800" }))],
+    [
+      "more cached input than input",
+      rehashed(charge, (copy) => Object.assign((copy.usage as Json).usage as Json, { cachedInputTokens: 1 })),
+    ],
+    ["a changed amount", { ...charge, updates: [{ ...charge.updates[0], amount: 1, delta: -1 }] }],
+    ["a hash that is none", { ...charge, hash: "x" }],
+  ])("refuses %s", (_, entry) => {
+    expect(reasonOf(entry)).toMatch(/^shape: /);
+  });
+
+  it("keeps unknown fields of what is stored whole", () => {
+    const entry = rehashed(charge, (copy) => Object.assign((copy.usage as Json).usage as Json, { images: 2 }));
+    const read = readMessage({ v: 1, accountId: "acct_1", entries: [entry] });
+    expect(read).toMatchObject({ kind: "message", entries: [entry], refused: [] });
+  });
+});

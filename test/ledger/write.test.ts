@@ -1,0 +1,150 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { readEntries } from "../../src/ledger/entry-rows.ts";
+import { chunkByBytes, writeEntries } from "../../src/ledger/write.ts";
+import { allowanceOf, anchored, credits, DAY, grantOf, planOf, T0 } from "../support/core-fixtures.ts";
+import { migratedD1 } from "../support/sqlite-d1.ts";
+import { forked, History } from "./history.ts";
+
+/** A history with every kind of entry: grants, several draws, overshoot, nothing charged, late, expired grant. */
+function fullHistory(id = "acct_1"): History {
+  const plan = planOf({ allowances: [allowanceOf("included", [anchored(DAY, credits(5))])] });
+  const history = new History(id, plan)
+    .give(grantOf("grt_a", 10, { features: ["codex"], reason: 'héllo "quoted" \u0000 \ud800 ✓' }))
+    .give(grantOf("grt_b", 20, { expiresAt: T0 + DAY }))
+    .request("req_1", 12, 8)
+    .request("req_2", 25, 22)
+    .refused("req_3", 3)
+    .request("req_4", 4, 9)
+    .give(grantOf("grt_c", 50, { expiresAt: T0 + DAY }))
+    .late("req_5", 3, 7);
+  history.now = T0 + 2 * DAY;
+  return history.lapse();
+}
+
+function dump(sqlite: ReturnType<typeof migratedD1>["sqlite"]): unknown {
+  return ["usage_events", "monetization_events", "balance_updates", "balances"].map((table) =>
+    sqlite.prepare(`SELECT * FROM ${table}`).all(),
+  );
+}
+
+function changes(sqlite: ReturnType<typeof migratedD1>["sqlite"]): number {
+  return Number(sqlite.prepare("SELECT total_changes() AS total").get()?.total);
+}
+
+describe("writing entries", () => {
+  it("rebuilds every entry exactly as the object hashed it", async () => {
+    const { db } = migratedD1();
+    const history = fullHistory();
+    await writeEntries(db, history.entries);
+    const read = await readEntries(db, history.id, 1, { after: 0, to: 1_000 });
+    expect(read).toEqual(history.entries);
+    const kinds = new Set(read.flatMap((entry) => entry.updates.map((update) => update.kind)));
+    expect([...kinds].sort()).toEqual([
+      "allowance",
+      "debit",
+      "expiry",
+      "grant",
+      "none",
+      "overshoot",
+      "overshoot_refund",
+    ]);
+  });
+
+  it("costs a simple request four rows written", async () => {
+    const { db, sqlite } = migratedD1();
+    const history = new History().give(grantOf("grt_a", 10)).request("req_1", 2, 1);
+    await writeEntries(db, [history.at(1)]);
+    const before = changes(sqlite);
+    await writeEntries(db, [history.at(2)]);
+    expect(changes(sqlite) - before).toBe(4);
+  });
+
+  it("gives the same database for any order, batching and repetition, and a replay writes nothing", async () => {
+    const entries = [...fullHistory("acct_1").entries, ...fullHistory("acct_2").entries];
+    const once = migratedD1();
+    await writeEntries(once.db, entries);
+    const expected = dump(once.sqlite);
+    const indexes = fc.array(fc.array(fc.nat(entries.length - 1), { minLength: 1, maxLength: 8 }), { maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(indexes, fc.shuffledSubarray(entries, { minLength: entries.length }), async (batches, rest) => {
+        const { db, sqlite } = migratedD1();
+        for (const batch of batches)
+          await writeEntries(
+            db,
+            batch.flatMap((index) => entries[index] ?? []),
+          );
+        await writeEntries(db, rest);
+        expect(dump(sqlite)).toEqual(expected);
+        const before = changes(sqlite);
+        await writeEntries(db, rest);
+        expect(changes(sqlite)).toBe(before);
+        sqlite.close();
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("keeps the balance, the number of entries and the newest instant of each account", async () => {
+    const { db, sqlite } = migratedD1();
+    const history = fullHistory();
+    await writeEntries(db, history.entries);
+    const { balance, seq } = history.state.row;
+    expect({ ...sqlite.prepare("SELECT * FROM balances").get() }).toEqual({
+      account_id: history.id,
+      balance,
+      entries: history.entries.length,
+      max_seq: seq,
+      updated_at: history.at(seq).at,
+    });
+  });
+
+  it("refuses another history under the same place, and nothing moves", async () => {
+    const { db, sqlite } = migratedD1();
+    const history = fullHistory();
+    await writeEntries(db, history.entries.slice(0, 4));
+    const before = dump(sqlite);
+    const other = forked(history.at(2));
+    await expect(writeEntries(db, [history.at(5), other])).rejects.toThrow("fork");
+    expect(dump(sqlite)).toEqual(before);
+  });
+
+  it("refuses to charge one request in two places of a history", async () => {
+    const { db, sqlite } = migratedD1();
+    const first = new History().give(grantOf("grt_a", 10)).request("req_1", 2, 1);
+    const second = new History().give(grantOf("grt_a", 10)).give(grantOf("grt_b", 10)).request("req_1", 2, 1);
+    await writeEntries(db, first.entries);
+    const before = dump(sqlite);
+    await expect(writeEntries(db, [second.at(3)])).rejects.toThrow("reused event");
+    expect(dump(sqlite)).toEqual(before);
+  });
+
+  it.each(["usage_events", "monetization_events", "balance_updates"])(
+    "lets nobody change or remove %s",
+    async (table) => {
+      const { db, sqlite } = migratedD1();
+      await writeEntries(db, fullHistory().entries);
+      expect(() => sqlite.exec(`UPDATE ${table} SET at = 0`)).toThrow("append-only");
+      expect(() => sqlite.exec(`DELETE FROM ${table}`)).toThrow("append-only");
+    },
+  );
+});
+
+describe("splitting what is written", () => {
+  const items = fullHistory().entries.map((entry) => ({ entry }));
+
+  it("keeps every entry whole and in its order, with no parameter above the limit", () => {
+    const chunks = chunkByBytes(items, 3_000);
+    expect(chunks.length).toBeGreaterThan(1);
+    expect(chunks.flat()).toEqual(items);
+  });
+
+  it("sends an entry that is too large alone", () => {
+    expect(chunkByBytes(items, 1)).toEqual(items.map((item) => [item]));
+  });
+
+  it("leaves what fits together", () => {
+    expect(chunkByBytes(items)).toEqual([items]);
+    expect(chunkByBytes([])).toEqual([]);
+  });
+});

@@ -1,0 +1,238 @@
+import {
+  type AccountState,
+  applyChange,
+  type Change,
+  keepMeters,
+  NO_CHANGE,
+  openAccount,
+} from "../../src/core/account.ts";
+import { type AuditState, auditEntry, beginAudit } from "../../src/core/audit.ts";
+import { checkpoint } from "../../src/core/checkpoint.ts";
+import type { ChainedEntry } from "../../src/core/event.ts";
+import { type Grant, remaining } from "../../src/core/grant.ts";
+import { addGrant, expireGrants, type GrantCommand } from "../../src/core/granting.ts";
+import type { Plan } from "../../src/core/plan.ts";
+import type { Reservation } from "../../src/core/reservation.ts";
+import { type ReserveAnswer, reserve } from "../../src/core/reserve.ts";
+import { acceptsLate, type Ended, expire, release, settle, settleLate } from "../../src/core/settlement.ts";
+import type { Usage } from "../../src/core/usage.ts";
+import {
+  allowanceOf,
+  anchored,
+  CODEX_RATE,
+  commandOf,
+  credits,
+  DAY,
+  demandOf,
+  emptyRow,
+  HOUR,
+  MINUTE,
+  planOf,
+  reportOf,
+  requestGate,
+  sha256,
+  sliding,
+  T0,
+} from "./core-fixtures.ts";
+
+/** One step of a random history. Requests and grants are named by small numbers, so that steps meet. */
+export type Step =
+  | { readonly do: "reserve"; readonly request: number; readonly bound: Usage; readonly open: boolean }
+  | { readonly do: "settle"; readonly request: number; readonly usage: Usage; readonly estimated: boolean }
+  | { readonly do: "checkpoint"; readonly request: number; readonly usage: Usage }
+  | { readonly do: "release"; readonly request: number }
+  | { readonly do: "expire"; readonly request: number }
+  | { readonly do: "late"; readonly request: number; readonly usage: Usage }
+  | {
+      readonly do: "grant";
+      readonly terms: Pick<GrantCommand, "amount" | "kind" | "priority">;
+      readonly lastsMs: number | null;
+    }
+  | { readonly do: "lapse" }
+  | { readonly do: "pass"; readonly ms: number }
+  | { readonly do: "plan"; readonly index: number }
+  | { readonly do: "status"; readonly frozen: boolean };
+
+const FEATURES = { codex: { models: ["*"] } };
+
+/** Plans that differ in windows, limits and gates; the first ones share a meter with different limits. */
+export const PLANS: readonly Plan[] = [
+  planOf({
+    id: "two-windows",
+    features: FEATURES,
+    allowances: [allowanceOf("included", [anchored(5 * HOUR, credits(1)), anchored(7 * DAY, credits(3))])],
+    gates: [requestGate("rpm", 6)],
+  }),
+  planOf({
+    id: "larger",
+    features: FEATURES,
+    allowances: [allowanceOf("included", [anchored(5 * HOUR, credits(2)), anchored(7 * DAY, credits(4))])],
+    gates: [{ id: "tpm", features: null, unit: "tokens", limit: 30_000, window: sliding(MINUTE, 30_000) }],
+  }),
+  planOf({
+    id: "sliding",
+    features: FEATURES,
+    allowances: [
+      allowanceOf("hourly", [sliding(HOUR, credits(0.8))]),
+      allowanceOf("daily", [anchored(DAY, credits(1))]),
+    ],
+    gates: [{ id: "in-flight", features: null, unit: "concurrency", limit: 5, window: null }],
+    estimate: "clamp",
+  }),
+  planOf({ id: "credits-only", features: FEATURES }),
+];
+
+export type Happened =
+  | {
+      readonly kind: "answered";
+      readonly answer: ReserveAnswer;
+      readonly existing: Reservation | null;
+      readonly change: Change;
+    }
+  | { readonly kind: "ended"; readonly before: Reservation; readonly usage: Usage | null; readonly ended: Ended }
+  | { readonly kind: "changed"; readonly change: Change }
+  | { readonly kind: "refused"; readonly because: unknown }
+  | { readonly kind: "nothing" };
+
+const NOTHING: Happened = { kind: "nothing" };
+
+/** The rows of an account as storage would keep them, the state as memory keeps it, and the real commands on both. */
+export class CoreModel {
+  state: AccountState;
+  now = T0;
+  /** The furthest the clock has been: it may go back. */
+  latest = T0;
+  readonly grants = new Map<string, Grant>();
+  readonly reservations = new Map<string, Reservation>();
+  readonly entries: ChainedEntry[] = [];
+  readonly audit: AuditState;
+  /** Plans that were in force at some time: a meter never exceeds the largest limit it ever had. */
+  readonly plansSeen = new Set<Plan>();
+
+  constructor() {
+    const row = emptyRow({ plan: PLANS[0] ?? planOf() });
+    this.state = openAccount(row, [], []);
+    this.audit = beginAudit(sha256, row.id, row.epoch);
+    this.plansSeen.add(row.plan);
+  }
+
+  run(step: Step): Happened {
+    switch (step.do) {
+      case "reserve":
+        return this.reserve(step.request, step.bound, step.open);
+      case "settle":
+        return this.end(step.request, step.usage, (reservation) =>
+          settle(this.state, reservation, reportOf(step.usage, "completed", step.estimated), this.now, sha256),
+        );
+      case "checkpoint":
+        return this.checkpoint(step.request, step.usage);
+      case "release":
+        return this.end(step.request, null, (reservation) =>
+          release(this.state, reservation, "upstream_error", this.now, sha256),
+        );
+      case "expire":
+        return this.expire(step.request);
+      case "late":
+        return this.late(step.request, step.usage);
+      case "grant":
+        return this.grant(step.terms, step.lastsMs);
+      case "lapse":
+        return this.commit(expireGrants(this.state, this.now, sha256) ?? NO_CHANGE);
+      case "pass":
+        this.now += step.ms;
+        this.latest = Math.max(this.latest, this.now);
+        return NOTHING;
+      case "plan": {
+        const plan = PLANS[step.index % PLANS.length] ?? this.state.row.plan;
+        this.plansSeen.add(plan);
+        const meters = keepMeters(this.state.row.meters, plan);
+        return this.commit({ ...NO_CHANGE, row: { ...this.state.row, plan, meters } });
+      }
+      case "status":
+        return this.commit({ ...NO_CHANGE, row: { ...this.state.row, status: step.frozen ? "frozen" : "active" } });
+    }
+  }
+
+  /** Forgets the state in memory and folds it again from what is stored. */
+  reload(): void {
+    this.state = this.stored();
+  }
+
+  /** What an object that starts now would hold in memory. */
+  stored(): AccountState {
+    const { row, grants, reservations } = structuredClone({
+      row: this.state.row,
+      grants: [...this.grants.values()],
+      reservations: [...this.reservations.values()],
+    });
+    return openAccount(
+      row,
+      grants.filter((grant) => remaining(grant) > 0),
+      reservations.filter(({ state }) => state === "pending"),
+    );
+  }
+
+  private reserve(request: number, bound: Usage, openOutput: boolean): Happened {
+    const requestId = `req_${request}`;
+    const quote = { cardId: "default", cardVersion: 1, model: "gpt-5.4", rate: CODEX_RATE };
+    const demand = demandOf(0, { quote, bound, openOutput });
+    const existing = this.reservations.get(requestId) ?? null;
+    const command = commandOf(requestId, 0, { demand, keyed: true, holdMs: 10 * MINUTE });
+    const { answer, change } = reserve(this.state, existing, command, this.now);
+    this.commit(change);
+    return { kind: "answered", answer, existing, change };
+  }
+
+  private end(request: number, usage: Usage | null, how: (reservation: Reservation) => Ended): Happened {
+    const before = this.reservations.get(`req_${request}`);
+    if (!before) return NOTHING;
+    try {
+      const ended = how(before);
+      this.commit(ended.change);
+      return { kind: "ended", before, usage, ended };
+    } catch (because) {
+      return { kind: "refused", because };
+    }
+  }
+
+  private checkpoint(request: number, usage: Usage): Happened {
+    const pending = this.reservations.get(`req_${request}`);
+    if (pending?.state !== "pending") return NOTHING;
+    return this.commit({ ...NO_CHANGE, reservations: [checkpoint(pending, usage, this.now, 10 * MINUTE)] });
+  }
+
+  private expire(request: number): Happened {
+    const reservation = this.reservations.get(`req_${request}`);
+    if (!reservation || (reservation.state === "pending" && this.now < reservation.expiresAt)) return NOTHING;
+    return this.end(request, reservation.checkpoint, (pending) => expire(this.state, pending, this.now, sha256));
+  }
+
+  private late(request: number, usage: Usage): Happened {
+    const reservation = this.reservations.get(`req_${request}`);
+    if (!reservation || !acceptsLate(reservation, this.now)) return NOTHING;
+    return this.end(request, usage, (expired) => settleLate(this.state, expired, reportOf(usage), this.now, sha256));
+  }
+
+  private grant(terms: Pick<GrantCommand, "amount" | "kind" | "priority">, lastsMs: number | null): Happened {
+    const command: GrantCommand = {
+      ...terms,
+      id: `grt_${this.grants.size + 1}`,
+      effectiveAt: this.now,
+      expiresAt: lastsMs === null ? null : this.now + lastsMs,
+      features: null,
+      reason: "given",
+    };
+    return this.commit(addGrant(this.state, command, this.now, sha256).change);
+  }
+
+  private commit(change: Change): Happened {
+    for (const grant of change.grants) this.grants.set(grant.id, grant);
+    for (const reservation of change.reservations) this.reservations.set(reservation.requestId, reservation);
+    for (const entry of change.entries) {
+      this.entries.push(entry);
+      auditEntry(this.audit, entry, () => CODEX_RATE, sha256);
+    }
+    applyChange(this.state, change);
+    return { kind: "changed", change };
+  }
+}

@@ -1,0 +1,60 @@
+import { join } from "node:path";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+import { readSimulatorConfig } from "./scripts/gateway-config.ts";
+import { ROOT } from "./scripts/repository.ts";
+
+const WORKERS = "test/workers/**/*.test.ts";
+/** Tests that start the gateway as a process of its own. */
+const SYSTEM = ["test/system/**/*.test.ts", "test/conformance/**/*.test.ts", "test/browser/**/*.test.ts"];
+
+/** What the Worker under test finds beside the bindings of wrangler.toml. */
+async function testBindings() {
+  return {
+    SPILLWAY_ADMIN_TOKEN: "test-admin-token",
+    SPILLWAY_KEY_SECRET: "test-key-secret-of-at-least-32-bytes",
+    UPSTREAM_BASE_URL: "http://upstream.test/v1",
+    // A canary: whatever leaves the gateway, this text must not be in it.
+    UPSTREAM_API_KEY: "sk-canary-upstream-5f0c1d7e9b",
+    UPSTREAM_EXTRA_HEADERS: "x-simulate",
+    TEST_MIGRATIONS: await readD1Migrations(join(ROOT, "migrations")),
+  };
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: { name: "node", include: ["test/**/*.test.ts"], exclude: [WORKERS, ...SYSTEM] },
+      },
+      {
+        plugins: [
+          cloudflareTest(async () => {
+            const simulator = readSimulatorConfig();
+            return {
+              wrangler: { configPath: "./wrangler.toml" },
+              miniflare: {
+                bindings: await testBindings(),
+                workers: [simulator],
+                // Every fetch that leaves the Worker ends in the simulated upstream, whatever its address.
+                outboundService: "simulator",
+              },
+            };
+          }),
+        ],
+        test: { name: "workers", include: [WORKERS], testTimeout: 20_000, hookTimeout: 20_000 },
+      },
+      {
+        test: {
+          name: "system",
+          include: SYSTEM,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // Each starts runtimes and measures or kills them: one at a time, after all others.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
