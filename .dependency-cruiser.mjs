@@ -4,13 +4,21 @@ const only = (name, from, allowed, comment) => ({
   comment,
   severity: "error",
   from: { path: from },
-  to: { pathNot: [...allowed, "^node:", "^cloudflare:", "node_modules"], dependencyTypesNot: ["npm", "npm-dev", "core"] },
+  to: {
+    pathNot: [...allowed, "^node:", "^cloudflare:", "node_modules"],
+    dependencyTypesNot: ["npm", "npm-dev", "core"],
+  },
 });
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
   forbidden: [
-    { name: "no-circles", severity: "error", from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    {
+      name: "no-circles",
+      severity: "error",
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } },
+    },
     { name: "no-orphans", severity: "error", from: { orphan: true, pathNot: "\\.d\\.ts$" }, to: {} },
     { name: "not-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true, pathNot: "^cloudflare:" } },
     {
@@ -23,12 +31,7 @@ export default {
     only("protocol", "^src/protocol/", ["^src/protocol/", "^src/core/"], "protocol → core"),
     only("catalog", "^src/catalog/", ["^src/catalog/", "^src/core/"], "catalog → core"),
     only("ledger", "^src/ledger/", ["^src/ledger/", "^src/core/", "^src/sha256"], "ledger → core"),
-    only(
-      "objects",
-      "^durable-objects/",
-      ["^durable-objects/", "^src/core/", "^src/sha256"],
-      "durable-objects → core",
-    ),
+    only("objects", "^durable-objects/", ["^durable-objects/", "^src/core/", "^src/sha256"], "durable-objects → core"),
     only(
       "proxy",
       "^src/proxy/",

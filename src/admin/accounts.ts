@@ -2,12 +2,7 @@ import { Hono } from "hono";
 import { customAlphabet } from "nanoid";
 import type { AccountReply } from "../../durable-objects/commands.ts";
 import { accountWire, grantWire } from "../account/account-wire.ts";
-import {
-  balanceUpdateWire,
-  monetizationEventWire,
-  pageWire,
-  usageEventWire,
-} from "../account/ledger-wire.ts";
+import { balanceUpdateWire, monetizationEventWire, pageWire, usageEventWire } from "../account/ledger-wire.ts";
 import { instant } from "../account/wire.ts";
 import { readAccount } from "../catalog/read.ts";
 import { createAccount } from "../catalog/write.ts";
@@ -68,7 +63,8 @@ async function shown(c: HttpContext, { id, name }: KnownAccount) {
 
 async function described(c: HttpContext, id: string): Promise<AccountReply> {
   const reply = await c.var.services.accounts.describe(id);
-  if (!reply) throw new HttpFault(409, "account_incomplete", "The account was not created to its end; create it again.");
+  if (!reply)
+    throw new HttpFault(409, "account_incomplete", "The account was not created to its end; create it again.");
   return reply;
 }
 

@@ -58,7 +58,11 @@ export function reservationRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.get("/", async (c) => {
     if ((c.req.query("state") ?? "pending") !== "pending") {
-      throw new HttpFault(400, "invalid_state", "Only state=pending is listed; ended requests are in the usage events.");
+      throw new HttpFault(
+        400,
+        "invalid_state",
+        "Only state=pending is listed; ended requests are in the usage events.",
+      );
     }
     return c.json(await pendingPage(c));
   });

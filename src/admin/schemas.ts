@@ -9,14 +9,12 @@ const accountId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
 const instant = z.iso.datetime({ offset: true, error: "must be an ISO 8601 instant with a time zone" });
 const epochMs = instant.transform((text) => Date.parse(text));
 
-const amount = z
-  .string({ error: 'must be credits as a decimal string, such as "12.5"' })
-  .transform((text, context) => {
-    const micro = parseCredits(text);
-    if (micro !== null && micro > 0) return micro;
-    context.addIssue({ code: "custom", message: "must be credits above zero with at most six decimals" });
-    return z.NEVER;
-  });
+const amount = z.string({ error: 'must be credits as a decimal string, such as "12.5"' }).transform((text, context) => {
+  const micro = parseCredits(text);
+  if (micro !== null && micro > 0) return micro;
+  context.addIssue({ code: "custom", message: "must be credits above zero with at most six decimals" });
+  return z.NEVER;
+});
 
 const name = z.string().min(1).max(200);
 

@@ -17,6 +17,7 @@ export async function openAccount(c: HttpContext): Promise<{ account: AccountRep
     reply = await accounts.open(accountId, caller);
   }
   if (reply.kind === "key_refused") throw invalidKey();
-  if (reply.kind === "plan_outdated") throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
+  if (reply.kind === "plan_outdated")
+    throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
   return { account: reply, catalog };
 }

@@ -1,7 +1,7 @@
+import { v7 } from "uuid";
 import { readRateLookup } from "../catalog/rate-lookup.ts";
 import { readAccountIds } from "../catalog/read.ts";
 import type { ReconcileDeps } from "../ledger/reconcile.ts";
-import { v7 } from "uuid";
 import type { Services } from "./services.ts";
 
 /** What a reconciliation needs: every old rate, and the objects' own word. */

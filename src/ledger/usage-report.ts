@@ -60,7 +60,7 @@ export async function usageTotals(db: D1Database, accountId: string, query: Usag
     ...USAGE_GROUPS.map((group) => `${groups.includes(group) ? GROUPS[group] : "NULL"} AS "${group}"`),
     ...Object.entries(SUMS).map(([name, sql]) => `${sql} AS "${name}"`),
   ];
-  const by = groups.map((group) => `"${group}"`).join(", ");
+  const by = groups.map((group) => GROUPS[group]).join(", ");
   const { results } = await db
     .prepare(
       `SELECT ${columns.join(", ")} FROM usage_events u

@@ -103,7 +103,7 @@ export class ChatMeter implements StreamMeter {
   }
 
   #report(answer: JsonObject): void {
-    if ("service_tier" in answer) this.#serviceTier = normalTier(answer.service_tier);
+    if (typeof answer.service_tier === "string") this.#serviceTier = normalTier(answer.service_tier);
     const reported = readChatUsage(answer.usage);
     this.#usage = reported.usage ?? this.#usage;
     this.#invalid = reported.invalid ?? this.#invalid;

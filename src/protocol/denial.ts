@@ -1,8 +1,8 @@
 import { formatCredits } from "../core/amount.ts";
 import type { Denial, DenialReason } from "../core/waterfall.ts";
 import type { JsonObject } from "./adapter.ts";
+import { denialText, promoText } from "./denial-text.ts";
 import { type ErrorAnswer, openAIError } from "./error-body.ts";
-import { denialText, promoText } from "./sentence.ts";
 
 /** Where and when a denial is told. */
 export interface DenialContext {
@@ -73,6 +73,7 @@ const SHAPES: Readonly<Record<DenialReason, Shape>> = {
 export function renderDenial(denial: Denial, context: DenialContext): ErrorAnswer {
   const shape = shapeOf(denial);
   const usedUp = shape.type === USED_UP.type;
+  const waitMs = waitOf(denial, shape, context.now);
   const answer = openAIError({
     status: shape.status,
     type: shape.type,
@@ -80,13 +81,15 @@ export function renderDenial(denial: Denial, context: DenialContext): ErrorAnswe
     message: denialText(denial, context),
     requestId: context.requestId,
     resetsAt: usedUp && denial.resetsAt !== null ? Math.ceil(denial.resetsAt / 1000) : null,
+    retryAfterSeconds: waitMs === null ? null : waitMs / 1000,
     spillway: explain(denial, shape.remedy),
   });
   return {
     ...answer,
     headers: {
       ...answer.headers,
-      ...retryHeaders(denial, shape, context.now),
+      ...(waitMs === null ? {} : { "retry-after-ms": String(waitMs) }),
+      ...(isFinal(denial, shape) ? { "x-should-retry": "false" } : {}),
       ...(usedUp ? { "x-codex-promo-message": promoText(denial) } : {}),
     },
   };
@@ -99,19 +102,17 @@ function shapeOf(denial: Denial): Shape {
 }
 
 /**
- * Codex reads whole seconds only, and gives up for good on a 429 without them. The instant of a reset is rounded up:
- * who comes at the second that was named must not be early. Where waiting does not help, no client shall repeat.
+ * How long to wait, in ms; `null` where the answer tells no time. A passing limit always tells one, since Codex gives up
+ * for good on a 429 without it, even where waiting does not help and the client is told so.
  */
-function retryHeaders(denial: Denial, shape: Shape, now: number): Record<string, string> {
-  const headers: Record<string, string> = {};
-  const waits = shape.retry !== "no";
-  if (waits && (denial.resetsAt !== null || shape.retry === "yes")) {
-    const waitMs = Math.max(1, (denial.resetsAt ?? now) - now);
-    headers["retry-after"] = String(Math.max(1, Math.ceil(waitMs / 1000)));
-    headers["retry-after-ms"] = String(Math.ceil(waitMs));
-  }
-  if (shape.retry === "at_reset" || (waits && denial.resetsAt === null)) headers["x-should-retry"] = "false";
-  return headers;
+function waitOf(denial: Denial, shape: Shape, now: number): number | null {
+  if (shape.retry === "no" || (shape.retry === "at_reset" && denial.resetsAt === null)) return null;
+  return Math.max(1, Math.ceil((denial.resetsAt ?? now) - now));
+}
+
+/** Whether the client shall not repeat by itself. */
+function isFinal(denial: Denial, shape: Shape): boolean {
+  return shape.retry === "at_reset" || (shape.retry === "yes" && denial.resetsAt === null);
 }
 
 /** Amounts are the account's own; they are told only where credits are the reason. */

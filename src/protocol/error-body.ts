@@ -18,14 +18,21 @@ export interface ErrorParts {
   readonly resetsAt?: number | null;
   /** What Spillway says beyond the protocol. */
   readonly spillway?: JsonObject;
+  /** When asking again makes sense. Told in whole seconds, at least one: Codex reads nothing else. */
+  readonly retryAfterSeconds?: number | null;
 }
 
 /** An error as the OpenAI protocols write it, with its content type and request id. */
 export function openAIError(parts: ErrorParts): ErrorAnswer {
   const { status, type, code, message, param = null, requestId, resetsAt = null, spillway } = parts;
+  const { retryAfterSeconds = null } = parts;
   return {
     status,
-    headers: { "content-type": "application/json", "x-request-id": requestId },
+    headers: {
+      "content-type": "application/json",
+      "x-request-id": requestId,
+      ...(retryAfterSeconds === null ? {} : { "retry-after": String(Math.max(1, Math.ceil(retryAfterSeconds))) }),
+    },
     body: {
       error: {
         message,

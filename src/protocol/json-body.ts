@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { gunzipSync, zstdDecompressSync } from "node:zlib";
 import type { JsonObject, RequestFault } from "./adapter.ts";
 import { fault, isFault } from "./fault.ts";
@@ -20,7 +21,7 @@ export const BODY_LIMITS: BodyLimits = { ...JSON_BOUNDS, bytes: 4 * 1024 * 1024,
 export interface JsonBody {
   readonly value: JsonObject;
   /** SHA-256 of the decoded bytes as lower-case hex: the same body is the same request, compressed or not. */
-  readonly sha256: string;
+  readonly digest: string;
 }
 
 /**
@@ -42,7 +43,7 @@ export async function readJsonBody(
   if (typeof text !== "string") return text;
   const parsed = parseJsonObject(text, limits);
   if (isFault(parsed)) return parsed;
-  return { value: parsed.value, sha256: await sha256(bytes) };
+  return { value: parsed.value, digest: createHash("sha256").update(bytes).digest("hex") };
 }
 
 type Decoder = (bytes: Uint8Array) => Uint8Array | RequestFault;
@@ -145,9 +146,4 @@ function decodeText(bytes: Uint8Array): string | RequestFault {
 
 function tooLarge(limits: BodyLimits): RequestFault {
   return fault("request_too_large", `The request body is larger than ${limits.bytes} bytes.`, null, 413);
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -9,9 +9,18 @@ const UNPRICED_AUDIO = "Audio has no price here.";
 /** Parts whose content may stand elsewhere; a caller's own data of any other type is left alone. */
 const FILE_PARTS: ReadonlySet<Json | undefined> = new Set(["input_file", "file", "input_image", "computer_screenshot"]);
 
+/** Refuses items that are only named; the type of such an item may be left out. */
+export function refuseItemReferences(input: Json | undefined): RequestFault | null {
+  for (const [index, item] of (Array.isArray(input) ? input : []).entries()) {
+    if (!isObject(item)) continue;
+    const isBareId = !isSet(item.type) && !isSet(item.role) && isSet(item.id);
+    if (isBareId || item.type === "item_reference") return unsupported(`input[${index}]`, NOT_OWNED);
+  }
+  return null;
+}
+
 /**
- * Refuses what an input takes from elsewhere instead of saying it: items, files and containers that upstream keeps
- * for all callers together, files behind a URL, and audio. `param` is the member of the request that holds the input.
+ * Refuses what an input takes from elsewhere instead of saying it: files that upstream keeps for all callers together, files behind a URL, and audio. `param` is the member of the request that holds the input.
  */
 export function refuseReferences(input: Json | undefined, param: string): RequestFault | null {
   if (Array.isArray(input)) {
@@ -33,7 +42,6 @@ export function refuseReferences(input: Json | undefined, param: string): Reques
 }
 
 function refusePart(part: JsonObject, param: string): RequestFault | null {
-  if (part.type === "item_reference") return unsupported(`${param}.type`, NOT_OWNED);
   if (part.type === "input_audio") return unsupported(`${param}.type`, UNPRICED_AUDIO);
   if (!FILE_PARTS.has(part.type)) return null;
   // One protocol puts a file's members into the part, the other one level below.

@@ -1,31 +1,29 @@
-import { openAIError, type RenderedError } from "./error-body.ts";
+import { type ErrorAnswer, openAIError } from "./error-body.ts";
 
 /** One body for a key that is missing, unknown, wrong, revoked or expired. */
-export function invalidKey(requestId: string): RenderedError {
+export function invalidKey(requestId: string): ErrorAnswer {
   return openAIError({
     status: 401,
     type: "invalid_request_error",
     code: "invalid_api_key",
     message: "The API key is missing or not valid. Send a current Spillway key as `Authorization: Bearer sk-spill-…`.",
-    param: null,
     requestId,
   });
 }
 
 /** The account's object did not answer: nothing is decided without it. */
-export function accountUnreachable(requestId: string): RenderedError {
+export function accountUnreachable(requestId: string): ErrorAnswer {
   return openAIError({
     status: 503,
     type: "server_error",
     code: "server_is_overloaded",
     message: "Your account cannot be reached right now. Nothing was charged; please try again shortly.",
-    param: null,
     requestId,
     retryAfterSeconds: 2,
   });
 }
 
 /** An error as a response. */
-export function errorResponse(error: RenderedError, headers: Record<string, string> = {}): Response {
+export function errorResponse(error: ErrorAnswer, headers: Record<string, string> = {}): Response {
   return Response.json(error.body, { status: error.status, headers: { ...headers, ...error.headers } });
 }

@@ -8,12 +8,13 @@ import { DONE, EventReader, parseData, plainStringAt, stringLengthAt, valueAt } 
 import { type Calls, countCalls, mostCalls } from "./tools.ts";
 import { readResponsesUsage } from "./usage-object.ts";
 
-const TERMINAL: Readonly<Record<string, AnswerEnd>> = {
-  completed: "completed",
-  incomplete: "incomplete",
-  failed: "failed",
-  cancelled: "failed",
-};
+/** Ends of an answer by their names in `status` and in `response.<name>` events. */
+const TERMINAL: ReadonlyMap<string, AnswerEnd> = new Map([
+  ["completed", "completed"],
+  ["incomplete", "incomplete"],
+  ["failed", "failed"],
+  ["cancelled", "failed"],
+]);
 
 /** Meters a stream of Responses events; a frame of the WebSocket protocol is the same JSON and goes to `event`. */
 export class ResponsesMeter implements StreamMeter {
@@ -62,17 +63,32 @@ export class ResponsesMeter implements StreamMeter {
     else if (type === "response.created") this.#answerId = plainStringAt(data, valueAt(data, "id"));
     else if (type === "response.output_item.done") this.#item(parseData(data));
     else if (type === "error") this.#end = "failed";
-    else if (type.startsWith("response.") && Object.hasOwn(TERMINAL, type.slice("response.".length))) {
-      this.answer(parseData(data)?.response);
-    }
+    else this.#terminal(type, data);
   }
 
-  /** Reads a whole answer: the body of a call without a stream, or what the last event of a stream repeats. */
+  /** Reads the body of a call without a stream. */
   answer(answer: Json | undefined): void {
     if (!isObject(answer)) return;
-    this.#end = endOf(answer) ?? this.#end;
+    const { status } = answer;
+    // An upstream that does not name the state of a whole answer has given all of it.
+    if (typeof status === "string") this.#end = TERMINAL.get(status) ?? "open";
+    else if (Array.isArray(answer.output)) this.#end = "completed";
+    this.#read(answer);
+  }
+
+  /** The last event of a stream repeats the whole answer. */
+  #terminal(type: string, data: string): void {
+    const end = type.startsWith("response.") ? TERMINAL.get(type.slice("response.".length)) : undefined;
+    if (!end) return;
+    const answer = parseData(data)?.response;
+    if (!isObject(answer)) return;
+    this.#end = end;
+    this.#read(answer);
+  }
+
+  #read(answer: JsonObject): void {
     if (typeof answer.id === "string") this.#answerId = answer.id;
-    this.#serviceTier = "service_tier" in answer ? normalTier(answer.service_tier) : this.#serviceTier;
+    if (typeof answer.service_tier === "string") this.#serviceTier = normalTier(answer.service_tier);
     this.#calls = mostCalls(this.#calls, countCalls(answer.output, this.#request.calls));
     this.#items = Math.max(this.#items, writtenTokens(answer.output));
     const reported = readResponsesUsage(answer.usage);
@@ -110,10 +126,4 @@ function typeOf(data: string, name: string | undefined): string {
   if (name !== undefined) return name;
   const type = parseData(data)?.type;
   return typeof type === "string" ? type : "";
-}
-
-function endOf(answer: JsonObject): AnswerEnd | null {
-  const { status } = answer;
-  if (typeof status === "string") return Object.hasOwn(TERMINAL, status) ? (TERMINAL[status] ?? null) : null;
-  return null;
 }

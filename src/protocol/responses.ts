@@ -2,7 +2,7 @@ import type { Rate } from "../core/rate-card.ts";
 import type { Adapter, JsonObject, PreparedRequest, RequestFault } from "./adapter.ts";
 import { estimateInput } from "./estimate.ts";
 import { isFault } from "./fault.ts";
-import { refuseReferences } from "./references.ts";
+import { refuseItemReferences, refuseReferences } from "./references.ts";
 import { boundOf, readCommonFields, readTokenBound, refuseFields } from "./request-fields.ts";
 import { ResponsesMeter } from "./responses-meter.ts";
 import { parseData } from "./sse.ts";
@@ -26,7 +26,8 @@ export const responsesAdapter: Adapter = { prepare };
 function prepare(body: JsonObject, rateOf: (model: string) => Rate | null): PreparedRequest | RequestFault {
   const fields = readCommonFields(body, rateOf);
   if (isFault(fields)) return fields;
-  const refused = refuseFields(body, REFUSED) ?? refuseReferences(body.input, "input");
+  const refused =
+    refuseFields(body, REFUSED) ?? refuseItemReferences(body.input) ?? refuseReferences(body.input, "input");
   if (refused) return refused;
   const limit = readTokenBound(body, "max_output_tokens");
   if (limit !== null && typeof limit !== "number") return limit;

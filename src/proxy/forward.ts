@@ -84,12 +84,7 @@ async function readWhole(response: Response): Promise<string | null> {
   }
 }
 
-async function passRefusal(
-  deps: GatewayDeps,
-  journey: Journey,
-  response: Response,
-  answer: Answer,
-): Promise<void> {
+async function passRefusal(deps: GatewayDeps, journey: Journey, response: Response, answer: Answer): Promise<void> {
   const failure = failureOf(response.status, response.headers.get("retry-after"));
   if (failure !== "pass") {
     await response.body?.cancel();
@@ -101,16 +96,11 @@ async function passRefusal(
 }
 
 /** Gives back what was reserved and tells the client why there is no answer. */
-async function refuse(
-  deps: GatewayDeps,
-  journey: Journey,
-  failure: UpstreamFailure,
-  answer: Answer,
-): Promise<void> {
+async function refuse(deps: GatewayDeps, journey: Journey, failure: UpstreamFailure, answer: Answer): Promise<void> {
   await end(deps.accounts, journey, { kind: "release", outcome: failure.outcome });
   const { status, type, code, message, retryAfterSeconds } = failure;
   const { requestId } = journey.incoming;
-  answer(errorResponse(openAIError({ status, type, code, message, param: null, requestId, retryAfterSeconds })));
+  answer(errorResponse(openAIError({ status, type, code, message, requestId, retryAfterSeconds })));
 }
 
 /**

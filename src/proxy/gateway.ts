@@ -3,10 +3,11 @@ import type { ReserveReply } from "../../durable-objects/commands.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { QuotedRate } from "../core/rate-card.ts";
 import type { Reservation } from "../core/reservation.ts";
-import type { PreparedRequest, RequestFault } from "../protocol/adapter.ts";
+import type { PreparedRequest } from "../protocol/adapter.ts";
 import { renderDenial } from "../protocol/denial.ts";
-import { openAIError } from "../protocol/error-body.ts";
-import { isFault, readJsonBody } from "../protocol/json-body.ts";
+import { openAIError, renderFault } from "../protocol/error-body.ts";
+import { isFault } from "../protocol/fault.ts";
+import { readJsonBody } from "../protocol/json-body.ts";
 import { accountUnreachable, errorResponse, invalidKey } from "../protocol/refusals.ts";
 import { sha256Hex } from "../sha256.ts";
 import { forward } from "./forward.ts";
@@ -27,9 +28,9 @@ async function run(deps: GatewayDeps, incoming: Incoming, answer: Answer): Promi
   const begun = Date.now();
   const catalog = await deps.catalog();
   const body = await readJsonBody(incoming.request);
-  if (isFault(body)) return answer(faultResponse(body, incoming.requestId));
+  if (isFault(body)) return answer(errorResponse(renderFault(body, incoming.requestId)));
   const prepared = incoming.adapter.prepare(body.value, (model) => catalog.quote(model, begun)?.rate ?? null);
-  if (isFault(prepared)) return answer(faultResponse(prepared, incoming.requestId));
+  if (isFault(prepared)) return answer(errorResponse(renderFault(prepared, incoming.requestId)));
   const quote = catalog.quote(prepared.model, begun);
   if (!quote) throw new Error("a prepared request names a model with a rate");
 
@@ -87,12 +88,15 @@ function refusal(
   quote: QuotedRate,
 ): Response {
   const error = (status: number, type: string, code: string, message: string, headers?: Record<string, string>) =>
-    errorResponse(openAIError({ status, type, code, message, param: null, requestId }), headers);
+    errorResponse(openAIError({ status, type, code, message, requestId }), headers);
   switch (reply.kind) {
     case "denied": {
       const now = Date.now();
       const context = { requestId, now, feature: quote.rate.feature, model: quote.model };
-      return errorResponse(renderDenial(reply.denial, context), headersForLimits(reply.limits, quote.rate.feature, now));
+      return errorResponse(
+        renderDenial(reply.denial, context),
+        headersForLimits(reply.limits, quote.rate.feature, now),
+      );
     }
     case "key_refused":
       return errorResponse(invalidKey(requestId));
@@ -119,8 +123,4 @@ function replay({ requestId, state, settlement }: Reservation): Response {
     { object: "spillway.replay", request_id: requestId, state, outcome: settlement?.outcome ?? null, receipt },
     { headers: { "x-request-id": requestId, "idempotent-replay": "omitted" } },
   );
-}
-
-function faultResponse(fault: RequestFault, requestId: string): Response {
-  return errorResponse(openAIError({ ...fault, requestId }));
 }

@@ -63,7 +63,10 @@ function windowsShown(allowances: readonly AllowanceView[], feature: string): (W
   return first === last ? [first] : [first, last];
 }
 
-function windowHeaders(name: "primary" | "secondary", window: WindowView & { rule: WindowRule }): Record<string, string> {
+function windowHeaders(
+  name: "primary" | "secondary",
+  window: WindowView & { rule: WindowRule },
+): Record<string, string> {
   const usedPercent = ((window.rule.limit - window.remaining) / window.rule.limit) * 100;
   const headers: Record<string, string> = {
     [`x-codex-${name}-used-percent`]: (Math.round(usedPercent * 100) / 100).toString(),

@@ -30,7 +30,11 @@ export function batchOf(messages: readonly Delivered[]): MessageBatch {
     queue: "spillway-ledger",
     messages,
     metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } },
-    ackAll: () => messages.forEach((message) => message.ack()),
-    retryAll: (options) => messages.forEach((message) => message.retry(options)),
+    ackAll() {
+      for (const message of messages) message.ack();
+    },
+    retryAll(options) {
+      for (const message of messages) message.retry(options);
+    },
   };
 }

@@ -46,10 +46,10 @@ function stepsWith(passing: fc.Arbitrary<number>): fc.Arbitrary<Step> {
       weight: 6,
       arbitrary: fc.record({ do: fc.constant("settle" as const), request, usage, estimated: fc.boolean() }),
     },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant("checkpoint" as const), request, usage }) },
+    { weight: 6, arbitrary: fc.record({ do: fc.constant("checkpoint" as const), request, usage }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("release" as const), request }) },
-    { weight: 3, arbitrary: fc.record({ do: fc.constant("expire" as const), request }) },
-    { weight: 3, arbitrary: fc.record({ do: fc.constant("late" as const), request, usage }) },
+    { weight: 6, arbitrary: fc.record({ do: fc.constant("expire" as const), request }) },
+    { weight: 5, arbitrary: fc.record({ do: fc.constant("late" as const), request, usage }) },
     { weight: 3, arbitrary: grant },
     { weight: 2, arbitrary: fc.constant({ do: "lapse" } as const) },
     { weight: 5, arbitrary: passing.map((ms) => ({ do: "pass", ms }) as const) },
@@ -71,27 +71,33 @@ function quiesce(model: CoreModel): void {
 
 /** Names of the rare states in what happened. */
 function rareStates(model: CoreModel, happened: Happened): string[] {
-  if (happened.kind === "answered") {
-    const { answer, existing } = happened;
-    if (answer.kind === "denied") return [answer.denial.reason];
-    if (answer.kind === "ended") return ["replayed"];
-    if (answer.kind !== "reserved" || answer.reservation === existing) return [];
-    const states = [`${answer.reservation.draws.length} sources`];
-    if (answer.reservation.clampedTo !== null) states.push("clamped");
-    if (existing) states.push(existing.state === "released" ? "tried again" : "key forgotten");
-    return states;
-  }
-  if (happened.kind === "ended") {
-    const { before, ended } = happened;
-    const states: string[] = [ended.reservation.late === ended.settlement ? "late" : ended.reservation.state];
-    if (ended.settlement.overshoot > 0) states.push("overshoot");
-    if (ended.settlement.posted.length > before.draws.length) states.push("more sources than reserved");
-    if (before.draws.some((draw) => draw.kind === "grant" && (model.grants.get(draw.source)?.lapsed ?? 0) > 0)) {
-      states.push("paid by a grant that has lapsed");
-    }
-    return states;
-  }
+  if (happened.kind === "answered") return rareAnswers(happened);
+  if (happened.kind === "ended") return rareEndings(model, happened);
   return happened.kind === "refused" ? ["ended twice"] : [];
+}
+
+function rareAnswers({ answer, existing }: Extract<Happened, { kind: "answered" }>): string[] {
+  if (answer.kind === "denied") return [answer.denial.reason];
+  if (answer.kind === "ended") return ["replayed"];
+  if (answer.kind !== "reserved" || answer.reservation === existing) return [];
+  const states = [`${answer.reservation.draws.length} sources`];
+  if (answer.reservation.clampedTo !== null) states.push("clamped");
+  if (existing) states.push(existing.state === "released" ? "tried again" : "key forgotten");
+  return states;
+}
+
+function rareEndings(model: CoreModel, { before, ended }: Extract<Happened, { kind: "ended" }>): string[] {
+  const { reservation, settlement } = ended;
+  const states: string[] = [reservation.late === settlement ? "late" : reservation.state];
+  const lapsed = (grant: string): boolean => (model.grants.get(grant)?.lapsed ?? 0) > 0;
+  if (settlement.overshoot > 0) states.push("overshoot");
+  if (reservation.late === settlement && settlement.charge > 0 && (before.settlement?.charge ?? 0) > 0)
+    states.push("difference after a checkpoint");
+  if (settlement.estimated) states.push("estimated");
+  if (settlement.posted.length > before.draws.length) states.push("more sources than reserved");
+  if (before.draws.some(({ kind, source }) => kind === "grant" && lapsed(source)))
+    states.push("paid by a lapsed grant");
+  return states;
 }
 
 describe("whatever happens, in whatever order", () => {
@@ -193,7 +199,9 @@ describe("whatever happens, in whatever order", () => {
         "clamped",
         "overshoot",
         "more sources than reserved",
-        "paid by a grant that has lapsed",
+        "paid by a lapsed grant",
+        "estimated",
+        "difference after a checkpoint",
         "3 sources",
       ]),
     );

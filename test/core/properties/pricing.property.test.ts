@@ -56,11 +56,11 @@ function exactly(at: Rate, used: Usage): { numerator: bigint; denominator: bigin
     [used.cachedInputTokens, tokens.cachedInput, input],
     [used.cacheWriteTokens, tokens.cacheWrite, input],
     [used.outputTokens, tokens.output, output],
-    [used.seconds * 1_000_000, at.perSecond["default"] ?? 0, million],
+    [used.seconds * 1_000_000, at.perSecond.default ?? 0, million],
   ];
   let numerator = 0n;
   for (const [count, each, factor] of parts) numerator += BigInt(count) * BigInt(each) * factor * tier;
-  numerator += BigInt((used.calls["search"] ?? 0) * (at.perCall["search"] ?? 0)) * million ** 3n;
+  numerator += BigInt((used.calls.search ?? 0) * (at.perCall.search ?? 0)) * million ** 3n;
   return { numerator, denominator: million ** 3n };
 }
 
