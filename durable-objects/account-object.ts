@@ -13,7 +13,7 @@ import { viewGrants, viewLimits } from "../src/core/account-view.ts";
 import { checkpoint } from "../src/core/checkpoint.ts";
 import { genesis } from "../src/core/event.ts";
 import { remaining } from "../src/core/grant.ts";
-import { addGrant, expireGrants, type GrantCommand, sameTerms } from "../src/core/granting.ts";
+import { addGrant, canHold, expireGrants, type GrantCommand, sameTerms } from "../src/core/granting.ts";
 import type { LedgerMessage } from "../src/core/ledger-message.ts";
 import type { Plan } from "../src/core/plan.ts";
 import { firstIdAt } from "../src/core/request-id.ts";
@@ -175,6 +175,7 @@ export class AccountObject extends DurableObject<AccountEnv> {
           : { kind: "mismatch" };
         return { answer, change: NO_CHANGE };
       }
+      if (!canHold(state, request.amount)) return { answer: { kind: "too_large" }, change: NO_CHANGE };
       const { grant, change } = addGrant(state, request, now, sha256Hex);
       return { answer: { kind: "granted", grant, created: true }, change };
     });

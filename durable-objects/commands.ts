@@ -61,6 +61,7 @@ export type EndReply =
 export type GrantReply =
   | { readonly kind: "granted"; readonly grant: Grant; readonly created: boolean }
   | { readonly kind: "mismatch" }
+  | { readonly kind: "too_large" }
   | { readonly kind: "no_account" };
 
 export interface AccountReply {

@@ -1,10 +1,10 @@
 import { AccountClient } from "../durable-objects/client.ts";
+import { createApp } from "./app.ts";
 import type { LedgerMessage } from "./core/ledger-message.ts";
 import type { Env } from "./env.ts";
-import { createApp } from "./http/app.ts";
-import { sweepAccounts } from "./http/sweeper.ts";
 import { consumeLedger } from "./ledger/consumer.ts";
 import { consumeDeadLetters } from "./ledger/dead-letter.ts";
+import { sweepAccounts } from "./upkeep/sweeper.ts";
 
 export { AccountObject } from "../durable-objects/account-object.ts";
 

@@ -1,6 +1,6 @@
 import { decodeCursor } from "../ledger/cursor.ts";
 import { listBalanceUpdates } from "../ledger/read.ts";
-import { type BalanceUpdateWire, balanceUpdateWire } from "./ledger-wire.ts";
+import { type BalanceUpdateWire, balanceUpdateWire } from "../wire/ledger.ts";
 
 const COLUMNS = [
   "seq",

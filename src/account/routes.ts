@@ -8,11 +8,11 @@ import { instantOf, listQueryOf } from "../http/query.ts";
 import { readRequest } from "../ledger/entry-rows.ts";
 import { listBalanceUpdates, listUsageEvents } from "../ledger/read.ts";
 import { USAGE_GROUPS, type UsageGroup, usageTotals } from "../ledger/usage-report.ts";
-import { accountWire } from "./account-wire.ts";
+import { accountWire } from "../wire/account.ts";
+import { balanceUpdateWire, pageWire, usageEventWire } from "../wire/ledger.ts";
+import { receiptWire } from "../wire/receipt.ts";
+import { usageTotalWire } from "../wire/usage-totals.ts";
 import { ledgerCsv } from "./ledger-csv.ts";
-import { balanceUpdateWire, pageWire, usageEventWire } from "./ledger-wire.ts";
-import { receiptWire } from "./receipt-wire.ts";
-import { usageTotalWire } from "./usage-wire.ts";
 
 const USAGE_DAYS_MS = 30 * 24 * 3_600_000;
 

@@ -1,9 +1,6 @@
 import { Hono } from "hono";
 import { customAlphabet } from "nanoid";
 import type { AccountReply } from "../../durable-objects/commands.ts";
-import { accountWire, grantWire } from "../account/account-wire.ts";
-import { balanceUpdateWire, monetizationEventWire, pageWire, usageEventWire } from "../account/ledger-wire.ts";
-import { instant } from "../account/wire.ts";
 import { readAccount } from "../catalog/read.ts";
 import { createAccount } from "../catalog/write.ts";
 import type { Plan } from "../core/plan.ts";
@@ -14,6 +11,9 @@ import { listQueryOf } from "../http/query.ts";
 import { isIdempotencyKey } from "../http/request-id.ts";
 import { listBalanceUpdates, listMonetizationEvents, listUsageEvents } from "../ledger/read.ts";
 import { sha256Hex } from "../sha256.ts";
+import { accountWire, grantWire } from "../wire/account.ts";
+import { balanceUpdateWire, monetizationEventWire, pageWire, usageEventWire } from "../wire/ledger.ts";
+import { instant } from "../wire/time.ts";
 import { readAs } from "./body.ts";
 import { accountPatch, newAccount, newGrant, newKey } from "./schemas.ts";
 
@@ -29,6 +29,10 @@ export function accountAdminRoutes(): Hono<HttpEnv> {
   routes.post("/:id/keys", createKey);
   routes.delete("/:id/keys/:key", revokeKey);
   routes.post("/:id/grants", grant);
+  routes.get("/:id/work", async (c) => {
+    const { calls, rowsWritten, alarmsSet } = await c.var.services.accounts.work((await existing(c)).id);
+    return c.json({ calls, rows_written: rowsWritten, alarms_set: alarmsSet });
+  });
   routes.get("/:id/usage-events", async (c) => {
     const { id } = await existing(c);
     return c.json(pageWire(await listUsageEvents(c.env.DB, id, listQueryOf(c)), usageEventWire));
@@ -168,6 +172,7 @@ async function grant(c: HttpContext): Promise<Response> {
   if (reply.kind === "mismatch") {
     throw new HttpFault(422, "idempotency_key_reused", "This Idempotency-Key was used for a grant with other terms.");
   }
+  if (reply.kind === "too_large") throw new HttpFault(422, "balance_too_large", "An account cannot hold that much.");
   if (reply.kind === "no_account") throw new HttpFault(409, "account_incomplete", "Create the account again first.");
   return c.json(grantWire({ ...reply.grant, reserved: 0 }), 201);
 }

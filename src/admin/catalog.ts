@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { instant } from "../account/wire.ts";
 import { describeFaults } from "../catalog/document.ts";
 import { listPlans, listRateCards } from "../catalog/list.ts";
 import { readPlanDocument } from "../catalog/plan-document.ts";
@@ -8,6 +7,7 @@ import { putPlan, putRateCard } from "../catalog/write.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { pageOf } from "../http/query.ts";
+import { instant } from "../wire/time.ts";
 import { readBody } from "./body.ts";
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;

@@ -1,15 +1,15 @@
 import { Hono } from "hono";
-import { instant } from "../account/wire.ts";
 import { readAccount, readAccountIds } from "../catalog/read.ts";
 import { formatCredits } from "../core/amount.ts";
 import type { Reservation } from "../core/reservation.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
-import { reconcileDeps } from "../http/ledger-deps.ts";
 import { invalidCursor, pageOf } from "../http/query.ts";
 import { listQuarantine, type QuarantinedMessage, redrive } from "../ledger/quarantine.ts";
 import { reconcileAccount, reconcileAll } from "../ledger/reconcile.ts";
 import { latestReconciliation } from "../ledger/reconciliations.ts";
+import { reconcileDeps } from "../upkeep/reconciliation.ts";
+import { instant } from "../wire/time.ts";
 import { readAs } from "./body.ts";
 import { reconciliationRequest } from "./schemas.ts";
 

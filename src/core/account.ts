@@ -60,7 +60,7 @@ export function openAccount(row: AccountRow, grants: Iterable<Grant>, pending: I
     heldMeters: new Map(),
     heldGrants: new Map(),
   };
-  for (const grant of grants) state.grants.set(grant.id, grant);
+  for (const grant of grants) if (remaining(grant) > 0) state.grants.set(grant.id, grant);
   for (const reservation of pending) hold(state, reservation);
   return state;
 }

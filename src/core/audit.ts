@@ -1,5 +1,14 @@
 import type { MicroCredits } from "./amount.ts";
-import { type ChainedEntry, chain, type Entry, genesis, type MonetizationEvent, type Sha256 } from "./event.ts";
+import {
+  type BalanceUpdate,
+  type BalanceUpdateKind,
+  type ChainedEntry,
+  chain,
+  type Entry,
+  genesis,
+  type MonetizationEvent,
+  type Sha256,
+} from "./event.ts";
 import { price, type Rate } from "./rate-card.ts";
 
 /** One thing that does not add up, at the first place where it shows. */
@@ -80,10 +89,13 @@ function checkCharge(state: AuditState, entry: ChainedEntry, rateOf: RateLookup)
     return;
   }
   checkPrice(state, entry, monetization, rateOf);
-  const paid = updates
-    .filter((update) => update.kind === "debit" || update.kind === "allowance" || update.kind === "overshoot")
-    .reduce((total, update) => total + update.amount, 0);
+  const total = (...kinds: BalanceUpdateKind[]): MicroCredits =>
+    updates.filter(({ kind }) => kinds.includes(kind)).reduce((amount, update) => amount + update.amount, 0);
+  const paid = total("debit", "allowance", "overshoot");
   if (paid !== monetization.amount) report(state, seq, "sum", `who paid ${monetization.id}`, monetization.amount, paid);
+  const overshoot = total("overshoot");
+  const refunded = total("overshoot_refund");
+  if (overshoot !== refunded) report(state, seq, "sum", `overshoot of ${monetization.id}`, overshoot, refunded);
 }
 
 /** Prices the usage again. A counted charge may be lower than its price, never higher; a late one is a difference. */
@@ -107,6 +119,8 @@ function checkPrice(
 
 function checkUpdates(state: AuditState, entry: ChainedEntry): void {
   for (const update of entry.updates) {
+    const delta = deltaOf(update);
+    if (update.delta !== delta) report(state, entry.seq, "sum", `delta of ${update.id}`, delta, update.delta);
     state.balance += update.delta;
     if (update.balanceAfter !== state.balance) {
       report(state, entry.seq, "balance", `running balance at ${update.id}`, state.balance, update.balanceAfter);
@@ -114,6 +128,22 @@ function checkUpdates(state: AuditState, entry: ChainedEntry): void {
     }
     if (state.balance < 0) report(state, entry.seq, "balance", "balance below zero", 0, state.balance);
     if (update.source !== null && update.delta !== 0) moveGrant(state, entry.seq, update.source, update.delta);
+  }
+}
+
+/** Every kind of update moves the balance in one way by the whole of its amount, or not at all. */
+function deltaOf({ kind, amount }: BalanceUpdate): MicroCredits {
+  switch (kind) {
+    case "grant":
+    case "overshoot_refund":
+      return amount;
+    case "debit":
+    case "expiry":
+    case "overshoot":
+      return -amount;
+    case "allowance":
+    case "none":
+      return 0;
   }
 }
 
@@ -138,6 +168,8 @@ export function auditHead(state: AuditState, head: AccountHead): void {
   if (state.seq !== head.seq) report(state, state.seq + 1, "gap", "newest entry in the ledger", head.seq, state.seq);
   if (state.seq !== head.seq) return;
   if (state.head !== head.head) report(state, head.seq, "chain", "head of the chain", head.head, state.head);
+  const left = [...state.grants.values()].reduce((total, grant) => total + grant, 0);
+  if (left !== state.balance) report(state, head.seq, "grant", "what is left of all grants", state.balance, left);
   if (state.balance !== head.balance) report(state, head.seq, "balance", "balance", head.balance, state.balance);
   for (const id of new Set([...state.grants.keys(), ...head.grants.keys()])) {
     const ledger = state.grants.get(id) ?? 0;

@@ -30,6 +30,7 @@ export interface UsageEvent {
   /** Why it was allowed, and from where it was to be paid. */
   readonly decision: {
     readonly plan: { readonly id: string; readonly version: number };
+    readonly rateCard: { readonly id: string; readonly version: number };
     readonly considered: readonly Considered[];
     readonly draws: readonly SourceAmount[];
     readonly reservedAt: number;

@@ -1,8 +1,8 @@
 import type { AccountState, Change } from "./account.ts";
 import { heldOfGrant, NO_CHANGE } from "./account.ts";
-import type { MicroCredits } from "./amount.ts";
+import { invariant, type MicroCredits, quantity } from "./amount.ts";
 import type { ChainedEntry, GrantTerms, Sha256 } from "./event.ts";
-import { type Grant, type GrantKind, isLive, remaining } from "./grant.ts";
+import { burnOrder, type Grant, type GrantKind, isLive, remaining } from "./grant.ts";
 import { type UpdateDraft, writeEntry } from "./journal.ts";
 
 export interface GrantCommand {
@@ -16,7 +16,15 @@ export interface GrantCommand {
   readonly reason: string;
 }
 
-/** Adds a grant to the account. The caller has checked that its id is new. */
+/** The most an account can hold, far within what an integer can count. */
+export const MOST_BALANCE: MicroCredits = 4_000_000_000_000_000;
+
+/** Whether the account can hold `amount` more. */
+export function canHold(state: AccountState, amount: MicroCredits): boolean {
+  return state.row.balance + amount <= MOST_BALANCE;
+}
+
+/** Adds a grant to the account. The caller has checked that its id is new and that the account can hold it. */
 export function addGrant(
   state: AccountState,
   command: GrantCommand,
@@ -24,6 +32,7 @@ export function addGrant(
   sha256: Sha256,
 ): { grant: Grant; change: Change } {
   const { id, amount, ...terms } = command;
+  invariant(quantity(amount, "a grant") > 0 && canHold(state, amount), "a grant is above zero and can be held");
   const detail: GrantTerms = terms;
   const { row, entry } = writeEntry(
     state.row,
@@ -47,7 +56,7 @@ export function sameTerms(grant: Grant, command: GrantCommand): boolean {
     grant.priority === command.priority &&
     grant.expiresAt === command.expiresAt &&
     grant.reason === command.reason &&
-    (grant.features ?? []).join() === (command.features ?? []).join()
+    JSON.stringify(grant.features) === JSON.stringify(command.features)
   );
 }
 
@@ -61,7 +70,8 @@ function lapsing(state: AccountState, grant: Grant, now: number): MicroCredits {
 export function expireGrants(state: AccountState, now: number, sha256: Sha256): Change | null {
   const grants: Grant[] = [];
   const updates: UpdateDraft[] = [];
-  for (const grant of state.grants.values()) {
+  // In a fixed order: the same account always writes the same entry.
+  for (const grant of [...state.grants.values()].sort(burnOrder)) {
     const amount = lapsing(state, grant, now);
     if (amount <= 0) continue;
     grants.push({ ...grant, lapsed: grant.lapsed + amount });

@@ -125,7 +125,7 @@ export function affordableOutput(rate: Rate, usage: Usage, budget: MicroCredits)
     const charge = price(rate, { ...usage, outputTokens, reasoningTokens });
     return typeof charge === "number" && charge <= budget;
   };
-  if (!fits(1)) return null;
+  if (usage.outputTokens < 1 || !fits(1)) return null;
   let low = 1;
   let high = usage.outputTokens;
   while (low < high) {

@@ -1,5 +1,5 @@
 import { type MicroCredits, sum } from "./amount.ts";
-import { type ChainedEntry, monetizationId, type UsageOutcome } from "./event.ts";
+import { type BalanceUpdate, type ChainedEntry, monetizationId, type UsageOutcome } from "./event.ts";
 import type { Reservation, ReservationState, Settlement } from "./reservation.ts";
 import type { Usage } from "./usage.ts";
 import type { Considered, SourceAmount } from "./waterfall.ts";
@@ -96,12 +96,13 @@ export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | n
   if (!last || !usage) return null;
   const ofAttempt = entries.filter((entry) => entry.usage?.attempt === usage.attempt);
   const updates = ofAttempt.flatMap((entry) => entry.updates);
-  const paid = updates.filter(({ kind }) => kind === "allowance" || kind === "debit");
-  const posted = paid.map(({ kind, source, amount }): SourceAmount => {
+  const posted = updates.filter(isPaid).map(({ kind, source, amount }): SourceAmount => {
     return { kind: kind === "allowance" ? "allowance" : "grant", source: source ?? "", amount };
   });
   const { decision } = usage;
   const { monetization } = last;
+  // What came late was never reserved, so it is no part of what came back.
+  const ended = ofAttempt.find((entry) => entry.usage?.outcome !== "late") ?? last;
   return {
     requestId: usage.requestId,
     attempt: usage.attempt,
@@ -110,7 +111,7 @@ export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | n
     model: usage.model,
     keyId: usage.keyId,
     plan: decision.plan,
-    rateCard: monetization && { id: monetization.cardId, version: monetization.cardVersion },
+    rateCard: decision.rateCard,
     considered: decision.considered,
     state: stateOf(ofAttempt),
     reserved: decision.reserved,
@@ -122,7 +123,7 @@ export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | n
     charge: {
       amount: sum(ofAttempt.map((entry) => entry.monetization?.amount ?? 0)),
       posted,
-      returned: Math.max(0, decision.reserved - sum(posted.map(({ amount }) => amount))),
+      returned: Math.max(0, decision.reserved - sum(ended.updates.filter(isPaid).map(({ amount }) => amount))),
       overshoot: sum(updates.filter(({ kind }) => kind === "overshoot").map(({ amount }) => amount)),
     },
     rows: {
@@ -133,6 +134,10 @@ export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | n
       confirmed: true,
     },
   };
+}
+
+function isPaid({ kind }: BalanceUpdate): boolean {
+  return kind === "allowance" || kind === "debit";
 }
 
 function stateOf(entries: readonly ChainedEntry[]): ReservationState {

@@ -72,7 +72,8 @@ function end(
   now: number,
   sha256: Sha256,
 ): Ended {
-  invariant(reservation.state === "pending", "only a pending reservation ends");
+  const live = state.pending.get(reservation.requestId);
+  invariant(live !== undefined && live.attempt === reservation.attempt, "only a pending reservation ends");
   const { usage, charge } = chargeFor(reservation, report);
   const covered = cover(state, reservation, charge, now);
   const posted = postDraws(state, covered.posted, reservation.gates, usage, now);
@@ -154,22 +155,28 @@ export function settleLate(
 
 /** Usage as it can be charged, and its charge. What was counted by the gateway never costs more than was reserved. */
 function chargeFor(reservation: Reservation, report: UsageReport): { usage: Usage; charge: MicroCredits } {
-  const { rate } = reservation.quote;
   invariant(incoherence(report.usage) === null, "usage is checked before it is settled");
-  let usage = report.usage;
-  let charge = price(rate, usage);
-  if (typeof charge !== "number") {
-    // Upstream answered with a dimension that has no price (another tier, a tool that was not asked for): it is charged
-    // as it was quoted, since nothing may be charged that was not quoted.
-    usage = { ...usage, serviceTier: reservation.bound.serviceTier, calls: pricedCalls(usage, rate.perCall) };
-    charge = price(rate, usage);
-  }
+  const usage = asQuoted(report.usage, reservation);
+  const charge = price(reservation.quote.rate, usage);
   invariant(typeof charge === "number", "usage of a reserved request has a price");
   return { usage, charge: report.estimated ? Math.min(charge, reservation.reserved) : charge };
 }
 
-function pricedCalls(usage: Usage, perCall: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(usage.calls).filter(([tool]) => Object.hasOwn(perCall, tool)));
+/**
+ * Usage with every dimension that has no price replaced by what was quoted: upstream may answer with another tier, size
+ * or tool than was asked for, and nothing may be charged that was not quoted. What has a price stays as it is.
+ */
+function asQuoted(usage: Usage, { quote, bound }: Reservation): Usage {
+  const { rate } = quote;
+  const priced = (part: Partial<Usage>): boolean => typeof price(rate, { ...NO_USAGE, ...part }) === "number";
+  const calls = Object.entries(usage.calls).filter(([tool]) => Object.hasOwn(rate.perCall, tool));
+  return {
+    ...(rate.tokens ? usage : { ...NO_USAGE, seconds: usage.seconds }),
+    size: priced({ seconds: 1, size: usage.size }) ? usage.size : bound.size,
+    serviceTier: priced({ serviceTier: usage.serviceTier }) ? usage.serviceTier : bound.serviceTier,
+    seconds: priced({ seconds: 1, size: bound.size }) || priced({ seconds: 1, size: usage.size }) ? usage.seconds : 0,
+    calls: Object.fromEntries(calls),
+  };
 }
 
 interface Covered {
@@ -211,7 +218,13 @@ function mergeDraws(draws: readonly Draw[]): Draw[] {
 function samePlace(a: Draw, b: Draw): boolean {
   if (a.source !== b.source) return false;
   if (a.kind !== "allowance" || b.kind !== "allowance") return a.kind === b.kind;
-  return a.bookings.every((booking, index) => booking.mark === b.bookings[index]?.mark);
+  return (
+    a.bookings.length === b.bookings.length &&
+    a.bookings.every(({ meter, mark }, index) => {
+      const other = b.bookings[index];
+      return other?.meter === meter && other.mark === mark;
+    })
+  );
 }
 
 function chargeUpdates(covered: Covered, cause: string): UpdateDraft[] {
@@ -243,6 +256,7 @@ function usageEventOf(reservation: Reservation, id: string, usage: Usage, report
     usage,
     decision: {
       plan: reservation.plan,
+      rateCard: { id: reservation.quote.cardId, version: reservation.quote.cardVersion },
       considered: reservation.considered,
       draws: reservation.draws.map(({ kind, source, amount }) => ({ kind, source, amount })),
       reservedAt: reservation.reservedAt,

@@ -30,6 +30,9 @@ export const NO_USAGE: Usage = Object.freeze({
   serviceTier: null,
 });
 
+/** More than any request can use: a report beyond it is not believed. */
+const MOST = 1_000_000_000;
+
 /** Why usage as reported cannot be charged, or `null` when it is coherent. */
 export function incoherence(usage: Usage): string | null {
   const counts = [
@@ -42,6 +45,7 @@ export function incoherence(usage: Usage): string | null {
     ...Object.values(usage.calls),
   ];
   if (!counts.every((count) => Number.isSafeInteger(count) && count >= 0)) return "a count is not a whole number";
+  if (counts.some((count) => count > MOST)) return "a count is larger than any request can use";
   if (usage.cachedInputTokens + usage.cacheWriteTokens > usage.inputTokens) return "more cached input than input";
   if (usage.reasoningTokens > usage.outputTokens) return "more reasoning than output";
   return null;

@@ -4,7 +4,7 @@ import { burnOrder, type Grant, isLive, remaining } from "./grant.ts";
 import { type Allowance, covers, type Gate, isEntitledFeature, isEntitledModel, type Plan } from "./plan.ts";
 import { affordableOutput, price, type QuotedRate } from "./rate-card.ts";
 import { totalTokens, type Usage } from "./usage.ts";
-import { fitsAt, markAt, viewWindow, type WindowRule, type WindowView } from "./window.ts";
+import { fitsAt, leavesAt, markAt, viewWindow, type WindowRule, type WindowView } from "./window.ts";
 
 /** Which source, and how much: a draw as it is shown and recorded. */
 export interface SourceAmount {
@@ -161,7 +161,8 @@ function clamp(
   if (asked > available && demand.openOutput && plan.estimate === "clamp") {
     const outputTokens = affordableOutput(demand.quote.rate, demand.bound, available);
     if (outputTokens === null) return unclamped;
-    const bound = { ...demand.bound, outputTokens };
+    const reasoningTokens = Math.min(demand.bound.reasoningTokens, outputTokens);
+    const bound = { ...demand.bound, outputTokens, reasoningTokens };
     const amount = price(demand.quote.rate, bound);
     invariant(typeof amount === "number", "a bound that was priced once has a price");
     return { bound, amount, clampedTo: outputTokens };
@@ -302,10 +303,10 @@ function outOfCredit(
   if (needed <= available + heldByOthers(state, feature, now)) {
     return deny("credits_reserved", null, { ...more, resetsAt: now + RESERVED_RETRY_MS });
   }
-  if (state.row.status === "frozen") return deny("account_frozen", state.row.id, more);
-  const reset = nextReset(state, feature, needed - available, now);
+  const reset = nextReset(state, feature, needed, now);
   if (reset) return deny("allowance_exhausted", reset.allowance, { ...more, resetsAt: reset.at });
-  return deny("credits_exhausted", null, more);
+  const reason = state.row.status === "frozen" ? "account_frozen" : "credits_exhausted";
+  return deny(reason, reason === "account_frozen" ? state.row.id : null, more);
 }
 
 /** What the sources of `feature` would give in addition if every request in flight returned all it holds. */
@@ -319,36 +320,38 @@ function heldByOthers(state: AccountState, feature: string, now: number): MicroC
 }
 
 function heldByAllowance(state: AccountState, allowance: Allowance, now: number): MicroCredits {
-  const views = allowance.windows.map((rule) => viewMeter(state, allowance.id, rule, now));
-  const withoutHolds = Math.min(...views.map((view) => view.remaining + view.held));
+  const views = allowance.windows.map((rule) => ({ ...viewMeter(state, allowance.id, rule, now), limit: rule.limit }));
+  const withoutHolds = Math.min(...views.map(({ limit, used }) => Math.max(0, limit - used)));
   return withoutHolds - Math.min(...views.map((view) => view.remaining));
 }
 
-/** The first instant at which an allowance could make up what is missing, if nothing else is used meanwhile. */
+/**
+ * The first instant at which the sources of `feature` can pay `needed` together, if nothing else is used meanwhile, and
+ * the allowance whose window makes it so.
+ */
 function nextReset(
   state: AccountState,
   feature: string,
-  missing: MicroCredits,
+  needed: MicroCredits,
   now: number,
 ): { allowance: string; at: number } | null {
-  let first: { allowance: string; at: number } | null = null;
-  for (const allowance of state.row.plan.allowances) {
-    if (!covers(allowance.features, feature)) continue;
-    const at = fitsAllowanceAt(state, allowance, missing, now);
-    if (at !== null && (first === null || at < first.at)) first = { allowance: allowance.id, at };
-  }
-  return first;
+  const allowances = state.row.plan.allowances.filter(({ features }) => covers(features, feature));
+  const grants = sourcesOf(state, feature, now).filter(({ kind }) => kind === "grant");
+  const credits = sum(grants.map(({ available }) => available));
+  const payableAt = (at: number): MicroCredits =>
+    credits + sum(allowances.map((allowance) => openAllowance(state, allowance, at).available));
+  const resets = allowances
+    .flatMap((allowance) => resetsOf(state, allowance).map((at) => ({ allowance: allowance.id, at })))
+    .filter(({ at }) => at > now)
+    .sort((a, b) => a.at - b.at);
+  return resets.find(({ at }) => payableAt(at) >= needed) ?? null;
 }
 
-/** When the allowance has room for `missing` beside what it gives now; `null` when it never has. */
-function fitsAllowanceAt(state: AccountState, allowance: Allowance, missing: MicroCredits, now: number): number | null {
-  const needed = missing + openAllowance(state, allowance, now).available;
-  let at = now;
-  for (const rule of allowance.windows) {
+/** Every instant at which a window of the allowance gives room back. */
+function resetsOf(state: AccountState, allowance: Allowance): number[] {
+  return allowance.windows.flatMap((rule) => {
     const meter = meterId(allowance.id, rule);
-    const fits = fitsAt(rule, usedOf(state, meter), heldOf(state, meter), needed, now);
-    if (fits === null) return null;
-    at = Math.max(at, fits);
-  }
-  return at;
+    const marks = new Set([...usedOf(state, meter).keys(), ...heldOf(state, meter).keys()]);
+    return [...marks].map((mark) => leavesAt(rule, mark));
+  });
 }

@@ -34,8 +34,9 @@ export function leavesAt(rule: WindowRule, mark: number): number {
 /** The mark under which use at `now` is booked, given the marks that are in use already. */
 export function markAt(rule: WindowRule, marks: Iterable<number>, now: number): number {
   if (rule.kind === "sliding") return now - (now % sliceMs(rule));
-  for (const mark of marks) if (now < leavesAt(rule, mark)) return mark;
-  return now;
+  let latest: number | null = null;
+  for (const mark of marks) if (now < leavesAt(rule, mark)) latest = Math.max(latest ?? mark, mark);
+  return latest ?? now;
 }
 
 /** A window as it stands at one instant. */
@@ -96,11 +97,11 @@ export function fitsAt(rule: WindowRule, used: Marks, held: Marks, needed: numbe
   return at;
 }
 
-/** `marks` with `amount` more under `mark`, and without the marks that no longer count at `now`. */
+/** `marks` with `amount` more under `mark` (nothing opens no window), and without the marks that no longer count at `now`. */
 export function bookUse(rule: WindowRule, marks: Marks, mark: number, amount: number, now: number): Marks {
   invariant(amount >= 0, "use of a window only grows");
   const next = new Map<number, number>();
   for (const [at, booked] of marks) if (now < leavesAt(rule, at)) next.set(at, booked);
-  if (now < leavesAt(rule, mark)) next.set(mark, (next.get(mark) ?? 0) + amount);
+  if (amount > 0 && now < leavesAt(rule, mark)) next.set(mark, (next.get(mark) ?? 0) + amount);
   return next;
 }

@@ -46,6 +46,7 @@ const usage = z
 
 const decision = z.looseObject({
   plan: z.looseObject({ id: z.string(), version: z.int() }),
+  rateCard: z.looseObject({ id: z.string(), version: z.int() }),
   considered: z.array(
     z.looseObject({
       source: z.string(),

@@ -92,6 +92,8 @@ const FIRST = [10, 12, 11, 2, 11];
 const FURTHER = [2, 8, 5, 2, 8];
 /** "The" is one run although it changes its case. */
 const LOWER_AFTER_UPPER = 2;
+/** A space belongs to the word after it, but is a token of its own before a number. */
+const DIGIT_AFTER_SPACE = 20;
 const TWELFTHS = 12;
 
 const KIND = Uint8Array.from({ length: 128 }, (_, code) => kindOf(String.fromCharCode(code)));
@@ -100,6 +102,7 @@ const WEIGHT = Uint8Array.from({ length: (KINDS + 1) * KINDS }, (_, index) => {
   const before = Math.floor(index / KINDS);
   const kind = index % KINDS;
   if (before === UPPER && kind === LOWER) return LOWER_AFTER_UPPER;
+  if (before === SPACE && kind === DIGIT) return DIGIT_AFTER_SPACE;
   return (before === kind ? FURTHER : FIRST)[kind] ?? TWELFTHS;
 });
 
@@ -128,9 +131,9 @@ export function textTokens(text: string): number {
   return Math.max(twelfths / TWELFTHS, text.length / 3);
 }
 
-/** A third of a token for each byte of UTF-8, and more for emoji, which come as two halves. */
+/** About a third of a token for each byte of UTF-8, and more for emoji, which come as two halves. */
 function beyondAscii(code: number): number {
-  if (code < 0x800) return 8;
+  if (code < 0x800) return 7;
   const isHalf = (code & 0xf800) === 0xd800;
   return isHalf ? 18 : 12;
 }

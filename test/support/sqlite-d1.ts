@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
-import { fileURLToPath } from "node:url";
 
 /**
  * D1's interface over a database of `node:sqlite`, so that the real migrations and the real SQL run in plain Node.
@@ -120,9 +120,9 @@ function sqlValue(value: unknown): SQLInputValue {
 /** A database in memory with all migrations applied, as D1 and as `node:sqlite` sees it. */
 export function migratedD1(): { db: D1Database; sqlite: DatabaseSync } {
   const sqlite = new DatabaseSync(":memory:");
-  const directory = fileURLToPath(new URL("../../migrations/", import.meta.url));
+  const directory = join(import.meta.dirname, "../../migrations");
   for (const name of readdirSync(directory).sort()) {
-    if (name.endsWith(".sql")) sqlite.exec(readFileSync(`${directory}${name}`, "utf8"));
+    if (name.endsWith(".sql")) sqlite.exec(readFileSync(join(directory, name), "utf8"));
   }
   return { db: new SqliteD1(sqlite) as unknown as D1Database, sqlite };
 }

@@ -1,8 +1,8 @@
 import { v7 } from "uuid";
 import { readRateLookup } from "../catalog/rate-lookup.ts";
 import { readAccountIds } from "../catalog/read.ts";
+import type { Services } from "../http/services.ts";
 import type { ReconcileDeps } from "../ledger/reconcile.ts";
-import type { Services } from "./services.ts";
 
 /** What a reconciliation needs: every old rate, and the objects' own word. */
 export async function reconcileDeps({ env, accounts }: Services): Promise<ReconcileDeps> {

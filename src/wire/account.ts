@@ -2,7 +2,7 @@ import type { AccountReply } from "../../durable-objects/commands.ts";
 import type { AllowanceView, GateView, GrantView } from "../core/account-view.ts";
 import { formatCredits } from "../core/amount.ts";
 import { remaining } from "../core/grant.ts";
-import { instant, periodText } from "./wire.ts";
+import { instant, periodText } from "./time.ts";
 
 /** An account as `GET /api/account` and `GET /admin/accounts/{id}` show it. */
 export function accountWire(account: AccountReply) {

@@ -3,7 +3,7 @@ import type { Receipt } from "../core/receipt.ts";
 import type { Usage } from "../core/usage.ts";
 import type { Considered, SourceAmount } from "../core/waterfall.ts";
 import { receiptSentence } from "./sentence.ts";
-import { instant } from "./wire.ts";
+import { instant } from "./time.ts";
 
 /** A receipt as `GET /api/requests/{request_id}` shows it. */
 export function receiptWire(receipt: Receipt) {

@@ -1,14 +1,13 @@
 import { Hono } from "hono";
-import { accountRoutes } from "../account/routes.ts";
-import { adminRoutes } from "../admin/routes.ts";
-import { ConfigError } from "../env.ts";
-import { clientRoutes } from "./client-routes.ts";
-import type { HttpContext, HttpEnv } from "./context.ts";
-import { renderFault } from "./error-response.ts";
-import { HttpFault } from "./fault.ts";
-import { healthRoutes } from "./health-routes.ts";
-import { mintRequestId } from "./request-id.ts";
-import { servicesOf } from "./services.ts";
+import { accountRoutes } from "./account/routes.ts";
+import { adminRoutes } from "./admin/routes.ts";
+import type { HttpContext, HttpEnv } from "./http/context.ts";
+import { renderFault } from "./http/error-response.ts";
+import { HttpFault } from "./http/fault.ts";
+import { mintRequestId } from "./http/request-id.ts";
+import { servicesOf } from "./http/services.ts";
+import { clientRoutes } from "./proxy/routes.ts";
+import { healthRoutes } from "./upkeep/health-routes.ts";
 
 const URL_LENGTH = 8_192;
 
@@ -41,5 +40,3 @@ function finish(c: HttpContext): void {
   if (!headers.has("x-request-id")) c.header("x-request-id", c.var.requestId);
   if (!headers.has("server-timing")) c.header("server-timing", `decision;dur=${Date.now() - c.var.begunAt}`);
 }
-
-export { ConfigError };

@@ -1,14 +1,14 @@
 import { Hono } from "hono";
+import { openAccount } from "../http/account-access.ts";
+import { identify } from "../http/authentication.ts";
+import type { HttpContext, HttpEnv } from "../http/context.ts";
+import { HttpFault } from "../http/fault.ts";
+import { deriveRequestId, isIdempotencyKey } from "../http/request-id.ts";
 import type { Adapter } from "../protocol/adapter.ts";
 import { chatAdapter } from "../protocol/chat.ts";
 import { responsesAdapter } from "../protocol/responses.ts";
-import { serve } from "../proxy/gateway.ts";
-import { openAccount } from "./account-access.ts";
-import { identify } from "./authentication.ts";
-import type { HttpContext, HttpEnv } from "./context.ts";
-import { HttpFault } from "./fault.ts";
+import { serve } from "./gateway.ts";
 import { modelList, modelObject } from "./models.ts";
-import { deriveRequestId, isIdempotencyKey } from "./request-id.ts";
 
 /** The client-facing routes, in OpenAI's wire. */
 export function clientRoutes(): Hono<HttpEnv> {

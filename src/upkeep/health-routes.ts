@@ -1,7 +1,7 @@
 import { Hono } from "hono";
-import { instant } from "../account/wire.ts";
+import type { HttpEnv } from "../http/context.ts";
 import { ledgerHealth } from "../ledger/pipeline.ts";
-import type { HttpEnv } from "./context.ts";
+import { instant } from "../wire/time.ts";
 
 /** Whether the gateway lives, and how the ledger follows. */
 export function healthRoutes(): Hono<HttpEnv> {

@@ -1,8 +1,9 @@
 import { formatCredits } from "../core/amount.ts";
+import type { GrantTerms } from "../core/event.ts";
 import type { Page } from "../ledger/cursor.ts";
 import type { PlacedBalanceUpdate, PlacedMonetizationEvent, PlacedUsageEvent } from "../ledger/read.ts";
-import { usageWire } from "./receipt-wire.ts";
-import { instant } from "./wire.ts";
+import { usageWire } from "./receipt.ts";
+import { instant } from "./time.ts";
 
 /** A list as it goes over the wire. */
 export function pageWire<Item, Shown>(page: Page<Item>, show: (item: Item) => Shown) {
@@ -52,9 +53,13 @@ export function balanceUpdateWire({ update, place, at, usageId, monetizationId, 
     cause: update.cause,
     usage_event: usageId,
     monetization_event: monetizationId,
-    detail: update.detail,
+    grant: update.detail && grantTermsWire(update.detail),
     hash,
   };
+}
+
+function grantTermsWire({ kind, priority, effectiveAt, expiresAt, features, reason }: GrantTerms) {
+  return { kind, priority, effective_at: instant(effectiveAt), expires_at: instant(expiresAt), features, reason };
 }
 
 export type BalanceUpdateWire = ReturnType<typeof balanceUpdateWire>;
