@@ -1,5 +1,6 @@
 import { type LedgerMessage, packEntries } from "../src/core/ledger-message.ts";
 import type { AccountStore, Delivery, OutboxRow } from "./account-store.ts";
+import { within } from "./within.ts";
 
 /** Entries wait this long for company, so that one queue message carries many. */
 export const FLUSH_DELAY_MS = 1_000;
@@ -58,17 +59,5 @@ async function sendAll(accountId: string, rows: readonly OutboxRow[], send: Send
   } catch (error) {
     console.error(JSON.stringify({ event: "outbox_send_failed", account: accountId, message: String(error) }));
     return false;
-  }
-}
-
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    if (timer !== null) clearTimeout(timer);
   }
 }

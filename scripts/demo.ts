@@ -57,9 +57,9 @@ async function isKeyAccepted(origin: string, key: string): Promise<boolean> {
   return response.status !== 401;
 }
 
-/** A conflict says that this grant was made before, from a record that was lost since. */
+/** A refusal of the key says that this grant was made before, from a record that was lost since. */
 async function grant(admin: AdminClient, idempotencyKey: string, body: Record<string, string>): Promise<void> {
-  await admin.requestUnless(409, undefined, "POST", `/admin/accounts/${ACCOUNT}/grants`, { body, idempotencyKey });
+  await admin.requestUnless(422, undefined, "POST", `/admin/accounts/${ACCOUNT}/grants`, { body, idempotencyKey });
 }
 
 async function makeKey(admin: AdminClient): Promise<string> {

@@ -1,4 +1,5 @@
 import { AccountClient } from "../durable-objects/client.ts";
+import { within } from "../durable-objects/within.ts";
 import { createApp } from "./app.ts";
 import type { LedgerMessage } from "./core/ledger-message.ts";
 import type { Env } from "./env.ts";
@@ -9,6 +10,8 @@ import { sweepAccounts } from "./upkeep/sweeper.ts";
 export { AccountObject } from "../durable-objects/account-object.ts";
 
 const app = createApp();
+/** An object that does not answer must not hold up the acknowledgement of what is in the ledger already. */
+const CONFIRM_MS = 5_000;
 const DEAD_LETTERS = /-dead$/;
 
 export default {
@@ -21,7 +24,7 @@ export default {
     await consumeLedger(batch, {
       db: env.DB,
       now,
-      confirm: (accountId, epoch, seqs) => accounts.confirm(accountId, epoch, seqs),
+      confirm: (accountId, epoch, seqs) => within(CONFIRM_MS, accounts.confirm(accountId, epoch, seqs)),
     });
   },
 

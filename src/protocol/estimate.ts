@@ -10,7 +10,7 @@ export interface InputEstimate {
 }
 
 /** Members that the model never reads. */
-const UNREAD: ReadonlySet<string> = new Set(["client_metadata", "metadata", "prompt_cache_key", "include"]);
+const UNREAD: ReadonlySet<string> = new Set(["model", "client_metadata", "metadata", "prompt_cache_key", "include"]);
 
 /** Parts that are charged by their pixels and not by the length of their URL. */
 const IMAGES: ReadonlySet<Json | undefined> = new Set(["input_image", "image_url", "computer_screenshot"]);

@@ -129,8 +129,8 @@ function decompress(codec: Decompress, bytes: Uint8Array, limits: BodyLimits): U
   try {
     return codec(bytes, { maxOutputLength: limits.bytes });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : null;
-    if (code === "ERR_BUFFER_TOO_LARGE") return tooLarge(limits);
+    // The one thing that Node and workerd have in common where the limit is reached.
+    if (error instanceof RangeError) return tooLarge(limits);
     return fault("invalid_encoding", "The request body does not decode as its 'content-encoding' says.");
   }
 }

@@ -262,12 +262,12 @@ describe("refusals as the SDK's own errors", () => {
   it("a model of another plan, a route that is not metered and a stored response are NotFoundErrors", async () => {
     const client = clientOf();
     const calls = [
-      client.openai.responses.create({ ...request, model: "model-of-another-feature" }),
-      client.openai.embeddings.create({ model: MODEL, input: "Hello" }),
-      client.openai.responses.retrieve("resp_0123456789abcdef"),
+      () => client.openai.responses.create({ ...request, model: "model-of-another-feature" }),
+      () => client.openai.embeddings.create({ model: MODEL, input: "Hello" }),
+      () => client.openai.responses.retrieve("resp_0123456789abcdef"),
     ];
     for (const call of calls) {
-      const error = await errorOf(call);
+      const error = await errorOf(call());
       expect(error).toBeInstanceOf(OpenAI.NotFoundError);
       expect(error.requestID).toMatch(/^req_/);
     }
