@@ -10,7 +10,7 @@ export const CARD = {
       max_output_tokens: 1_000,
       per_call: { web_search: "0.25" },
     },
-    // One credit per output token and nothing else: what a request costs is its number of tokens.
+    // A tenth of a credit per output token and nothing else: `max_output_tokens: 10` is one credit.
     "flat-1": {
       feature: "codex",
       per_million_tokens: { input: "0", cached_input: "0", output: "100000" },

@@ -1,0 +1,136 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { ROOT } from "../../scripts/repository.ts";
+import { until } from "./customer.ts";
+
+const START_MS = 20_000;
+const END_MS = 5_000;
+/** The last line of what a started gateway prints. */
+const READY = /Ctrl-C ends it/;
+
+export interface GatewayProcessOptions {
+  readonly port: number;
+  readonly stateDir: string;
+  readonly adminToken: string;
+}
+
+/** A gateway as its user starts it: `npm start`, with the simulated upstream and without the demo account. */
+export class GatewayProcess {
+  readonly url: string;
+  readonly #child: ChildProcess;
+  #output = "";
+
+  /** Resolves when the gateway has said that it is ready. */
+  static async start(options: GatewayProcessOptions): Promise<GatewayProcess> {
+    const gateway = new GatewayProcess(options);
+    await until("npm start to be ready", START_MS, async () => gateway.#isReady());
+    return gateway;
+  }
+
+  private constructor({ port, stateDir, adminToken }: GatewayProcessOptions) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.#child = spawn("npm", ["start"], {
+      cwd: ROOT,
+      // A process group of its own, so that all of it can be killed at once.
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...process.env,
+        PORT: String(port),
+        SPILLWAY_STATE_DIR: stateDir,
+        SPILLWAY_ADMIN_TOKEN: adminToken,
+        SPILLWAY_NO_DEMO: "1",
+        UPSTREAM_BASE_URL: "",
+        UPSTREAM_API_KEY: "",
+      },
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        this.#output += chunk.toString();
+      });
+    }
+  }
+
+  /** What it printed. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** The processes that it consists of: npm, the gateway's Node, both workerds, and whatever else they started. */
+  processes(): number[] {
+    return this.#child.pid === undefined ? [] : withDescendants(this.#child.pid);
+  }
+
+  /** Kills the whole process group with SIGKILL, as a power cut would, and waits until every process of it has gone. */
+  async kill(): Promise<void> {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    const all = this.processes();
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+    await until("the end of every process of the gateway", END_MS, async () => (all.some(isAlive) ? null : true), 20);
+  }
+
+  #isReady(): true | null {
+    if (this.#child.exitCode !== null) throw new Error(`npm start ended at once:\n${this.#output}`);
+    return READY.test(this.#output) ? true : null;
+  }
+}
+
+/** A port of the loopback that nobody listens on at the moment. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+interface ProcessLine {
+  readonly pid: number;
+  readonly parent: number;
+  readonly state: string;
+}
+
+function processTable(): ProcessLine[] {
+  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat="], { encoding: "utf8" });
+  return table
+    .trim()
+    .split("\n")
+    .map((line) => {
+      const [pid = "", parent = "", state = ""] = line.trim().split(/\s+/);
+      return { pid: Number(pid), parent: Number(parent), state };
+    });
+}
+
+function withDescendants(root: number): number[] {
+  const table = processTable();
+  const found = [root];
+  for (const pid of found) {
+    for (const line of table) if (line.parent === pid) found.push(line.pid);
+  }
+  return found;
+}
+
+/** A process that ended but was not collected by its parent yet (a zombie) is not alive. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
+  const line = processTable().find((candidate) => candidate.pid === pid);
+  return line !== undefined && !line.state.startsWith("Z");
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ESRCH";
+}
