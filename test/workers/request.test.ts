@@ -57,7 +57,7 @@ async function bytesOf(response: Response): Promise<string> {
 
 describe("the answer", () => {
   test("a response in JSON is answered whole, and its receipt is settled before the client has it", async () => {
-    const account = await newAccount({ credits: "10" });
+    const account = await newAccount({ credits: "20" });
     const response = await ask(account, PROMPT, { simulate: "input=1000;output=30" });
     expect(response.status).toBe(200);
     const body = await response.json<{ object: string; usage: object }>();
@@ -71,7 +71,7 @@ describe("the answer", () => {
   });
 
   test("a chat completion in JSON is answered whole and charged by its usage", async () => {
-    const account = await newAccount({ credits: "10" });
+    const account = await newAccount({ credits: "20" });
     const response = await ask(account, CHAT_PROMPT, { route: CHAT, simulate: "input=1000;output=30" });
     expect(await response.json()).toMatchObject({ object: "chat.completion", usage: { prompt_tokens: 1_000 } });
     expect((await receiptOf(account, requestIdOf(response))).charge?.amount).toBe("1.300000");
@@ -81,7 +81,7 @@ describe("the answer", () => {
     ["\n", "text/event-stream; charset=utf-8"],
     ["\r\n", "text/event-stream"],
   ])("the bytes of a stream reach the client unchanged (lines end in %j)", async (eol, type) => {
-    const account = await newAccount({ credits: "10" });
+    const account = await newAccount({ credits: "20" });
     const usage = { input_tokens: 10, output_tokens: 5 };
     const events = [
       ": a comment",
@@ -110,7 +110,7 @@ describe("the answer", () => {
   });
 
   test("a stream of events comes as upstream sends it and is settled after its end", async () => {
-    const account = await newAccount({ credits: "10" });
+    const account = await newAccount({ credits: "20" });
     const response = await ask(account, { ...PROMPT, stream: true }, { simulate: "input=1000;output=8;pace=5" });
     const { text, broken } = await readStream(response);
     expect(broken).toBe(false);
@@ -121,7 +121,7 @@ describe("the answer", () => {
   });
 
   test("a chat stream is metered although its client did not ask for usage, and shows none", async () => {
-    const account = await newAccount({ credits: "10" });
+    const account = await newAccount({ credits: "20" });
     await forgetUpstream();
     const body = { ...CHAT_PROMPT, stream: true, stream_options: { include_usage: false } };
     const response = await ask(account, body, { route: CHAT, simulate: "input=1000;output=5;pace=1" });
@@ -134,14 +134,14 @@ describe("the answer", () => {
   });
 
   test("a chat client that asks for usage sees it", async () => {
-    const account = await newAccount({ credits: "10" });
+    const account = await newAccount({ credits: "20" });
     const body = { ...CHAT_PROMPT, stream: true, stream_options: { include_usage: true } };
     const response = await ask(account, body, { route: CHAT, simulate: "input=1000;output=5;pace=1" });
     expect((await readStream(response)).text).toContain('"prompt_tokens":1000');
   });
 
   test("upstream reads exactly what was priced, with fields that Spillway does not know", async () => {
-    const account = await newAccount({ credits: "10" });
+    const account = await newAccount({ credits: "20" });
     await forgetUpstream();
     await ask(account, { ...PROMPT, max_output_tokens: 5, text: { verbosity: "low" }, brand_new: "field" });
     expect((await upstream()).requests[0]?.fields).toEqual({
@@ -389,7 +389,7 @@ describe("headers", () => {
   });
 
   test("Codex's headers reach upstream; the caller's key, cookies, addresses and organisation do not", async () => {
-    const account = await newAccount({ credits: "3" });
+    const account = await newAccount({ credits: "20" });
     await forgetUpstream();
     const passing = {
       originator: "codex_cli_rs",
@@ -405,7 +405,7 @@ describe("headers", () => {
       "openai-organization": "org-caller",
       "x-account-id": "acct_other",
       "x-api-key": "caller",
-      connection: "x-codex-turn-metadata",
+      connection: "x-api-key",
     };
     const response = await ask(account, PROMPT, { headers: { ...passing, ...stopping } });
     const seen = (await upstream()).requests[0]?.headers ?? {};
