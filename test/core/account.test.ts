@@ -10,6 +10,7 @@ import {
   charge,
   commandOf,
   credits,
+  DAY,
   grantOf,
   HOUR,
   hold,
@@ -34,6 +35,13 @@ describe("what is held is the fold of the pending reservations", () => {
     hold(state, commandOf("req_2", 3));
     charge(state, hold(state, commandOf("req_3", 1)), 1);
     expect(openAccount(state.row, state.grants.values(), state.pending.values())).toEqual(state);
+  });
+
+  it("a grant that is used up is not loaded again", () => {
+    const state = accountWith({}, [grantOf("a", 4), grantOf("b", 9)]);
+    const { change } = charge(state, hold(state, commandOf("req_1", 4)), 4);
+    expect(change.grants.map(({ id }) => id)).toEqual(["a"]);
+    expect(openAccount(state.row, [...change.grants, ...state.grants.values()], [])).toEqual(state);
   });
 
   it("holds nothing when nothing is pending", () => {
@@ -86,6 +94,17 @@ describe("a new version of a plan", () => {
     state.row = { ...state.row, plan: planOf({ version: 2 }) };
     expect(charge(state, pending, 4).settlement.overshoot).toBe(0);
     expect(view(state, 5)).toMatchObject({ used: credits(4) });
+  });
+
+  it("a window that came with it counts what a request under way uses beyond its reservation", () => {
+    const state = accountWith({ plan: plan(50) });
+    const pending = hold(state, commandOf("req_1", 4));
+    const week = anchored(7 * DAY, credits(3));
+    const windows = [anchored(5 * HOUR, credits(50)), week];
+    state.row = { ...state.row, plan: planOf({ version: 2, allowances: [allowanceOf("included", windows)] }) };
+    charge(state, pending, 6);
+    expect(view(state, 50)).toMatchObject({ used: credits(6) });
+    expect(viewMeter(state, "included", week, T0)).toMatchObject({ used: credits(2), remaining: credits(1) });
   });
 });
 

@@ -1,6 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { checkpoint } from "../../src/core/checkpoint.ts";
-import { accountWith, commandOf, grantOf, HOUR, hold, MINUTE, T0, usageOf, worth } from "../support/core-fixtures.ts";
+import { expire } from "../../src/core/settlement.ts";
+import {
+  accountWith,
+  commandOf,
+  grantOf,
+  HOUR,
+  hold,
+  MINUTE,
+  sha256,
+  T0,
+  usageOf,
+  worth,
+} from "../support/core-fixtures.ts";
 
 function pending() {
   return hold(accountWith({}, [grantOf("paid", 10)]), commandOf("req_1", 8));
@@ -16,9 +28,17 @@ describe("a checkpoint only ever raises what an expiry would charge", () => {
     ["less than before", worth(4)],
     ["nothing", worth(0)],
     ["usage that has no price", usageOf({ outputTokens: 9, calls: { unknown: 1 } })],
+    ["usage that does not add up", usageOf({ outputTokens: 9, reasoningTokens: 10 })],
   ])("%s changes nothing", (_, usage) => {
     const before = checkpoint(pending(), worth(5), T0, MINUTE);
     expect(checkpoint(before, usage, T0, MINUTE).checkpoint).toEqual(worth(5));
+  });
+
+  it("an account whose request reported nonsense while it ran can still let it expire", () => {
+    const state = accountWith({}, [grantOf("paid", 10)]);
+    const nonsense = usageOf({ outputTokens: 3, reasoningTokens: 4 });
+    const pending = checkpoint(hold(state, commandOf("req_1", 8)), nonsense, T0, MINUTE);
+    expect(expire(state, pending, T0 + HOUR, sha256).settlement).toMatchObject({ charge: 0, outcome: "expired" });
   });
 
   it("moves no money and changes no draw", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { AccountState } from "../../src/core/account.ts";
-import type { Gate } from "../../src/core/plan.ts";
+import { viewLimits } from "../../src/core/account-view.ts";
+import type { Gate, Plan } from "../../src/core/plan.ts";
 import { release } from "../../src/core/settlement.ts";
 import { decide } from "../../src/core/waterfall.ts";
 import {
@@ -27,7 +28,9 @@ import {
   VIDEO_RATE,
 } from "../support/core-fixtures.ts";
 
-const INCLUDED = planOf({ allowances: [allowanceOf("included", [anchored(5 * HOUR, credits(5))])] });
+const includedOf = (amount: number): Plan =>
+  planOf({ allowances: [allowanceOf("included", [anchored(5 * HOUR, credits(amount))])] });
+const INCLUDED = includedOf(5);
 const RICH = [grantOf("paid", 1_000)];
 
 /** Uses up `amount` credits at `now`. */
@@ -103,6 +106,23 @@ describe("a gate is never bought off by credits", () => {
     expect(decide(state, demandOf(71), T0)).toMatchObject({ reason: "gate" });
   });
 
+  it("a request that ended without tokens opens no window of a gate for tokens", () => {
+    const gate: Gate = { id: "tpd", features: null, unit: "tokens", limit: 100, window: anchored(DAY, 100) };
+    const state = accountWith({ plan: planOf({ gates: [gate] }) }, RICH);
+    finish(state, release(state, hold(state, commandOf("req_1", 1)), "rejected", T0, sha256));
+    expect(viewLimits(state, T0).gates).toMatchObject([{ id: "tpd", remaining: 100, resetsAt: null }]);
+  });
+
+  it("the reset that a gate shows is one at which room comes back", () => {
+    const gate: Gate = { id: "tpm", features: null, unit: "tokens", limit: 100, window: sliding(MINUTE, 100) };
+    const state = accountWith({ plan: planOf({ gates: [gate] }) }, RICH);
+    finish(state, release(state, hold(state, commandOf("req_1", 1)), "rejected", T0, sha256));
+    use(state, "req_2", 100, T0 + 30 * SECOND);
+    const resetsAt = viewLimits(state, T0 + 31 * SECOND).gates[0]?.resetsAt ?? 0;
+    expect(viewLimits(state, resetsAt - 1).gates[0]?.remaining).toBe(0);
+    expect(viewLimits(state, resetsAt).gates[0]?.remaining).toBe(100);
+  });
+
   it("a request that is larger than the gate ever is has no reset", () => {
     const gate: Gate = { id: "tpm", features: null, unit: "tokens", limit: 100, window: sliding(MINUTE, 100) };
     const state = accountWith({ plan: planOf({ gates: [gate] }) }, RICH);
@@ -152,6 +172,23 @@ describe("a refusal tells whether waiting helps", () => {
     expect(decide(state, demandOf(5), T0)).toMatchObject({ reason: "credits_reserved", available: credits(1) });
   });
 
+  it("what others hold of an allowance that was lowered since does not come back", () => {
+    const state = accountWith({ plan: includedOf(20) });
+    use(state, "req_1", 4);
+    hold(state, commandOf("req_2", 10));
+    state.row = { ...state.row, plan: includedOf(5) };
+    expect(decide(state, demandOf(4), T0)).toMatchObject({ reason: "allowance_exhausted", resetsAt: T0 + 5 * HOUR });
+    expect(decide(state, demandOf(1), T0)).toMatchObject({ reason: "credits_reserved" });
+  });
+
+  it("an allowance that was lowered below its use takes nothing from the credits that others hold", () => {
+    const state = accountWith({ plan: includedOf(20) }, [grantOf("paid", 5)]);
+    use(state, "req_1", 10);
+    state.row = { ...state.row, plan: includedOf(5) };
+    hold(state, commandOf("req_2", 5));
+    expect(decide(state, demandOf(5), T0)).toMatchObject({ reason: "credits_reserved", available: 0 });
+  });
+
   it("credits that others hold on an expired grant do not come back", () => {
     const state = accountWith({}, [grantOf("promo", 10, { expiresAt: T0 + HOUR })]);
     hold(state, commandOf("req_1", 8));
@@ -174,45 +211,6 @@ describe("a refusal tells whether waiting helps", () => {
       needed: credits(1),
     });
   });
-
-  // C24: the reset instant that is shown is the one that is enforced.
-  it("an allowance that is used up names the instant from which the same request is let in", () => {
-    const state = accountWith({ plan: INCLUDED });
-    use(state, "req_1", 5);
-    const denial = decide(state, demandOf(2), T0 + HOUR);
-    expect(denial).toMatchObject({ reason: "allowance_exhausted", limit: "included", resetsAt: T0 + 5 * HOUR });
-    expect(decide(state, demandOf(2), T0 + 5 * HOUR - 1)).toMatchObject({ reason: "allowance_exhausted" });
-    expect(decide(state, demandOf(2), T0 + 5 * HOUR)).toMatchObject({ outcome: "allowed" });
-  });
-
-  it("of two windows the later reset counts", () => {
-    const windows = [anchored(5 * HOUR, credits(5)), anchored(7 * DAY, credits(5))];
-    const state = accountWith({ plan: planOf({ allowances: [allowanceOf("included", windows)] }) });
-    use(state, "req_1", 5);
-    expect(decide(state, demandOf(2), T0)).toMatchObject({ reason: "allowance_exhausted", resetsAt: T0 + 7 * DAY });
-  });
-
-  it("of two allowances the earlier reset counts", () => {
-    const week = allowanceOf("week", [anchored(7 * DAY, credits(5))]);
-    const day = allowanceOf("day", [anchored(DAY, credits(5))]);
-    const state = accountWith({ plan: planOf({ allowances: [week, day] }) });
-    use(state, "req_1", 10);
-    expect(decide(state, demandOf(2), T0)).toMatchObject({ limit: "day", resetsAt: T0 + DAY });
-  });
-
-  it("an allowance that could never pay the request promises no reset", () => {
-    const state = accountWith({ plan: INCLUDED });
-    use(state, "req_1", 5);
-    expect(decide(state, demandOf(6), T0)).toMatchObject({ reason: "credits_exhausted", resetsAt: null });
-  });
-
-  it("credits that are left count towards the request that waits for a reset", () => {
-    const state = accountWith({ plan: INCLUDED }, [grantOf("paid", 3)]);
-    use(state, "req_1", 5);
-    expect(decide(state, demandOf(8), T0)).toMatchObject({ reason: "allowance_exhausted", resetsAt: T0 + 5 * HOUR });
-    expect(decide(state, demandOf(8), T0 + 5 * HOUR)).toMatchObject({ outcome: "allowed" });
-    expect(decide(state, demandOf(9), T0)).toMatchObject({ reason: "credits_exhausted" });
-  });
 });
 
 describe("a frozen account keeps its included use and spends no credits", () => {
@@ -229,5 +227,13 @@ describe("a frozen account keeps its included use and spends no credits", () => 
     hold(state, commandOf("req_1", 4));
     expect(decide(state, demandOf(5), T0)).toMatchObject({ reason: "credits_reserved" });
     expect(decide(state, demandOf(6), T0)).toMatchObject({ reason: "account_frozen" });
+  });
+
+  it("once it is used up, its reset is named and not the freeze", () => {
+    const state = accountWith({ status: "frozen", plan: INCLUDED }, RICH);
+    use(state, "req_1", 5);
+    expect(decide(state, demandOf(2), T0)).toMatchObject({ reason: "allowance_exhausted", resetsAt: T0 + 5 * HOUR });
+    expect(decide(state, demandOf(2), T0 + 5 * HOUR)).toMatchObject({ outcome: "allowed" });
+    expect(decide(state, demandOf(6), T0)).toMatchObject({ reason: "account_frozen", resetsAt: null });
   });
 });

@@ -1,9 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { applyChange } from "../../src/core/account.ts";
-import { addGrant, expireGrants, type GrantCommand, sameTerms } from "../../src/core/granting.ts";
+import { applyChange, openAccount } from "../../src/core/account.ts";
+import { BrokenInvariant } from "../../src/core/amount.ts";
+import {
+  addGrant,
+  canHold,
+  expireGrants,
+  type GrantCommand,
+  MOST_BALANCE,
+  sameTerms,
+} from "../../src/core/granting.ts";
+import type { Plan } from "../../src/core/plan.ts";
 import { decide } from "../../src/core/waterfall.ts";
 import {
   accountWith,
+  allowanceOf,
+  anchored,
   charge,
   commandOf,
   credits,
@@ -13,6 +24,7 @@ import {
   grantOf,
   HOUR,
   hold,
+  planOf,
   sha256,
   T0,
 } from "../support/core-fixtures.ts";
@@ -133,6 +145,56 @@ it("several grants lapse in one entry", () => {
   expect(state.row).toMatchObject({ seq: 4, balance: credits(1) });
 });
 
+it("an account writes the same entry for a lapse in whatever order its grants are stored", () => {
+  const state = accountWith({}, [SHORT, { ...SHORT, id: "promo-2" }]);
+  const reversed = openAccount(state.row, [...state.grants.values()].reverse(), []);
+  expect(expireGrants(reversed, EXPIRY, sha256)).toEqual(expireGrants(state, EXPIRY, sha256));
+});
+
+describe("an amount that cannot be granted stops the command, and nothing is written", () => {
+  it.each([-1, 0, 0.5, 1e16, Number.NaN, Number.POSITIVE_INFINITY])("%d micro-credits", (amount) => {
+    const state = accountWith({}, [grantOf("paid", 5)]);
+    const before = structuredClone(state);
+    expect(() => addGrant(state, { ...SHORT, amount }, T0, sha256)).toThrow(BrokenInvariant);
+    expect(state).toEqual(before);
+  });
+});
+
+describe("an account holds no more than can be counted", () => {
+  const full = (plan?: Plan) => accountWith(plan ? { plan } : {}, [grantOf("a", 3e9), grantOf("b", 1e9)]);
+
+  it("up to the last micro-credit, and not one more", () => {
+    const state = accountWith({}, [grantOf("a", 3e9)]);
+    expect(canHold(state, MOST_BALANCE - state.row.balance)).toBe(true);
+    expect(canHold(state, MOST_BALANCE - state.row.balance + 1)).toBe(false);
+    expect(full().row.balance).toBe(MOST_BALANCE);
+    expect(() => addGrant(full(), { ...SHORT, amount: 1 }, T0, sha256)).toThrow(BrokenInvariant);
+  });
+
+  it("what was used or has lapsed makes room again", () => {
+    const state = full();
+    charge(state, hold(state, commandOf("req_1", 7)), 7);
+    expect(canHold(state, credits(7))).toBe(true);
+    expect(canHold(state, credits(7) + 1)).toBe(false);
+    const short = accountWith({}, [{ ...SHORT, amount: MOST_BALANCE }]);
+    lapse(short, EXPIRY);
+    expect(canHold(short, MOST_BALANCE)).toBe(true);
+  });
+
+  it("a full account with an allowance beside it is served as any other", () => {
+    const state = full(planOf({ allowances: [allowanceOf("included", [anchored(HOUR, credits(5))])] }));
+    expect(decide(state, demandOf(8), T0)).toMatchObject({ outcome: "allowed", reserved: credits(8) });
+  });
+
+  it("a full account refunds the largest overshoot there can be without leaving the range", () => {
+    const state = full();
+    const surprise = hold(state, commandOf("req_1", 0));
+    hold(state, commandOf("req_2", 4e9));
+    expect(charge(state, surprise, 1e9).settlement).toMatchObject({ overshoot: credits(1e9) });
+    expect(state.row.balance).toBe(MOST_BALANCE);
+  });
+});
+
 describe("a repeated grant command", () => {
   const { grant } = addGrant(accountWith(), SHORT, T0, sha256);
 
@@ -150,5 +212,6 @@ describe("a repeated grant command", () => {
     { expiresAt: EXPIRY + 1 },
     { reason: "another" },
     { features: ["codex"] },
+    { features: [] },
   ])("with %j is another one", (part) => expect(sameTerms(grant, { ...SHORT, ...part })).toBe(false));
 });

@@ -152,6 +152,10 @@ describe("the output that a budget can pay", () => {
     expect(affordableOutput(rate, worth(77), 0)).toBe(77);
   });
 
+  it("a request that asks for no output is given none, however large the budget", () => {
+    expect(affordableOutput(PLAIN_RATE, worth(0), credits(10))).toBeNull();
+  });
+
   it("is never more than one token away from the budget", () => {
     for (let budget = 62_500; budget < 70_000; budget += 97) {
       const tokens = affordableOutput(CODEX_RATE, asked, budget) ?? 0;

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { applyChange } from "../../src/core/account.ts";
 import { viewGrants, viewLimits } from "../../src/core/account-view.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
-import { type Receipt, receiptFromLedger, receiptOf } from "../../src/core/receipt.ts";
-import { expire, release, settleLate } from "../../src/core/settlement.ts";
+import { receiptFromLedger, receiptOf } from "../../src/core/receipt.ts";
+import { expire, release, settle, settleLate } from "../../src/core/settlement.ts";
 import {
   accountWith,
   allowanceOf,
@@ -12,10 +12,12 @@ import {
   commandOf,
   credits,
   DAY,
+  demandOf,
   finish,
   grantOf,
   HOUR,
   hold,
+  PLAIN_RATE,
   planOf,
   reportOf,
   requestGate,
@@ -33,12 +35,6 @@ function account() {
   return accountWith({ plan: PLAN }, [grantOf("later", 4, { effectiveAt: T0 + DAY }), grantOf("paid", 10)]);
 }
 
-/** What both receipts of one request must agree on. */
-function essence({ state, outcome, usage, charge: charged, draws, rows }: Receipt) {
-  const { amount, posted, overshoot } = charged ?? { amount: 0, posted: [], overshoot: 0 };
-  return { state, outcome, usage, amount, posted, overshoot, draws, seq: rows?.seq, usageEvent: rows?.usageEvent };
-}
-
 describe("the receipt is the same, whoever remembers the request", () => {
   it.each([3, 8, 30])("settled for %d", (amount) => {
     const state = account();
@@ -52,7 +48,7 @@ describe("the receipt is the same, whoever remembers the request", () => {
     const state = account();
     const ended = finish(state, release(state, hold(state, commandOf("req_1", 8)), "rejected", T0, sha256));
     const [ledger, object] = [receiptFromLedger(ended.change.entries), receiptOf(ended.reservation, true)];
-    expect(ledger && essence(ledger)).toEqual(essence(object));
+    expect(ledger).toEqual(object);
     expect(object).toMatchObject({ state: "released", charge: { amount: 0, returned: credits(8) } });
   });
 
@@ -65,8 +61,29 @@ describe("the receipt is the same, whoever remembers the request", () => {
     const late = finish(state, settleLate(state, expired.reservation, reportOf(worth(7)), T0 + HOUR, sha256));
     entries.push(...expired.change.entries, ...late.change.entries);
     const [ledger, object] = [receiptFromLedger(entries), receiptOf(late.reservation, true)];
-    expect(ledger && essence(ledger)).toEqual(essence(object));
-    expect(object).toMatchObject({ state: "expired", outcome: "late", charge: { amount: credits(7) } });
+    expect(ledger).toEqual(object);
+    expect(object).toMatchObject({
+      state: "expired",
+      outcome: "late",
+      charge: { amount: credits(7), returned: credits(5) },
+    });
+  });
+
+  it.each(["settled", "released", "expired"] as const)("%s, it names the rate card that was quoted", (ending) => {
+    const state = account();
+    const quote = { cardId: "summer", cardVersion: 7, model: "gpt-5.4", rate: PLAIN_RATE };
+    const pending = hold(state, commandOf("req_1", 8, { demand: demandOf(8, { quote }) }));
+    const end = {
+      settled: () => settle(state, pending, reportOf(worth(3)), T0, sha256),
+      released: () => release(state, pending, "rejected", T0, sha256),
+      expired: () => expire(state, pending, T0 + HOUR, sha256),
+    };
+    const { reservation, change } = end[ending]();
+    const rateCard = { id: "summer", version: 7 };
+    expect(change.entries[0]?.usage?.decision.rateCard).toEqual(rateCard);
+    for (const receipt of [receiptFromLedger(change.entries), receiptOf(reservation, true)]) {
+      expect(receipt).toMatchObject({ state: ending, rateCard });
+    }
   });
 
   it("of a request that is under way, there is no charge yet", () => {

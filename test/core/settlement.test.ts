@@ -3,18 +3,17 @@ import { applyChange } from "../../src/core/account.ts";
 import { BrokenInvariant, sum } from "../../src/core/amount.ts";
 import type { UsageOutcome } from "../../src/core/event.ts";
 import type { Plan } from "../../src/core/plan.ts";
-import { expire, release, settle, type UsageReport } from "../../src/core/settlement.ts";
+import { reserve } from "../../src/core/reserve.ts";
+import { expire, release, settle } from "../../src/core/settlement.ts";
 import { NO_USAGE } from "../../src/core/usage.ts";
 import {
   accountWith,
   allowanceOf,
   anchored,
-  CODEX_RATE,
   charge,
   commandOf,
   credits,
   DAY,
-  demandOf,
   finish,
   grantIn,
   grantOf,
@@ -27,7 +26,6 @@ import {
   sha256,
   sources,
   T0,
-  usageOf,
   worth,
 } from "../support/core-fixtures.ts";
 
@@ -236,37 +234,24 @@ describe("a reservation ends once", () => {
     expect(() => endings[second](state, ended.reservation)).toThrow(BrokenInvariant);
     expect(state).toEqual(before);
   });
-});
 
-describe("usage that cannot be charged as reported", () => {
-  const codex = demandOf(0, {
-    quote: { cardId: "default", cardVersion: 1, model: "gpt-5.4", rate: CODEX_RATE },
-    bound: usageOf({ inputTokens: 1_000, outputTokens: 1_000 }),
-  });
-  const settledWith = (report: UsageReport) => {
-    const state = accountWith({}, [grantOf("paid", 10)]);
-    return settle(state, hold(state, commandOf("req_1", 0, { demand: codex })), report, T0, sha256).settlement;
-  };
-
-  it.each([
-    ["negative", { outputTokens: -5 }],
-    ["absurd", { inputTokens: 1e18 }],
-    ["more cached than input", { inputTokens: 1, cachedInputTokens: 2 }],
-    ["more reasoning than output", { outputTokens: 1, reasoningTokens: 2 }],
-  ])("%s usage stops the command: it must be checked before", (_, usage) => {
-    expect(() => settledWith(reportOf(usageOf(usage)))).toThrow(BrokenInvariant);
+  it("a copy of the reservation that was kept from before its end charges nothing again", () => {
+    const state = threeSources();
+    const kept = hold(state, commandOf("req_1", 10));
+    charge(state, kept, 3);
+    const before = structuredClone(state);
+    for (const again of Object.values(endings)) expect(() => again(state, kept)).toThrow(BrokenInvariant);
+    expect(state).toEqual(before);
   });
 
-  it("a service tier that was not quoted is charged as quoted", () => {
-    expect(settledWith(reportOf(usageOf({ outputTokens: 1_000, serviceTier: "scale" }))).charge).toBe(375_000);
-  });
-
-  it("a tool that has no price adds nothing to what has one", () => {
-    const calls = { web_search: 2, computer: 5 };
-    expect(settledWith(reportOf(usageOf({ outputTokens: 1_000, calls }))).charge).toBe(875_000);
-  });
-
-  it("the tier that was really used counts, if it has a price", () => {
-    expect(settledWith(reportOf(usageOf({ outputTokens: 1_000, serviceTier: "flex" }))).charge).toBe(187_500);
+  it("the first attempt of a request cannot end its second", () => {
+    const state = threeSources();
+    const first = hold(state, commandOf("req_1", 10));
+    const released = finish(state, endings.released(state, first)).reservation;
+    const { answer, change } = reserve(state, released, commandOf("req_1", 10), T0);
+    expect(answer).toMatchObject({ kind: "reserved", reservation: { attempt: 2 } });
+    applyChange(state, change);
+    for (const end of Object.values(endings)) expect(() => end(state, first)).toThrow(BrokenInvariant);
+    expect(state.pending.get("req_1")).toMatchObject({ attempt: 2, state: "pending" });
   });
 });

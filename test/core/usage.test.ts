@@ -9,12 +9,14 @@ describe("usage that adds up can be charged", () => {
     ["all input was cached", usageOf({ inputTokens: 10, cachedInputTokens: 10 })],
     ["all input was cached or written", usageOf({ inputTokens: 10, cachedInputTokens: 4, cacheWriteTokens: 6 })],
     ["all output was reasoning", usageOf({ outputTokens: 7, reasoningTokens: 7 })],
+    ["the most that is believed", usageOf({ inputTokens: 1e9, outputTokens: 1e9, seconds: 1e9 })],
     ["video and tools", usageOf({ seconds: 8, size: "720x1280", calls: { web_search: 2 } })],
   ])("%s", (_, usage) => expect(incoherence(usage)).toBeNull());
 });
 
 describe("usage that cannot be true is told apart", () => {
   const NO_COUNT = "a count is not a whole number";
+  const TOO_MUCH = "a count is larger than any request can use";
   it.each([
     ["negative input", usageOf({ inputTokens: -1 }), NO_COUNT],
     ["half a token", usageOf({ outputTokens: 1.5 }), NO_COUNT],
@@ -26,6 +28,11 @@ describe("usage that cannot be true is told apart", () => {
     ["negative reasoning", usageOf({ reasoningTokens: -1 }), NO_COUNT],
     ["fraction of a second", usageOf({ seconds: 0.1 }), NO_COUNT],
     ["negative calls", usageOf({ calls: { web_search: -1 } }), NO_COUNT],
+    ["one input token too many", usageOf({ inputTokens: 1e9 + 1 }), TOO_MUCH],
+    ["one output token too many", usageOf({ outputTokens: 1e9 + 1 }), TOO_MUCH],
+    ["one second too many", usageOf({ seconds: 1e9 + 1 }), TOO_MUCH],
+    ["one call too many", usageOf({ calls: { web_search: 1e9 + 1 } }), TOO_MUCH],
+    ["as many tokens as can be counted", usageOf({ outputTokens: Number.MAX_SAFE_INTEGER }), TOO_MUCH],
     ["more cached than input", usageOf({ inputTokens: 5, cachedInputTokens: 6 }), "more cached input than input"],
     [
       "cached and written exceed input together",

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type AccountState, applyChange } from "../../src/core/account.ts";
 import { price } from "../../src/core/rate-card.ts";
 import { reserve } from "../../src/core/reserve.ts";
+import { incoherence } from "../../src/core/usage.ts";
 import { type Allowed, type Decision, decide } from "../../src/core/waterfall.ts";
 import {
   accountWith,
@@ -141,6 +142,14 @@ describe("every request is held at its worst case", () => {
     expect(decision.clampedTo).toBe(2_500);
     expect(decision.bound.outputTokens).toBe(2_500);
     expect(decision.reserved).toBe(credits(1));
+  });
+
+  it("a lowered bound lowers the reasoning within it too", () => {
+    const state = accountWith({ plan: planOf({ estimate: "clamp" }) }, [grantOf("paid", 3)]);
+    const asked = demandOf(10, { bound: usageOf({ outputTokens: 10, reasoningTokens: 10 }), openOutput: true });
+    const decision = allowed(decide(state, asked, T0));
+    expect(decision.bound).toMatchObject({ outputTokens: 3, reasoningTokens: 3 });
+    expect(incoherence(decision.bound)).toBeNull();
   });
 
   it.each([

@@ -45,6 +45,18 @@ describe("an anchored window opens at its first use", () => {
 
   it("does not open where nothing was used", () => expect(markAt(FIVE_HOURS, [], T0)).toBe(T0));
 
+  it.each([FIVE_HOURS, sliding(MINUTE, 10)])("use of nothing opens no $kind window", (rule) => {
+    expect(bookUse(rule, NONE, T0, 0, T0)).toEqual(NONE);
+    expect(bookUse(rule, marks([T0, 3]), T0, 0, T0)).toEqual(marks([T0, 3]));
+  });
+
+  it("use is booked in the same window in whatever order the windows are stored", () => {
+    const [first, second] = [T0, T0 + 5 * HOUR];
+    const clockWentBack = second - 5 * SECOND;
+    expect(markAt(FIVE_HOURS, [first, second], clockWentBack)).toBe(second);
+    expect(markAt(FIVE_HOURS, [second, first], clockWentBack)).toBe(second);
+  });
+
   // C24: the instant that is shown is the one that is enforced.
   it("is full until the instant it shows, and empty from then on", () => {
     const used = marks([T0, 20]);

@@ -37,7 +37,11 @@ export function call(path: string, init: RequestInit = {}): Promise<Response> {
 export function gatewayWith(variables: Partial<Env>): typeof call {
   const changed = { ...(env as Env), ...variables };
   return async (path, init = {}) =>
-    worker.fetch(new Request(HOST + path, init) as Parameters<typeof worker.fetch>[0], changed, createExecutionContext());
+    worker.fetch(
+      new Request(HOST + path, init) as Parameters<typeof worker.fetch>[0],
+      changed,
+      createExecutionContext(),
+    );
 }
 
 export function bearer(token: string): Record<string, string> {
@@ -106,16 +110,18 @@ export interface AskOptions {
   readonly simulate?: string;
   readonly headers?: Record<string, string>;
   readonly gateway?: typeof call;
+  readonly signal?: AbortSignal;
 }
 
 /** A client's request with the account's key. */
 export function ask(account: TestAccount, body: object, options: AskOptions = {}): Promise<Response> {
-  const { route = RESPONSES, simulate, headers = {}, gateway = call } = options;
+  const { route = RESPONSES, simulate, headers = {}, gateway = call, signal = null } = options;
   const controls = simulate === undefined ? {} : { "x-simulate": simulate };
   return gateway(route, {
     method: "POST",
     headers: { ...bearer(account.key), "content-type": "application/json", ...controls, ...headers },
     body: JSON.stringify(body),
+    signal,
   });
 }
 

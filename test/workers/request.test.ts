@@ -41,14 +41,16 @@ const CHAT_PROMPT = { model: "gpt-5.4", messages: [{ role: "user", content: "Why
 /** Puts fixed bytes in the place of the upstream's answer. */
 function upstreamSays(chunks: readonly Uint8Array[], contentType = "text/event-stream"): void {
   vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
-    const body = new ReadableStream<Uint8Array>({
-      start(controller) {
-        for (const chunk of chunks) controller.enqueue(chunk);
-        controller.close();
-      },
-    });
-    return new Response(body, { headers: { "content-type": contentType } });
+    const { readable, writable } = new IdentityTransformStream();
+    void writeAll(writable, chunks);
+    return new Response(readable, { headers: { "content-type": contentType } });
   });
+}
+
+async function writeAll(to: WritableStream<Uint8Array>, chunks: readonly Uint8Array[]): Promise<void> {
+  const writer = to.getWriter();
+  for (const chunk of chunks) await writer.write(chunk);
+  await writer.close();
 }
 
 async function bytesOf(response: Response): Promise<string> {
@@ -104,7 +106,6 @@ describe("the answer", () => {
     const response = await ask(account, { ...PROMPT, stream: true });
     expect(response.headers.get("content-type")).toBe(type);
     expect(await bytesOf(response)).toBe(bytes.toBase64());
-    vi.restoreAllMocks();
     const receipt = await endedReceipt(account, requestIdOf(response));
     expect(receipt.usage).toMatchObject({ input_tokens: 10, output_tokens: 5, estimated: false });
   });
@@ -210,7 +211,11 @@ describe("the receipt", () => {
 
   test("an old request keeps its receipt when the object has forgotten it", async () => {
     const account = await newAccount({ credits: "10" });
-    const response = await ask(account, { model: "flat-1", input: "x", max_output_tokens: 20 }, { simulate: "output=5" });
+    const response = await ask(
+      account,
+      { model: "flat-1", input: "x", max_output_tokens: 20 },
+      { simulate: "output=5" },
+    );
     const before = await confirmedReceipt(account, requestIdOf(response));
     await runInDurableObject(stubOf(account), (_, state) => {
       state.storage.sql.exec("DELETE FROM reservations");

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Client, takeTurns } from "./load.ts";
+import { cpuSeconds } from "./process-cpu.ts";
+import type { Work } from "./spillway.ts";
+import { quantile } from "./statistics.ts";
+
+/** One of the things that are compared. */
+export interface Variant {
+  readonly name: string;
+  readonly client: Client;
+  readonly pid: () => number | undefined;
+  /** Accounts that must be touched before an unhurried measurement, so that none is loaded from storage in it. */
+  readonly accounts: number;
+  /** What its objects did so far; `null` where there are none, or none that tell. */
+  readonly work: () => Promise<Work | null>;
+  /** How long its work goes on after the last answer: outbox, queue and ledger are part of the path. */
+  readonly drainMs: number;
+}
+
+/** What one round finds out about one variant. Times in ms, CPU in seconds; `null`: not known here. */
+export interface Figures {
+  readonly requestsPerSecond: number;
+  readonly cpuPer1000Requests: number | null;
+  readonly p50: number;
+  readonly p99: number;
+  readonly streamFirstByte: number;
+  readonly streamTotal: number;
+  readonly crowdFirstByte: number;
+  readonly crowdTotal: number;
+  readonly cpuPer1000Streams: number | null;
+  readonly callsPerRequest: number | null;
+  readonly rowsPerRequest: number | null;
+  readonly alarmsPerRequest: number | null;
+}
+
+const WIDTH = 16;
+const LOAD_MS = 1_200;
+const TURNS = 60;
+const PAUSE_MS = 4;
+const LONE_STREAMS = 5;
+const CROWD = 50;
+const CROWD_STREAMS = 150;
+
+/** Measures every variant once, in their given order. */
+export async function measureRound(
+  variants: readonly Variant[],
+  progress: (text: string) => void,
+): Promise<Map<string, Figures>> {
+  const figures = new Map<string, Figures>();
+  progress("unhurried, in turns");
+  for (const { client, accounts } of variants) await client.thisMany("json", WIDTH, accounts);
+  const turns = await takeTurns(
+    variants.map(({ client }) => client),
+    TURNS,
+    PAUSE_MS,
+  );
+  // What the turns left in outboxes must not be counted as the work of the next measurement.
+  await sleep(Math.max(...variants.map(({ drainMs }) => drainMs)));
+  for (const [index, variant] of variants.entries()) {
+    const unhurried = (turns[index] ?? []).map(({ totalMs }) => totalMs);
+    progress(`${variant.name}: JSON`);
+    const json = await measureJson(variant);
+    progress(`${variant.name}: SSE`);
+    const streams = await measureStreams(variant);
+    figures.set(variant.name, {
+      p50: quantile(unhurried, 0.5),
+      p99: quantile(unhurried, 0.99),
+      ...json,
+      ...streams,
+    });
+  }
+  return figures;
+}
+
+async function measureJson(variant: Variant) {
+  const workBefore = await variant.work();
+  const cpu = await withCpu(variant, () => variant.client.forDuration("json", WIDTH, LOAD_MS));
+  const workAfter = await variant.work();
+  const { count, tookMs } = cpu.result;
+  const per = (name: keyof Work) => workBefore && workAfter && (workAfter[name] - workBefore[name]) / count;
+  return {
+    requestsPerSecond: count / (tookMs / 1_000),
+    cpuPer1000Requests: cpu.seconds && (cpu.seconds / count) * 1_000,
+    callsPerRequest: per("calls"),
+    rowsPerRequest: per("rowsWritten"),
+    alarmsPerRequest: per("alarmsSet"),
+  };
+}
+
+async function measureStreams(variant: Variant) {
+  const lone = await variant.client.thisMany("stream", 1, LONE_STREAMS);
+  const cpu = await withCpu(variant, () => variant.client.thisMany("stream", CROWD, CROWD_STREAMS));
+  const crowd = cpu.result;
+  return {
+    streamFirstByte: quantile(
+      lone.map(({ firstByteMs }) => firstByteMs),
+      0.5,
+    ),
+    streamTotal: quantile(
+      lone.map(({ totalMs }) => totalMs),
+      0.5,
+    ),
+    crowdFirstByte: quantile(
+      crowd.map(({ firstByteMs }) => firstByteMs),
+      0.5,
+    ),
+    crowdTotal: quantile(
+      crowd.map(({ totalMs }) => totalMs),
+      0.5,
+    ),
+    cpuPer1000Streams: cpu.seconds && (cpu.seconds / crowd.length) * 1_000,
+  };
+}
+
+/** CPU time of the variant's runtime from the beginning of `load` until all that followed from it is done. */
+async function withCpu<Result>(
+  { pid, drainMs }: Variant,
+  load: () => Promise<Result>,
+): Promise<{ result: Result; seconds: number | null }> {
+  const before = cpuSeconds(pid());
+  const result = await load();
+  await sleep(drainMs);
+  const after = cpuSeconds(pid());
+  return { result, seconds: before === null || after === null ? null : after - before };
+}

@@ -1,0 +1,148 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Arguments, readArguments, USAGE_TEXT } from "./arguments.ts";
+import { Client } from "./load.ts";
+import { type Figures, measureRound, type Variant } from "./measure.ts";
+import { cpuSeconds } from "./process-cpu.ts";
+import { table } from "./report.ts";
+import { startBareProxy, startUpstream } from "./servers.ts";
+import { type BenchAccount, BenchedSpillway, type Work } from "./spillway.ts";
+
+const MEMORY_FILES = "/dev/shm";
+const MANY_ACCOUNTS = 50;
+const WARM_MS = 1_000;
+/** An entry waits up to 1 s for the outbox and 1 s for the queue. */
+const DRAIN_MS = 2_400;
+
+const startedAt = Date.now();
+
+function progress(text: string): void {
+  console.error(`${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
+}
+
+/** Starts everything, measures, prints, and ends everything whatever happens. */
+async function main(options: Arguments): Promise<void> {
+  await using cleanup = new AsyncDisposableStack();
+  progress("starting upstream, bare proxy and Spillway");
+  const upstream = await startUpstream();
+  cleanup.defer(() => upstream.process.disconnect());
+  const bare = await startBareProxy(upstream.url);
+  cleanup.defer(() => bare.miniflare.dispose());
+  const stateRoot = !options.disk && existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir();
+  const spillway = await BenchedSpillway.start(stateRoot, upstream.url);
+  cleanup.defer(() => spillway.dispose());
+
+  progress(`making ${MANY_ACCOUNTS + 1} accounts`);
+  const [hot, ...many] = await spillway.makeAccounts(MANY_ACCOUNTS + 1);
+  if (hot === undefined) throw new Error("no account was made");
+  const variants: Variant[] = [
+    {
+      name: "bare proxy",
+      client: clientOf(cleanup, bare.port, ["none"]),
+      pid: () => bare.process.pid,
+      accounts: 1,
+      work: async () => null,
+      drainMs: 0,
+    },
+    spillwayVariant(cleanup, spillway, "Spillway, 1 account", [hot]),
+    spillwayVariant(cleanup, spillway, `Spillway, ${MANY_ACCOUNTS} accounts`, many),
+  ];
+
+  progress("warming up");
+  for (const { client } of variants) await client.forDuration("json", 16, WARM_MS);
+  for (const { client } of variants) await client.thisMany("stream", 16, 16);
+  await sleep(DRAIN_MS);
+
+  const rowsBefore = await spillway.ledgerRows();
+  const sentBefore = sentToSpillway(variants);
+  const rounds = await measure(variants, options.rounds);
+  const alone = await workOfOne(spillway, hot);
+  await spillway.checkBooks();
+  const ledgerRows = ((await spillway.ledgerRows()) - rowsBefore) / (sentToSpillway(variants) + 1 - sentBefore);
+
+  const names = variants.map(({ name }) => name);
+  console.log(
+    `\nMedians of ${options.rounds} rounds; Spillway's state under ${stateRoot}; × is the ratio to the bare proxy\n`,
+  );
+  console.log(table(names, rounds));
+  console.log(`\nA request that comes alone: ${describeWork(alone)}`);
+  console.log(`D1 rows written per request: ${ledgerRows.toFixed(2)}`);
+  if (cpuSeconds(process.pid) === null) console.log("CPU is not shown: this system has no /proc.");
+  if (options.json !== undefined) {
+    const result = {
+      rounds: rounds.map((round) => Object.fromEntries(round)),
+      alone,
+      ledgerRowsPerRequest: ledgerRows,
+    };
+    await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+  }
+}
+
+function clientOf(cleanup: AsyncDisposableStack, port: number, keys: readonly string[]): Client {
+  const client = new Client({ port, keys });
+  cleanup.defer(() => client.close());
+  return client;
+}
+
+function spillwayVariant(
+  cleanup: AsyncDisposableStack,
+  spillway: BenchedSpillway,
+  name: string,
+  accounts: readonly BenchAccount[],
+): Variant {
+  const { gateway } = spillway;
+  const keys = accounts.map(({ key }) => key);
+  return {
+    name,
+    client: clientOf(cleanup, gateway.port, keys),
+    pid: () => gateway.workerdPid,
+    accounts: accounts.length,
+    work: () => spillway.work(accounts),
+    drainMs: DRAIN_MS,
+  };
+}
+
+/** All rounds; each begins with another variant. */
+async function measure(variants: readonly Variant[], count: number): Promise<Map<string, Figures>[]> {
+  const rounds: Map<string, Figures>[] = [];
+  for (let round = 0; round < count; round += 1) {
+    const first = round % variants.length;
+    const order = [...variants.slice(first), ...variants.slice(0, first)];
+    rounds.push(await measureRound(order, (text) => progress(`round ${round + 1} of ${count}: ${text}`)));
+  }
+  return rounds;
+}
+
+function sentToSpillway([, ...spillway]: readonly Variant[]): number {
+  return spillway.reduce((total, { client }) => total + client.sent, 0);
+}
+
+/** What one request costs that shares its outbox message with no other. */
+async function workOfOne(spillway: BenchedSpillway, account: BenchAccount): Promise<Work | null> {
+  const client = new Client({ port: spillway.gateway.port, keys: [account.key] });
+  const before = await spillway.work([account]);
+  await client.send("json");
+  client.close();
+  await sleep(DRAIN_MS);
+  const after = await spillway.work([account]);
+  if (before === null || after === null) return null;
+  return {
+    calls: after.calls - before.calls,
+    rowsWritten: after.rowsWritten - before.rowsWritten,
+    alarmsSet: after.alarmsSet - before.alarmsSet,
+  };
+}
+
+function describeWork(work: Work | null): string {
+  if (work === null) return "not known (the gateway does not tell)";
+  return `${work.calls} object calls, ${work.rowsWritten} rows written, ${work.alarmsSet} alarms set`;
+}
+
+try {
+  await main(readArguments(process.argv.slice(2)));
+} catch (error) {
+  console.error(error instanceof TypeError && "code" in error ? `${error.message}\n\n${USAGE_TEXT}` : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,74 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { AccountClient } from "../../durable-objects/client.ts";
+import type { Caller, ReserveRequest } from "../../durable-objects/commands.ts";
+import type { ChainedEntry } from "../../src/core/event.ts";
+import type { Reservation } from "../../src/core/reservation.ts";
+import type { ReserveCommand } from "../../src/core/reserve.ts";
+import type { Env } from "../../src/env.ts";
+import { readApiKey } from "../../src/http/api-key.ts";
+import { mintRequestId } from "../../src/http/request-id.ts";
+import { commandOf } from "./core-fixtures.ts";
+import { stubOf, type TestAccount } from "./gateway.ts";
+
+/** The account's object behind its own client, for what no route does alone. */
+export const objects = new AccountClient((env as Env).ACCOUNTS);
+
+function callerOf(account: TestAccount): Caller {
+  const key = readApiKey("test-key-secret-of-at-least-32-bytes", account.key);
+  if (!key) throw new Error("not a key of the gateway under test");
+  return { key: { id: key.keyId, digest: key.digest }, planVersions: {} };
+}
+
+/** A command to reserve `credits`, one per output token. */
+export function reserveRequest(
+  account: TestAccount,
+  requestId: string,
+  credits: number,
+  part: Partial<ReserveCommand> = {},
+): ReserveRequest {
+  const { keyId: _, ...command } = commandOf(requestId, credits, part);
+  return { caller: callerOf(account), command };
+}
+
+/** Reserves `credits`; fails unless that succeeds. */
+export async function hold(
+  account: TestAccount,
+  credits: number,
+  part: Partial<ReserveCommand> = {},
+): Promise<Reservation> {
+  const reply = await objects.reserve(account.id, reserveRequest(account, mintRequestId(), credits, part));
+  if (reply.kind !== "reserved") throw new Error(`not reserved: ${JSON.stringify(reply)}`);
+  return reply.reservation;
+}
+
+/** The object's own rows, for what cannot be seen from outside. */
+export function sqlOf<Row extends Record<string, SqlStorageValue>>(
+  account: { id: string },
+  query: string,
+  ...bindings: SqlStorageValue[]
+): Promise<Row[]> {
+  return runInDurableObject(stubOf(account), (_, { storage }) => storage.sql.exec<Row>(query, ...bindings).toArray());
+}
+
+/** What the object has not seen confirmed. */
+export async function outboxOf(account: { id: string }): Promise<ChainedEntry[]> {
+  const rows = await sqlOf<{ entry: string }>(account, "SELECT entry FROM outbox ORDER BY seq");
+  return rows.map(({ entry }) => JSON.parse(entry) as ChainedEntry);
+}
+
+/** Replaces the object's queue until it is evicted: `send` gets what would be sent. */
+export function replaceQueue(account: { id: string }, send: (count: number) => Promise<void>): Promise<void> {
+  return runInDurableObject(stubOf(account), (instance) => {
+    const sendBatch = async (messages: Iterable<unknown>) => send([...messages].length);
+    Reflect.set(instance, "env", { LEDGER_QUEUE: { sendBatch } });
+  });
+}
+
+export function alarmAt(account: { id: string }): Promise<number | null> {
+  return runInDurableObject(stubOf(account), (_, { storage }) => storage.getAlarm());
+}
+
+export function runAlarm(account: { id: string }): Promise<boolean> {
+  return runDurableObjectAlarm(stubOf(account));
+}
