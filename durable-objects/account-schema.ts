@@ -13,7 +13,9 @@ const STEPS: readonly string[] = [
     status TEXT NOT NULL CHECK (status IN ('active', 'suspended', 'frozen')),
     balance INTEGER NOT NULL CHECK (balance >= 0),
     used INTEGER NOT NULL CHECK (used >= 0),
-    meters TEXT NOT NULL
+    meters TEXT NOT NULL,
+    renewals TEXT NOT NULL,
+    learned TEXT NOT NULL
   ) STRICT;
 
   CREATE TABLE plan (
@@ -44,6 +46,7 @@ const STEPS: readonly string[] = [
     created_seq INTEGER NOT NULL,
     used INTEGER NOT NULL CHECK (used >= 0),
     lapsed INTEGER NOT NULL CHECK (lapsed >= 0),
+    voided_at INTEGER,
     CHECK (used + lapsed <= amount)
   ) STRICT, WITHOUT ROWID;
 

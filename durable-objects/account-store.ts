@@ -13,6 +13,8 @@ type AccountColumns = {
   balance: number;
   used: number;
   meters: string;
+  renewals: string;
+  learned: string;
 };
 
 type GrantColumns = {
@@ -28,6 +30,7 @@ type GrantColumns = {
   created_seq: number;
   used: number;
   lapsed: number;
+  voided_at: number | null;
 };
 
 /** A key as it is stored: only the digest of its secret is kept. */
@@ -94,6 +97,8 @@ export class AccountStore {
       balance: row.balance,
       used: row.used,
       meters: parseMeters(row.meters),
+      renewals: JSON.parse(row.renewals) as AccountRow["renewals"],
+      learned: JSON.parse(row.learned) as AccountRow["learned"],
     };
   }
 
@@ -109,9 +114,11 @@ export class AccountStore {
 
   writeAccount(row: AccountRow): void {
     this.#run(
-      `INSERT INTO account (id, account_id, epoch, seq, head, status, balance, used, meters) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO account (id, account_id, epoch, seq, head, status, balance, used, meters, renewals, learned)
+       VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, head = excluded.head,
-         status = excluded.status, balance = excluded.balance, used = excluded.used, meters = excluded.meters`,
+         status = excluded.status, balance = excluded.balance, used = excluded.used, meters = excluded.meters,
+         renewals = excluded.renewals, learned = excluded.learned`,
       row.id,
       row.epoch,
       row.seq,
@@ -120,6 +127,8 @@ export class AccountStore {
       row.balance,
       row.used,
       serialiseMeters(row.meters),
+      JSON.stringify(row.renewals),
+      JSON.stringify(row.learned),
     );
   }
 
@@ -143,9 +152,9 @@ export class AccountStore {
 
   #writeGrant(grant: Grant): void {
     this.#run(
-      `INSERT INTO grants (id, kind, amount, priority, effective_at, expires_at, features, reason, created_at, created_seq, used, lapsed)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET used = excluded.used, lapsed = excluded.lapsed`,
+      `INSERT INTO grants (id, kind, amount, priority, effective_at, expires_at, features, reason, created_at, created_seq, used, lapsed, voided_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET used = excluded.used, lapsed = excluded.lapsed, voided_at = excluded.voided_at`,
       grant.id,
       grant.kind,
       grant.amount,
@@ -158,6 +167,7 @@ export class AccountStore {
       grant.createdSeq,
       grant.used,
       grant.lapsed,
+      grant.voidedAt,
     );
   }
 
@@ -313,6 +323,7 @@ function toGrant(row: GrantColumns): Grant {
     createdSeq: row.created_seq,
     used: row.used,
     lapsed: row.lapsed,
+    voidedAt: row.voided_at,
   };
 }
 

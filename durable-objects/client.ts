@@ -30,6 +30,10 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.reserve(request), 1);
   }
 
+  quote(accountId: string, request: command.QuoteRequest): Promise<command.QuoteReply> {
+    return this.#call(accountId, (stub) => stub.quote(request));
+  }
+
   settle(accountId: string, request: command.SettleRequest): Promise<command.EndReply> {
     return this.#call(accountId, (stub) => stub.settle(request));
   }
@@ -60,6 +64,14 @@ export class AccountClient {
 
   grant(accountId: string, request: GrantCommand): Promise<command.GrantReply> {
     return this.#call(accountId, (stub) => stub.grant(request));
+  }
+
+  voidGrant(accountId: string, grantId: string, reason: string): Promise<command.VoidReply | null> {
+    return this.#call(accountId, (stub) => stub.voidGrant(grantId, reason));
+  }
+
+  refund(accountId: string, request: command.RefundRequest): Promise<command.RefundReply> {
+    return this.#call(accountId, (stub) => stub.refund(request));
   }
 
   addKey(accountId: string, key: StoredKey): Promise<boolean> {

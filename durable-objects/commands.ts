@@ -1,12 +1,15 @@
 import type { AccountStatus } from "../src/core/account.ts";
 import type { GrantView, LimitsView } from "../src/core/account-view.ts";
+import type { DenialFold } from "../src/core/denials.ts";
 import type { UsageOutcome } from "../src/core/event.ts";
 import type { Grant } from "../src/core/grant.ts";
 import type { Plan } from "../src/core/plan.ts";
+import type { Refund } from "../src/core/refund.ts";
 import type { Reservation, Settlement } from "../src/core/reservation.ts";
 import type { ReserveAnswer, ReserveCommand } from "../src/core/reserve.ts";
 import type { UsageReport } from "../src/core/settlement.ts";
 import type { Usage } from "../src/core/usage.ts";
+import type { Decision, Demand } from "../src/core/waterfall.ts";
 import type { KeyClaim } from "./key.ts";
 
 /** Commands and answers of the account object, as plain data. Fields may be added; an unknown one is ignored. */
@@ -30,8 +33,29 @@ export interface PlanOutdated {
 
 export interface ReserveRequest {
   readonly caller: Caller;
-  readonly command: Omit<ReserveCommand, "keyId">;
+  readonly command: Omit<ReserveCommand, "demand"> & { readonly demand: Omit<Demand, "keyId"> };
 }
+
+export interface QuoteRequest {
+  readonly caller: Caller;
+  readonly demand: Omit<Demand, "keyId">;
+}
+
+export type QuoteReply = KeyRefused | PlanOutdated | { readonly kind: "quoted"; readonly decision: Decision };
+
+export interface RefundRequest {
+  readonly id: string;
+  readonly requestId: string;
+  /** In micro-credits; `null` refunds all that is left of the charge. */
+  readonly amount: number | null;
+  readonly reason: string;
+}
+
+export type RefundReply =
+  | { readonly kind: "refunded"; readonly refund: Refund; readonly created: boolean }
+  | { readonly kind: "too_much"; readonly refundable: number }
+  | { readonly kind: "unknown" }
+  | { readonly kind: "mismatch" };
 
 export type ReserveReply = KeyRefused | PlanOutdated | (ReserveAnswer & { readonly limits: LimitsView });
 
@@ -64,22 +88,32 @@ export type GrantReply =
   | { readonly kind: "too_large" }
   | { readonly kind: "no_account" };
 
+export interface VoidReply {
+  readonly grant: Grant;
+}
+
 export interface AccountReply {
   readonly kind: "account";
   readonly id: string;
   readonly status: AccountStatus;
   readonly plan: Plan;
   readonly seq: number;
-  readonly keyId: string | null;
   readonly limits: LimitsView;
   readonly grants: readonly GrantView[];
 }
 
-export interface ReceiptReply {
-  readonly reservation: Reservation;
-  /** Whether the ledger has confirmed the entry of its end; `null` while it is pending. */
-  readonly confirmed: boolean | null;
-}
+export type ReceiptReply =
+  | {
+      readonly kind: "request";
+      readonly reservation: Reservation;
+      /** Whether the ledger has confirmed the entry of its end; `null` while it is pending. */
+      readonly confirmed: boolean | null;
+    }
+  | {
+      readonly kind: "denial";
+      readonly fold: DenialFold;
+      readonly plan: { readonly id: string; readonly version: number };
+    };
 
 /** What the reconciler asks of an object. */
 export interface HeadReply {

@@ -19,19 +19,25 @@ export type Send = (messages: readonly LedgerMessage[]) => Promise<void>;
 /**
  * Sends what the ledger has not confirmed: new entries at once, and again after a growing pause those that were sent
  * before the last mark and are still there. The queue only hurries things: a row leaves the outbox when the ledger has
- * confirmed its number. Returns the delivery to store, or `null` when nothing was due.
+ * confirmed its number. An object that was loaded anew cannot know what became of what it sent before, and sends all of
+ * it again. Returns the delivery to store, or `null` when nothing was due.
  */
 export async function deliver(
   store: AccountStore,
   accountId: string,
   now: number,
   send: Send,
+  loadedAnew: boolean,
 ): Promise<Delivery | null> {
   const before = store.delivery();
-  const due = now >= before.resendAt;
-  const stale = due ? store.unconfirmed(0, before.markSeq, ROWS_PER_FLUSH) : [];
+  const due = loadedAnew || now >= before.resendAt;
+  const stale = due ? store.unconfirmed(0, loadedAnew ? before.sentSeq : before.markSeq, ROWS_PER_FLUSH) : [];
   const fresh = store.unconfirmed(before.sentSeq, Number.MAX_SAFE_INTEGER, ROWS_PER_FLUSH);
-  if (fresh.length === 0 && stale.length === 0) return null;
+  if (fresh.length === 0 && stale.length === 0) {
+    // What was sent since the last mark comes under a new one, and is sent again when that is due.
+    const waiting = due && store.outboxSpan().count > 0;
+    return waiting ? { ...before, markSeq: before.sentSeq, resendAt: now + RESEND_FIRST_MS, tries: 0 } : null;
+  }
 
   const sent = await sendAll(accountId, [...stale, ...fresh], send);
   const sentSeq = fresh.at(-1)?.seq ?? before.sentSeq;

@@ -8,7 +8,7 @@ CREATE TABLE usage_events (
   seq INTEGER NOT NULL CHECK (seq >= 1),
   at INTEGER NOT NULL,
   request_id TEXT NOT NULL,
-  attempt INTEGER NOT NULL CHECK (attempt >= 1),
+  attempt INTEGER NOT NULL CHECK (attempt >= 0),
   key_id TEXT NOT NULL,
   feature TEXT NOT NULL,
   model TEXT NOT NULL,

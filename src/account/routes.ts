@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { receiptFromLedger, receiptOf } from "../core/receipt.ts";
+import { receiptFromLedger, receiptOf, receiptOfDenial } from "../core/receipt.ts";
 import { isRequestId } from "../core/request-id.ts";
 import { openAccount } from "../http/account-access.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
@@ -13,6 +13,7 @@ import { balanceUpdateWire, pageWire, usageEventWire } from "../wire/ledger.ts";
 import { receiptWire } from "../wire/receipt.ts";
 import { usageTotalWire } from "../wire/usage-totals.ts";
 import { ledgerCsv } from "./ledger-csv.ts";
+import { quote } from "./quote.ts";
 
 const USAGE_DAYS_MS = 30 * 24 * 3_600_000;
 
@@ -39,6 +40,7 @@ export function accountRoutes(): Hono<HttpEnv> {
     };
     return c.body(ledgerCsv(c.env.DB, account.id), { headers });
   });
+  routes.post("/quote", quote);
   routes.get("/usage", async (c) => {
     const { account } = await openAccount(c);
     const now = Date.now();
@@ -57,7 +59,8 @@ async function receipt(c: HttpContext) {
   const unknown = new HttpFault(404, "request_not_found", "There is no such request in this account.");
   if (!isRequestId(id)) throw unknown;
   const known = await c.var.services.accounts.receipt(account.id, id);
-  if (known) return receiptWire(receiptOf(known.reservation, known.confirmed ?? false));
+  if (known?.kind === "request") return receiptWire(receiptOf(known.reservation, known.confirmed ?? false));
+  if (known) return receiptWire(receiptOfDenial(known.fold, known.plan));
   const old = receiptFromLedger(await readRequest(c.env.DB, account.id, id));
   if (!old) throw unknown;
   return receiptWire(old);

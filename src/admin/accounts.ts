@@ -1,21 +1,20 @@
 import { Hono } from "hono";
 import { customAlphabet } from "nanoid";
 import type { AccountReply } from "../../durable-objects/commands.ts";
-import { readAccount } from "../catalog/read.ts";
 import { createAccount } from "../catalog/write.ts";
 import type { Plan } from "../core/plan.ts";
 import { mintApiKey } from "../http/api-key.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { listQueryOf } from "../http/query.ts";
-import { isIdempotencyKey } from "../http/request-id.ts";
 import { listBalanceUpdates, listMonetizationEvents, listUsageEvents } from "../ledger/read.ts";
-import { sha256Hex } from "../sha256.ts";
-import { accountWire, grantWire } from "../wire/account.ts";
+import { accountWire } from "../wire/account.ts";
 import { balanceUpdateWire, monetizationEventWire, pageWire, usageEventWire } from "../wire/ledger.ts";
 import { instant } from "../wire/time.ts";
 import { readAs } from "./body.ts";
-import { accountPatch, newAccount, newGrant, newKey } from "./schemas.ts";
+import { existing, type KnownAccount } from "./existing-account.ts";
+import { grant, refund, voidGrant } from "./grants.ts";
+import { accountPatch, newAccount, newKey } from "./schemas.ts";
 
 const newAccountId = customAlphabet("0123456789abcdefghijklmnopqrstuvwxyz", 16);
 
@@ -29,6 +28,8 @@ export function accountAdminRoutes(): Hono<HttpEnv> {
   routes.post("/:id/keys", createKey);
   routes.delete("/:id/keys/:key", revokeKey);
   routes.post("/:id/grants", grant);
+  routes.delete("/:id/grants/:grant", voidGrant);
+  routes.post("/:id/refunds", refund);
   routes.get("/:id/work", async (c) => {
     const { calls, rowsWritten, alarmsSet } = await c.var.services.accounts.work((await existing(c)).id);
     return c.json({ calls, rows_written: rowsWritten, alarms_set: alarmsSet });
@@ -46,18 +47,6 @@ export function accountAdminRoutes(): Hono<HttpEnv> {
     return c.json(pageWire(await listBalanceUpdates(c.env.DB, id, listQueryOf(c)), balanceUpdateWire));
   });
   return routes;
-}
-
-interface KnownAccount {
-  readonly id: string;
-  readonly name: string | null;
-}
-
-/** The account of the path. Ids that were never registered do not reach, and so do not make, an object. */
-async function existing(c: HttpContext): Promise<KnownAccount> {
-  const account = await readAccount(c.env.DB, c.req.param("id") ?? "");
-  if (!account) throw new HttpFault(404, "account_not_found", "There is no such account.");
-  return account;
 }
 
 async function shown(c: HttpContext, { id, name }: KnownAccount) {
@@ -148,38 +137,4 @@ async function revokeKey(c: HttpContext): Promise<Response> {
   const known = await c.var.services.accounts.revokeKey(id, keyId);
   if (!known) throw new HttpFault(404, "key_not_found", "There is no such key in this account.");
   return c.json({ id: keyId, revoked: true });
-}
-
-async function grant(c: HttpContext): Promise<Response> {
-  const { id } = await existing(c);
-  const idempotencyKey = c.req.header("idempotency-key");
-  if (idempotencyKey === undefined || !isIdempotencyKey(idempotencyKey)) {
-    const message = "Send an Idempotency-Key (1 to 255 visible ASCII characters), so that a retry grants once.";
-    throw new HttpFault(400, "idempotency_key_required", message);
-  }
-  const body = await readAs(c, newGrant);
-  const now = Date.now();
-  const reply = await c.var.services.accounts.grant(id, {
-    id: `grt_${sha256Hex(`grant|${id}|${idempotencyKey}`).slice(0, 32)}`,
-    kind: body.kind,
-    amount: body.amount,
-    priority: body.priority,
-    effectiveAt: body.effective_at ?? now,
-    expiresAt: futureOf(body.expires_at ?? null, now),
-    features: body.features ?? null,
-    reason: body.reason,
-  });
-  if (reply.kind === "mismatch") {
-    throw new HttpFault(422, "idempotency_key_reused", "This Idempotency-Key was used for a grant with other terms.");
-  }
-  if (reply.kind === "too_large") throw new HttpFault(422, "balance_too_large", "An account cannot hold that much.");
-  if (reply.kind === "no_account") throw new HttpFault(409, "account_incomplete", "Create the account again first.");
-  return c.json(grantWire({ ...reply.grant, reserved: 0 }), 201);
-}
-
-function futureOf(expiresAt: number | null, now: number): number | null {
-  if (expiresAt !== null && expiresAt <= now) {
-    throw new HttpFault(400, "invalid_request", "expires_at: must be in the future");
-  }
-  return expiresAt;
 }

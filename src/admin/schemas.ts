@@ -56,4 +56,14 @@ export const newGrant = z
     path: ["expires_at"],
   });
 
+const why = z.string({ error: "say why" }).min(1, { error: "say why" }).max(500);
+
+export const newRefund = z.strictObject({
+  request_id: z.string().min(1).max(100),
+  amount: amount.nullish(),
+  reason: why,
+});
+
+export const voiding = z.strictObject({ reason: why.default("Voided by an operator") });
+
 export const reconciliationRequest = z.strictObject({ account: accountId.nullish() });

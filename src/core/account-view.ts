@@ -1,7 +1,8 @@
-import { type AccountState, gateOwner, heldOfGrant } from "./account.ts";
+import { type AccountState, gateOwner, heldOfGrant, viewMeter } from "./account.ts";
 import { type MicroCredits, sum } from "./amount.ts";
+import { gateRoom } from "./gates.ts";
 import { burnOrder, type Grant, isLive, remaining } from "./grant.ts";
-import { gateRoom, viewMeter } from "./waterfall.ts";
+import type { AllowanceUnit, GateUnit } from "./unit.ts";
 import type { WindowRule, WindowView } from "./window.ts";
 
 /** The credits of an account over all its grants. */
@@ -15,7 +16,8 @@ export interface CreditsView {
 
 export interface GateView {
   readonly id: string;
-  readonly unit: "requests" | "tokens" | "concurrency";
+  readonly unit: GateUnit;
+  readonly per: "account" | "key";
   readonly limit: number;
   readonly remaining: number;
   readonly resetsAt: number | null;
@@ -24,7 +26,8 @@ export interface GateView {
 export interface AllowanceView {
   readonly id: string;
   readonly features: readonly string[] | null;
-  readonly unit: "credits";
+  readonly models: readonly string[] | null;
+  readonly unit: AllowanceUnit;
   readonly windows: readonly (WindowView & { readonly rule: WindowRule })[];
 }
 
@@ -35,20 +38,22 @@ export interface LimitsView {
   readonly credits: CreditsView;
 }
 
-/** The limits of an account as they stand at `now`. */
-export function viewLimits(state: AccountState, now: number): LimitsView {
+/** The limits of an account as they stand at `now` for one of its keys. */
+export function viewLimits(state: AccountState, keyId: string, now: number): LimitsView {
   const { plan } = state.row;
   return {
     gates: plan.gates.map((gate) => ({
       id: gate.id,
       unit: gate.unit,
+      per: gate.per,
       limit: gate.limit,
-      remaining: gateRoom(state, gate, now),
-      resetsAt: gate.window ? viewMeter(state, gateOwner(gate), gate.window, now).resetsAt : null,
+      remaining: gateRoom(state, gate, keyId, now),
+      resetsAt: gate.window ? viewMeter(state, gateOwner(gate, keyId), gate.window, now).resetsAt : null,
     })),
     allowances: plan.allowances.map((allowance) => ({
       id: allowance.id,
       features: allowance.features,
+      models: allowance.models,
       unit: allowance.unit,
       windows: allowance.windows.map((rule) => ({ ...viewMeter(state, allowance.id, rule, now), rule })),
     })),

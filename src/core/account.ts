@@ -1,10 +1,11 @@
 import { invariant, type MicroCredits } from "./amount.ts";
+import type { Booking } from "./draw.ts";
 import type { ChainedEntry } from "./event.ts";
 import { type Grant, remaining } from "./grant.ts";
+import type { Learned } from "./learning.ts";
 import type { Gate, Plan } from "./plan.ts";
 import type { Reservation } from "./reservation.ts";
-import type { Booking } from "./waterfall.ts";
-import type { Marks, WindowRule } from "./window.ts";
+import { type Marks, markAt, viewWindow, type WindowRule, type WindowView } from "./window.ts";
 
 export type AccountStatus = "active" | "suspended" | "frozen";
 
@@ -24,6 +25,9 @@ export interface AccountRow {
   readonly used: MicroCredits;
   /** Posted use of every window of every gate and allowance, by meter and mark. */
   readonly meters: Readonly<Record<string, Marks>>;
+  /** The start of the period for which each entitlement of the plan was granted last. */
+  readonly renewals: Readonly<Record<string, number>>;
+  readonly learned: Learned;
 }
 
 /**
@@ -81,20 +85,35 @@ export function applyChange(state: AccountState, change: Change): void {
 
 /** The meter of one window of an allowance or gate. A new limit keeps what was used; a new period starts afresh. */
 export function meterId(owner: string, rule: WindowRule): string {
-  return `${owner}/${rule.kind}/${rule.periodMs}`;
+  const period = rule.kind === "calendar" ? `${rule.unit}@${rule.timeZone}` : rule.periodMs;
+  return `${owner}/${rule.kind}/${period}`;
 }
 
 /** The meters that `plan` still has; use of limits that are gone is forgotten. */
 export function keepMeters(meters: AccountRow["meters"], plan: Plan): AccountRow["meters"] {
   const kept = new Set<string>();
-  for (const gate of plan.gates) if (gate.window) kept.add(meterId(gateOwner(gate), gate.window));
+  for (const gate of plan.gates) if (gate.window) kept.add(meterId(`gate:${gate.id}`, gate.window));
   for (const allowance of plan.allowances) for (const rule of allowance.windows) kept.add(meterId(allowance.id, rule));
-  return Object.fromEntries(Object.entries(meters).filter(([meter]) => kept.has(meter)));
+  const ofPlan = ([meter]: [string, Marks]): boolean => kept.has(meter.replace(/@key_\w+\//, "/"));
+  return Object.fromEntries(Object.entries(meters).filter(ofPlan));
 }
 
-/** The name under which a gate's use is metered, apart from allowances of the same name. */
-export function gateOwner(gate: Gate): string {
-  return `gate:${gate.id}`;
+/** The name under which a gate's use by a key is metered, apart from allowances of the same name. */
+export function gateOwner(gate: Gate, keyId: string): string {
+  return gate.per === "key" ? `gate:${gate.id}@${keyId}` : `gate:${gate.id}`;
+}
+
+/** The window `rule` of an allowance or gate as it stands at `at`. */
+export function viewMeter(state: AccountState, owner: string, rule: WindowRule, at: number): WindowView {
+  const meter = meterId(owner, rule);
+  return viewWindow(rule, usedOf(state, meter), heldOf(state, meter), at);
+}
+
+/** Where use at `at` is booked in a window of an allowance or gate. */
+export function bookingAt(state: AccountState, owner: string, rule: WindowRule, at: number): Booking {
+  const meter = meterId(owner, rule);
+  const marks = [...usedOf(state, meter).keys(), ...heldOf(state, meter).keys()];
+  return { meter, rule, mark: markAt(rule, marks, at) };
 }
 
 const NOTHING: Marks = new Map();
@@ -124,7 +143,7 @@ function unhold(state: AccountState, reservation: Reservation): void {
 function addHolds(state: AccountState, reservation: Reservation, sign: 1 | -1): void {
   for (const draw of reservation.draws) {
     if (draw.kind === "grant") addGrantHold(state, draw.source, sign * draw.amount);
-    else for (const booking of draw.bookings) addMeterHold(state, booking, sign * draw.amount);
+    else for (const booking of draw.bookings) addMeterHold(state, booking, sign * draw.units);
   }
   for (const gate of reservation.gates) addMeterHold(state, gate.booking, sign * gate.amount);
 }

@@ -79,7 +79,8 @@ function checkPlace(state: AuditState, entry: ChainedEntry, sha256: Sha256): voi
 function checkCharge(state: AuditState, entry: ChainedEntry, rateOf: RateLookup): void {
   const { usage, monetization, updates, seq } = entry;
   if (!monetization) {
-    if (updates.some((update) => update.kind === "debit" || update.kind === "allowance")) {
+    const ofCharges: BalanceUpdateKind[] = ["debit", "allowance", "overshoot", "overshoot_refund"];
+    if (updates.some(({ kind }) => ofCharges.includes(kind))) {
       report(state, seq, "orphan", "a charge without a monetization event", "none", updates[0]?.id);
     }
     return;
@@ -135,10 +136,12 @@ function checkUpdates(state: AuditState, entry: ChainedEntry): void {
 function deltaOf({ kind, amount }: BalanceUpdate): MicroCredits {
   switch (kind) {
     case "grant":
+    case "refund":
     case "overshoot_refund":
       return amount;
     case "debit":
     case "expiry":
+    case "void":
     case "overshoot":
       return -amount;
     case "allowance":

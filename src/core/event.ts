@@ -1,6 +1,6 @@
 import type { MicroCredits } from "./amount.ts";
+import type { Considered, SourceAmount } from "./draw.ts";
 import type { Usage } from "./usage.ts";
-import type { Considered, SourceAmount } from "./waterfall.ts";
 
 /** How a request ended. Each ending has a defined charge. */
 export type UsageOutcome =
@@ -13,7 +13,9 @@ export type UsageOutcome =
   | "upstream_error"
   | "abandoned"
   | "expired"
-  | "late";
+  | "late"
+  /** Refused; one event stands for all refusals of a minute with the same reason and key. */
+  | "denied";
 
 /** What happened: one per attempt of a request, charged or not. */
 export interface UsageEvent {
@@ -27,7 +29,7 @@ export interface UsageEvent {
   /** Whether the quantities were counted by the gateway because upstream reported none that can be trusted. */
   readonly estimated: boolean;
   readonly usage: Usage;
-  /** Why it was allowed, and from where it was to be paid. */
+  /** Why it was allowed, and from where it was to be paid; for a denial, why it was refused. */
   readonly decision: {
     readonly plan: { readonly id: string; readonly version: number };
     readonly rateCard: { readonly id: string; readonly version: number };
@@ -35,7 +37,18 @@ export interface UsageEvent {
     readonly draws: readonly SourceAmount[];
     readonly reservedAt: number;
     readonly reserved: MicroCredits;
+    /** Only of denials: why, and how many requests this event stands for. */
+    readonly denial?: FoldedDenial;
   };
+}
+
+export interface FoldedDenial {
+  readonly reason: string;
+  readonly limit: string | null;
+  readonly resetsAt: number | null;
+  readonly needed: MicroCredits;
+  readonly available: MicroCredits;
+  readonly count: number;
 }
 
 /** What is charged for a usage event, and at which rate. */
@@ -60,6 +73,10 @@ export type BalanceUpdateKind =
   | "grant"
   /** What was left of a grant when it expired. */
   | "expiry"
+  /** What was left of a grant when an operator voided it. */
+  | "void"
+  /** Credits of a charge that an operator gave back to the grant that had paid. */
+  | "refund"
   /** A part of a charge that nothing covered … */
   | "overshoot"
   /** … and its refund, in the same entry. */
@@ -79,8 +96,12 @@ export interface BalanceUpdate {
   readonly balanceAfter: MicroCredits;
   /** The event that caused it: a monetization or usage event, or a grant. */
   readonly cause: string;
-  /** Terms of a grant on its `grant` row, so that the ledger alone can rebuild it; otherwise `null`. */
-  readonly detail: GrantTerms | null;
+  /** Terms of a grant on its `grant` row, so that the ledger alone can rebuild it; the reason of what a person did. */
+  readonly detail: GrantTerms | Reason | null;
+}
+
+export interface Reason {
+  readonly reason: string;
 }
 
 /** The immutable part of a grant, as it stands in the ledger. */

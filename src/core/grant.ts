@@ -2,7 +2,7 @@ import { invariant, type MicroCredits } from "./amount.ts";
 
 export type GrantKind = "entitlement" | "promotional" | "paid" | "adjustment";
 
-/** An allotment of credits. Its terms never change; `used` grows by settlements, `lapsed` by expiry. */
+/** An allotment of credits. Its terms never change; `used` moves by settlements and refunds. */
 export interface Grant {
   readonly id: string;
   readonly kind: GrantKind;
@@ -17,7 +17,10 @@ export interface Grant {
   /** The sequence number of the journal entry that created it: breaks ties, so that the burn order is total. */
   readonly createdSeq: number;
   readonly used: MicroCredits;
+  /** What was taken away unused, by expiry or because the grant was voided. */
   readonly lapsed: MicroCredits;
+  /** When an operator voided it; nothing is drawn from it after that. */
+  readonly voidedAt: number | null;
 }
 
 /** What is left of a grant, reserved parts included. */
@@ -29,7 +32,8 @@ export function remaining(grant: Grant): MicroCredits {
 
 /** Whether new draws may be taken from the grant at `now`. */
 export function isLive(grant: Grant, now: number): boolean {
-  return grant.effectiveAt <= now && (grant.expiresAt === null || now < grant.expiresAt);
+  if (grant.voidedAt !== null || now < grant.effectiveAt) return false;
+  return grant.expiresAt === null || now < grant.expiresAt;
 }
 
 const PAID_LAST: Readonly<Record<GrantKind, number>> = { entitlement: 0, promotional: 0, adjustment: 1, paid: 1 };

@@ -1,8 +1,8 @@
 import type { AccountState, Change } from "./account.ts";
 import { heldOfGrant, NO_CHANGE } from "./account.ts";
 import { invariant, type MicroCredits, quantity } from "./amount.ts";
-import type { ChainedEntry, GrantTerms, Sha256 } from "./event.ts";
-import { burnOrder, type Grant, type GrantKind, isLive, remaining } from "./grant.ts";
+import type { GrantTerms, Sha256 } from "./event.ts";
+import { burnOrder, type Grant, type GrantKind, remaining } from "./grant.ts";
 import { type UpdateDraft, writeEntry } from "./journal.ts";
 
 export interface GrantCommand {
@@ -44,7 +44,7 @@ export function addGrant(
     now,
     sha256,
   );
-  const grant: Grant = { ...command, createdAt: now, createdSeq: entry.seq, used: 0, lapsed: 0 };
+  const grant: Grant = { ...command, createdAt: now, createdSeq: entry.seq, used: 0, lapsed: 0, voidedAt: null };
   return { grant, change: { ...NO_CHANGE, row, grants: [grant], entries: [entry] } };
 }
 
@@ -60,14 +60,14 @@ export function sameTerms(grant: Grant, command: GrantCommand): boolean {
   );
 }
 
-/** What is left of an expired grant and not held by a request: it lapses. Held parts stay good until they end. */
+/** What is left of a grant that has ended and is not held by a request. Held parts stay good until they end. */
 function lapsing(state: AccountState, grant: Grant, now: number): MicroCredits {
-  const expired = grant.expiresAt !== null && grant.expiresAt <= now;
-  return expired && !isLive(grant, now) ? remaining(grant) - heldOfGrant(state, grant.id) : 0;
+  const ended = grant.voidedAt !== null || (grant.expiresAt !== null && grant.expiresAt <= now);
+  return ended ? remaining(grant) - heldOfGrant(state, grant.id) : 0;
 }
 
-/** Lapses every expired grant; `null` when there is nothing to do. */
-export function expireGrants(state: AccountState, now: number, sha256: Sha256): Change | null {
+/** Takes away what is left of every grant that has expired or was voided; `null` when there is nothing to do. */
+export function lapseGrants(state: AccountState, now: number, sha256: Sha256): Change | null {
   const grants: Grant[] = [];
   const updates: UpdateDraft[] = [];
   // In a fixed order: the same account always writes the same entry.
@@ -75,10 +75,33 @@ export function expireGrants(state: AccountState, now: number, sha256: Sha256): 
     const amount = lapsing(state, grant, now);
     if (amount <= 0) continue;
     grants.push({ ...grant, lapsed: grant.lapsed + amount });
-    updates.push({ kind: "expiry", source: grant.id, amount, delta: -amount, cause: grant.id });
+    const kind = grant.voidedAt === null ? "expiry" : "void";
+    updates.push({ kind, source: grant.id, amount, delta: -amount, cause: grant.id });
   }
   if (updates.length === 0) return null;
   const { row, entry } = writeEntry(state.row, { usage: null, monetization: null, updates }, now, sha256);
-  const entries: ChainedEntry[] = [entry];
-  return { ...NO_CHANGE, row, grants, entries };
+  return { ...NO_CHANGE, row, grants, entries: [entry] };
+}
+
+/**
+ * Voids a grant: what is left of it and not held is taken away now, the rest when the requests that hold it have ended.
+ * Voiding it again changes nothing.
+ */
+export function voidGrant(
+  state: AccountState,
+  grant: Grant,
+  reason: string,
+  now: number,
+  sha256: Sha256,
+): { grant: Grant; change: Change } {
+  if (grant.voidedAt !== null) return { grant, change: NO_CHANGE };
+  const amount = remaining(grant) - heldOfGrant(state, grant.id);
+  const voided: Grant = { ...grant, voidedAt: now, lapsed: grant.lapsed + amount };
+  const cause = grant.id;
+  const update: UpdateDraft =
+    amount > 0
+      ? { kind: "void", source: grant.id, amount, delta: -amount, cause, detail: { reason } }
+      : { kind: "none", source: null, amount: 0, delta: 0, cause };
+  const { row, entry } = writeEntry(state.row, { usage: null, monetization: null, updates: [update] }, now, sha256);
+  return { grant: voided, change: { ...NO_CHANGE, row, grants: [voided], entries: [entry] } };
 }

@@ -9,6 +9,7 @@ import {
   ENTRY_VERSION,
   type GrantTerms,
   type MonetizationEvent,
+  type Reason,
   type Sha256,
   type UsageEvent,
 } from "./event.ts";
@@ -20,7 +21,7 @@ export interface UpdateDraft {
   readonly amount: MicroCredits;
   readonly delta: MicroCredits;
   readonly cause: string;
-  readonly detail?: GrantTerms;
+  readonly detail?: GrantTerms | Reason;
 }
 
 export interface EntryDraft {
@@ -64,6 +65,7 @@ export function writeEntry(
     { v: ENTRY_VERSION, accountId: row.id, epoch: row.epoch, seq, at, usage, monetization, updates },
     row.head,
   );
-  const debited = sum(updates.filter((update) => update.kind === "debit").map((update) => update.amount));
-  return { entry, row: { ...row, seq, head: entry.hash, balance, used: row.used + debited } };
+  const amountOf = (kind: BalanceUpdateKind) => sum(updates.filter((u) => u.kind === kind).map((u) => u.amount));
+  const used = row.used + amountOf("debit") - amountOf("refund");
+  return { entry, row: { ...row, seq, head: entry.hash, balance, used } };
 }

@@ -1,23 +1,45 @@
 import type { MicroCredits } from "./amount.ts";
+import type { CalendarPeriod } from "./calendar.ts";
+import type { AllowanceUnit, GateUnit } from "./unit.ts";
 import type { WindowRule } from "./window.ts";
 
-/** A limit that can only refuse; credits never buy it off. */
-export interface Gate {
-  readonly id: string;
-  /** The features it counts; `null` counts all. */
+/** What a gate, allowance or grant is about; `null` is everything. A model may end in `*`. */
+export interface Scope {
   readonly features: readonly string[] | null;
-  readonly unit: "requests" | "tokens" | "concurrency";
+  readonly models: readonly string[] | null;
+}
+
+/** A limit that can only refuse; credits never buy it off. */
+export interface Gate extends Scope {
+  readonly id: string;
+  readonly unit: GateUnit;
+  /** Whether every key of the account has the limit for itself. */
+  readonly per: "account" | "key";
+  /** In its unit; credits are micro-credits. */
   readonly limit: number;
-  /** `null` for concurrency, which counts requests in flight and has no period. */
+  /**
+   * `null` for concurrency, which counts requests in flight, and for a limit on each request by itself (so many credits
+   * per request).
+   */
   readonly window: WindowRule | null;
 }
 
-/** Included use that renews with its windows. A draw needs room in every one of them. Limits are micro-credits. */
-export interface Allowance {
+/** Included use that renews with its windows. A draw needs room in every one of them. Limits are in its unit. */
+export interface Allowance extends Scope {
   readonly id: string;
-  readonly features: readonly string[] | null;
-  readonly unit: "credits";
+  readonly unit: AllowanceUnit;
   readonly windows: readonly WindowRule[];
+}
+
+/** Credits that a plan grants anew in every period. */
+export interface Entitlement {
+  readonly id: string;
+  readonly amount: MicroCredits;
+  readonly period: CalendarPeriod;
+  readonly priority: number;
+  readonly features: readonly string[] | null;
+  /** How much of what was left of a period goes over into the next; it lapses at the end of that. */
+  readonly rolloverCap: MicroCredits;
 }
 
 /** A versioned offer. Versions are immutable; an account follows the newest version of its plan. */
@@ -29,17 +51,30 @@ export interface Plan {
   readonly features: Readonly<Record<string, { readonly models: readonly string[] }>>;
   readonly gates: readonly Gate[];
   readonly allowances: readonly Allowance[];
+  readonly entitlements: readonly Entitlement[];
   /** `clamp` sends the reserved bound upstream, so that a request cannot use more than was reserved. */
   readonly overshoot: "refund" | "clamp";
-  /** `ceiling` reserves the worst case; `clamp` lowers an open bound to what the sources can pay. */
-  readonly estimate: "ceiling" | "clamp";
+  /**
+   * What is reserved for a request that sets no bound: `ceiling` the worst case; `learned` a high quantile of what this
+   * account's recent requests produced; `clamp` the worst case, or what the sources can pay, sent upstream as the bound.
+   */
+  readonly estimate: "ceiling" | "learned" | "clamp";
   /** What happens when the account's object cannot be reached. */
   readonly degraded: "closed";
 }
 
-/** Whether `features` (of a gate, allowance or grant) covers `feature`. */
+/** Whether `features` covers `feature`. */
 export function covers(features: readonly string[] | null, feature: string): boolean {
   return features === null || features.includes(feature);
+}
+
+/** Whether a gate or allowance is about requests of this feature and model. */
+export function isAbout({ features, models }: Scope, feature: string, model: string): boolean {
+  return covers(features, feature) && (models === null || models.some((pattern) => matches(pattern, model)));
+}
+
+function matches(pattern: string, model: string): boolean {
+  return pattern.endsWith("*") ? model.startsWith(pattern.slice(0, -1)) : pattern === model;
 }
 
 export function isEntitledFeature(plan: Plan, feature: string): boolean {
@@ -49,9 +84,4 @@ export function isEntitledFeature(plan: Plan, feature: string): boolean {
 export function isEntitledModel(plan: Plan, feature: string, model: string): boolean {
   const models = plan.features[feature]?.models ?? [];
   return models.some((pattern) => (pattern.endsWith("*") ? model.startsWith(pattern.slice(0, -1)) : pattern === model));
-}
-
-/** The most a single allowance could ever give: the smallest of its windows' limits. */
-export function allowanceLimit(allowance: Allowance): MicroCredits {
-  return Math.min(...allowance.windows.map((window) => window.limit));
 }

@@ -1,8 +1,9 @@
 import type { AccountRow, AccountState } from "./account.ts";
-import { invariant } from "./amount.ts";
+import { invariant, type MicroCredits } from "./amount.ts";
+import type { Booking, Draw, GateDraw } from "./draw.ts";
 import type { Grant } from "./grant.ts";
-import { totalTokens, type Usage } from "./usage.ts";
-import type { Booking, Draw, GateDraw } from "./waterfall.ts";
+import { unitsOf } from "./unit.ts";
+import type { Usage } from "./usage.ts";
 import { bookUse, type Marks } from "./window.ts";
 
 /** The meters and grants of an account after `draws` were paid and the gates' use was counted. */
@@ -10,7 +11,7 @@ export function postDraws(
   state: AccountState,
   draws: readonly Draw[],
   gates: readonly GateDraw[],
-  usage: Usage,
+  used: { readonly usage: Usage; readonly charge: MicroCredits },
   now: number,
 ): { meters: AccountRow["meters"]; grants: Grant[] } {
   const meters: Record<string, Marks> = { ...state.row.meters };
@@ -19,13 +20,13 @@ export function postDraws(
   };
   const grants = new Map<string, Grant>();
   for (const draw of draws) {
-    if (draw.kind === "allowance") for (const booking of draw.bookings) book(booking, draw.amount);
+    if (draw.kind === "allowance") for (const booking of draw.bookings) book(booking, draw.units);
     else {
       const grant = grants.get(draw.source) ?? state.grants.get(draw.source);
       invariant(grant !== undefined, `grant ${draw.source} has a draw and does not exist`);
       grants.set(draw.source, { ...grant, used: grant.used + draw.amount });
     }
   }
-  for (const gate of gates) book(gate.booking, gate.unit === "tokens" ? totalTokens(usage) : gate.amount);
+  for (const gate of gates) book(gate.booking, unitsOf(gate.unit, used.usage, used.charge));
   return { meters, grants: [...grants.values()] };
 }

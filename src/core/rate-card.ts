@@ -114,24 +114,3 @@ function callsComponent(rate: Rate, usage: Usage): bigint | Unpriced {
   }
   return total;
 }
-
-/**
- * The most output tokens, at most `usage.outputTokens`, whose whole charge stays within `budget`;
- * `null` when not even one fits. Charges grow with output, so the bound is found by halving.
- */
-export function affordableOutput(rate: Rate, usage: Usage, budget: MicroCredits): number | null {
-  const fits = (outputTokens: number): boolean => {
-    const reasoningTokens = Math.min(usage.reasoningTokens, outputTokens);
-    const charge = price(rate, { ...usage, outputTokens, reasoningTokens });
-    return typeof charge === "number" && charge <= budget;
-  };
-  if (usage.outputTokens < 1 || !fits(1)) return null;
-  let low = 1;
-  let high = usage.outputTokens;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (fits(middle)) low = middle;
-    else high = middle - 1;
-  }
-  return low;
-}

@@ -1,8 +1,15 @@
 import { type MicroCredits, sum } from "./amount.ts";
-import { type BalanceUpdate, type ChainedEntry, monetizationId, type UsageOutcome } from "./event.ts";
+import type { DenialFold } from "./denials.ts";
+import type { Considered, SourceAmount } from "./draw.ts";
+import {
+  type BalanceUpdate,
+  type ChainedEntry,
+  type FoldedDenial,
+  monetizationId,
+  type UsageOutcome,
+} from "./event.ts";
 import type { Reservation, ReservationState, Settlement } from "./reservation.ts";
 import type { Usage } from "./usage.ts";
-import type { Considered, SourceAmount } from "./waterfall.ts";
 
 /** What a request came to, whoever remembers it: the account's object while it does, the ledger after that. */
 export interface Receipt {
@@ -18,6 +25,9 @@ export interface Receipt {
   readonly state: ReservationState;
   readonly reserved: MicroCredits;
   readonly draws: readonly SourceAmount[];
+  /** Set when the request was refused: then nothing was reserved, used or charged. */
+  readonly denial: FoldedDenial | null;
+  readonly refunded: MicroCredits;
   readonly expiresAt: number | null;
   readonly outcome: UsageOutcome | null;
   readonly estimated: boolean;
@@ -60,6 +70,8 @@ export function receiptOf(reservation: Reservation, confirmed: boolean): Receipt
     state: reservation.state,
     reserved: reservation.reserved,
     draws: reservation.draws.map(plain),
+    denial: null,
+    refunded: sum(reservation.refunds.map(({ amount }) => amount)),
     expiresAt: reservation.state === "pending" ? reservation.expiresAt : null,
     outcome: last?.outcome ?? null,
     estimated: last?.estimated ?? false,
@@ -86,6 +98,34 @@ function rowsOf(last: Settlement, state: ReservationState, confirmed: boolean): 
     monetizationEvent: state === "released" ? null : monetizationId(last.usageId),
     balanceUpdates: last.balanceUpdates,
     confirmed,
+  };
+}
+
+/** The receipt of a refused request whose refusal is not in the ledger yet. */
+export function receiptOfDenial({ latest, count }: DenialFold, plan: Receipt["plan"]): Receipt {
+  const { requestId, demand, denial, at } = latest;
+  const { reason, limit, resetsAt, needed, available, considered } = denial;
+  return {
+    requestId,
+    attempt: 0,
+    at,
+    feature: demand.feature,
+    model: demand.model,
+    keyId: demand.keyId,
+    plan,
+    rateCard: { id: demand.quote.cardId, version: demand.quote.cardVersion },
+    considered,
+    state: "released",
+    reserved: 0,
+    draws: [],
+    denial: { reason, limit, resetsAt, needed, available, count },
+    refunded: 0,
+    expiresAt: null,
+    outcome: "denied",
+    estimated: false,
+    usage: null,
+    charge: null,
+    rows: null,
   };
 }
 
@@ -116,16 +156,20 @@ export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | n
     state: stateOf(ofAttempt),
     reserved: decision.reserved,
     draws: decision.draws,
+    denial: decision.denial ?? null,
+    refunded: sum(updates.filter(({ kind }) => kind === "refund").map(({ amount }) => amount)),
     expiresAt: null,
     outcome: usage.outcome,
     estimated: usage.estimated,
     usage: usage.usage,
-    charge: {
-      amount: sum(ofAttempt.map((entry) => entry.monetization?.amount ?? 0)),
-      posted,
-      returned: Math.max(0, decision.reserved - sum(ended.updates.filter(isPaid).map(({ amount }) => amount))),
-      overshoot: sum(updates.filter(({ kind }) => kind === "overshoot").map(({ amount }) => amount)),
-    },
+    charge: decision.denial
+      ? null
+      : {
+          amount: sum(ofAttempt.map((entry) => entry.monetization?.amount ?? 0)),
+          posted,
+          returned: Math.max(0, decision.reserved - sum(ended.updates.filter(isPaid).map(({ amount }) => amount))),
+          overshoot: sum(updates.filter(({ kind }) => kind === "overshoot").map(({ amount }) => amount)),
+        },
     rows: {
       seq: last.seq,
       usageEvent: usage.id,

@@ -1,8 +1,9 @@
 import type { MicroCredits } from "./amount.ts";
+import type { Considered, Draw, GateDraw } from "./draw.ts";
 import type { UsageOutcome } from "./event.ts";
 import type { QuotedRate } from "./rate-card.ts";
+import type { Refund } from "./refund.ts";
 import type { Usage } from "./usage.ts";
-import type { Considered, Draw, GateDraw } from "./waterfall.ts";
 
 export type ReservationState = "pending" | "settled" | "released" | "expired";
 
@@ -56,4 +57,6 @@ export interface Reservation {
   readonly settlement: Settlement | null;
   /** A settlement that came after the expiry and charged the difference, once. */
   readonly late: Settlement | null;
+  /** Credits of the charge that an operator gave back. */
+  readonly refunds: readonly Refund[];
 }

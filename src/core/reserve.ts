@@ -10,7 +10,6 @@ export interface ReserveCommand {
   readonly owner: string;
   readonly fingerprint: string;
   readonly keyed: boolean;
-  readonly keyId: string;
   readonly demand: Demand;
   /** How long the reservation lasts unless it is settled or extended. */
   readonly holdMs: number;
@@ -50,7 +49,7 @@ export function reserve(
     owner: command.owner,
     fingerprint: command.fingerprint,
     keyed: command.keyed,
-    keyId: command.keyId,
+    keyId: demand.keyId,
     feature: demand.feature,
     model: demand.model,
     quote: demand.quote,
@@ -67,6 +66,7 @@ export function reserve(
     endedAt: null,
     settlement: null,
     late: null,
+    refunds: [],
   };
   return { answer: { kind: "reserved", reservation }, change: { ...NO_CHANGE, reservations: [reservation] } };
 }

@@ -1,5 +1,6 @@
 import type { AccountState, Change } from "./account.ts";
-import { invariant, type MicroCredits, sum } from "./amount.ts";
+import { invariant, type MicroCredits } from "./amount.ts";
+import type { Draw } from "./draw.ts";
 import {
   type MonetizationEvent,
   monetizationId,
@@ -9,11 +10,13 @@ import {
   usageId,
 } from "./event.ts";
 import { type UpdateDraft, writeEntry } from "./journal.ts";
+import { type Learned, learn } from "./learning.ts";
 import { postDraws } from "./posting.ts";
 import { price } from "./rate-card.ts";
 import type { Reservation, ReservationState, Settlement } from "./reservation.ts";
+import { sourcesOf, takeFrom } from "./sources.ts";
+import { coverBy, unitsOf } from "./unit.ts";
 import { incoherence, NO_USAGE, type Usage } from "./usage.ts";
-import { type Draw, sourcesOf, takeFrom } from "./waterfall.ts";
 
 /** What is known of a request when it ends. */
 export interface UsageReport {
@@ -75,12 +78,12 @@ function end(
   const live = state.pending.get(reservation.requestId);
   invariant(live !== undefined && live.attempt === reservation.attempt, "only a pending reservation ends");
   const { usage, charge } = chargeFor(reservation, report);
-  const covered = cover(state, reservation, charge, now);
-  const posted = postDraws(state, covered.posted, reservation.gates, usage, now);
+  const covered = cover(state, reservation, usage, charge, now);
+  const posted = postDraws(state, covered.posted, reservation.gates, { usage, charge }, now);
   const usageEvent = usageEventOf(reservation, usageId(reservation.requestId, reservation.attempt), usage, report);
   const monetization = ending === "released" ? null : monetizationOf(reservation, usageEvent.id, charge);
   const written = writeEntry(
-    { ...state.row, meters: posted.meters },
+    { ...state.row, meters: posted.meters, learned: learnFrom(state, reservation, report) },
     { usage: usageEvent, monetization, updates: chargeUpdates(covered, monetization?.id ?? usageEvent.id) },
     now,
     sha256,
@@ -122,8 +125,8 @@ export function settleLate(
   invariant(acceptsLate(reservation, now) && reservation.settlement !== null, "a late settlement follows an expiry");
   const { usage, charge } = chargeFor(reservation, report);
   const difference = Math.max(0, charge - reservation.settlement.charge);
-  const covered = cover(state, { ...reservation, draws: [], reserved: 0 }, difference, now);
-  const posted = postDraws(state, covered.posted, [], NO_USAGE, now);
+  const covered = cover(state, { ...reservation, draws: [], reserved: 0 }, usage, difference, now);
+  const posted = postDraws(state, covered.posted, [], { usage: NO_USAGE, charge: 0 }, now);
   const lateReport: UsageReport = { ...report, outcome: "late" };
   const usageEvent = usageEventOf(reservation, `${reservation.settlement.usageId}~late`, usage, lateReport);
   const monetization = monetizationOf(reservation, usageEvent.id, difference);
@@ -189,18 +192,38 @@ interface Covered {
  * Who pays `charge`: the reserved draws in the order in which they were reserved (what is too much returns from the
  * tail), then whatever the sources can give now. What nobody covers is overshoot.
  */
-function cover(state: AccountState, reservation: Reservation, charge: MicroCredits, now: number): Covered {
+function cover(
+  state: AccountState,
+  reservation: Reservation,
+  usage: Usage,
+  charge: MicroCredits,
+  now: number,
+): Covered {
   const posted: Draw[] = [];
   let left = charge;
+  let returned = 0;
   for (const draw of reservation.draws) {
-    const amount = Math.min(left, draw.amount);
-    if (amount > 0) posted.push({ ...draw, amount });
-    left -= amount;
+    const paid = postedPart(draw, usage, charge, left);
+    if (paid.amount > 0) posted.push(paid);
+    returned += Math.max(0, draw.amount - paid.amount);
+    left -= paid.amount;
   }
-  const returned = reservation.reserved - sum(posted.map((draw) => draw.amount));
   // The reserved draws still count as held here, so what the sources show is beyond them.
-  const more = left > 0 ? takeFrom(sourcesOf(state, reservation.feature, now), left) : { draws: [], missing: 0 };
+  const sources = left > 0 ? sourcesOf(state, reservation, now) : [];
+  const more = takeFrom(sources, usage, charge, left);
   return { posted: mergeDraws([...posted, ...more.draws]), returned, overshoot: more.missing };
+}
+
+/** What a reserved draw pays of what is `left` of the final charge. */
+function postedPart(draw: Draw, usage: Usage, charge: MicroCredits, left: MicroCredits): Draw {
+  if (draw.kind === "grant") return { ...draw, amount: Math.min(left, draw.amount) };
+  return { ...draw, ...coverBy(draw.unit, draw.units, unitsOf(draw.unit, usage, charge), charge, left) };
+}
+
+/** Remembers how much a request produced, where upstream reported its end. */
+function learnFrom({ row }: AccountState, { model }: Reservation, { outcome, estimated, usage }: UsageReport): Learned {
+  const tells = (outcome === "completed" || outcome === "incomplete") && !estimated && usage.outputTokens > 0;
+  return tells && row.plan.estimate === "learned" ? learn(row.learned, model, usage.outputTokens) : row.learned;
 }
 
 /** One draw per source and place of booking: a settlement may take from a source again that the reservation drew on. */
@@ -209,10 +232,17 @@ function mergeDraws(draws: readonly Draw[]): Draw[] {
   for (const draw of draws) {
     const same = merged.findIndex((other) => samePlace(other, draw));
     const other = merged[same];
-    if (other) merged[same] = { ...other, amount: other.amount + draw.amount };
+    if (other) merged[same] = addDraws(other, draw);
     else merged.push(draw);
   }
   return merged;
+}
+
+function addDraws(a: Draw, b: Draw): Draw {
+  const amount = a.amount + b.amount;
+  return a.kind === "allowance" && b.kind === "allowance"
+    ? { ...a, amount, units: a.units + b.units }
+    : { ...a, amount };
 }
 
 function samePlace(a: Draw, b: Draw): boolean {

@@ -1,20 +1,31 @@
 import { invariant } from "./amount.ts";
+import { type CalendarPeriod, periodAt } from "./calendar.ts";
 
 /**
  * A period with a limit.
  * - `anchored` opens at its first use and lasts one period; the next use after that opens a new one.
  * - `sliding` looks back one period from now.
+ * - `calendar` is the present day, week or month of a place.
  */
-export interface WindowRule {
+export type WindowRule = SpanRule | CalendarRule;
+
+export interface SpanRule {
   readonly kind: "anchored" | "sliding";
   readonly periodMs: number;
   /** The most that may be used within the window, in the unit of its owner. */
   readonly limit: number;
 }
 
+export interface CalendarRule extends CalendarPeriod {
+  readonly kind: "calendar";
+  /** The usual length, for showing it; the real one is the calendar's. */
+  readonly periodMs: number;
+  readonly limit: number;
+}
+
 /**
  * What was used, by **mark**: the instant (epoch ms) under which use is booked. An anchored window has one live mark,
- * its start; a sliding window has one per slice of its period. A draw remembers its mark, so that its settlement is
+ * its start; a sliding window has one per slice of its period; a calendar window has one per period. A draw remembers its mark, so that its settlement is
  * booked where it was reserved and a window that has rolled on meanwhile gets nothing back.
  */
 export type Marks = ReadonlyMap<number, number>;
@@ -22,18 +33,26 @@ export type Marks = ReadonlyMap<number, number>;
 /** A sliding window is counted in this many slices: its reset instants are exact to one slice, never too early. */
 const SLICES = 60;
 
-function sliceMs(rule: WindowRule): number {
+function sliceMs(rule: SpanRule): number {
   return Math.max(1, Math.ceil(rule.periodMs / SLICES));
 }
 
 /** When use booked under `mark` stops counting (epoch ms). */
 export function leavesAt(rule: WindowRule, mark: number): number {
-  return rule.kind === "anchored" ? mark + rule.periodMs : mark + sliceMs(rule) + rule.periodMs;
+  switch (rule.kind) {
+    case "anchored":
+      return mark + rule.periodMs;
+    case "sliding":
+      return mark + sliceMs(rule) + rule.periodMs;
+    case "calendar":
+      return periodAt(rule, mark).end;
+  }
 }
 
 /** The mark under which use at `now` is booked, given the marks that are in use already. */
 export function markAt(rule: WindowRule, marks: Iterable<number>, now: number): number {
   if (rule.kind === "sliding") return now - (now % sliceMs(rule));
+  if (rule.kind === "calendar") return periodAt(rule, now).start;
   let latest: number | null = null;
   for (const mark of marks) if (now < leavesAt(rule, mark)) latest = Math.max(latest ?? mark, mark);
   return latest ?? now;
@@ -54,7 +73,10 @@ export interface WindowView {
 export function viewWindow(rule: WindowRule, used: Marks, held: Marks, now: number): WindowView {
   const usedNow = liveUse(rule, used, now);
   const heldNow = liveUse(rule, held, now);
-  const startedAt = earliest(firstLive(rule, used, now), firstLive(rule, held, now));
+  const startedAt =
+    rule.kind === "calendar"
+      ? periodAt(rule, now).start
+      : earliest(firstLive(rule, used, now), firstLive(rule, held, now));
   return {
     used: usedNow,
     held: heldNow,

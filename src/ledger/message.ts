@@ -10,6 +10,7 @@ import {
   usageId,
 } from "../core/event.ts";
 import { MESSAGE_VERSION } from "../core/ledger-message.ts";
+import type { AllowanceUnit, GateUnit } from "../core/unit.ts";
 import { incoherence } from "../core/usage.ts";
 import { sha256Hex } from "../sha256.ts";
 
@@ -19,6 +20,16 @@ const storable = z
   .min(1)
   .max(2_000)
   .refine((text) => text.isWellFormed() && !text.includes("\0"), "is not storable text");
+const UNITS = [
+  "credits",
+  "requests",
+  "tokens",
+  "seconds",
+  "input_tokens",
+  "output_tokens",
+  "concurrency",
+] as const satisfies readonly (AllowanceUnit | GateUnit)[];
+
 const amount = z.int().min(0);
 const instant = z.int().min(0);
 const ordinal = z.int().min(1);
@@ -51,6 +62,7 @@ const decision = z.looseObject({
     z.looseObject({
       source: z.string(),
       kind: z.enum(["gate", "allowance", "grant"]),
+      unit: z.enum(UNITS),
       available: z.int(),
       taken: amount,
     }),
@@ -63,7 +75,8 @@ const decision = z.looseObject({
 const usageEvent = z.strictObject({
   id: storable,
   requestId: storable,
-  attempt: ordinal,
+  // 0 is a refused request, which was never attempted.
+  attempt: z.int().min(0),
   keyId: storable,
   feature: storable,
   model: storable,
@@ -78,6 +91,7 @@ const usageEvent = z.strictObject({
     "abandoned",
     "expired",
     "late",
+    "denied",
   ]),
   estimated: z.boolean(),
   usage,
@@ -102,6 +116,8 @@ const grantTerms = z.looseObject({
   reason: z.string(),
 });
 
+const reason = z.looseObject({ reason: z.string() });
+
 /** For each kind: the sign of its change, and whether it names a source. */
 const KINDS: Readonly<Record<BalanceUpdateKind, { readonly sign: 1 | -1 | 0; readonly source: boolean }>> = {
   allowance: { sign: 0, source: true },
@@ -109,6 +125,8 @@ const KINDS: Readonly<Record<BalanceUpdateKind, { readonly sign: 1 | -1 | 0; rea
   none: { sign: 0, source: false },
   grant: { sign: 1, source: true },
   expiry: { sign: -1, source: true },
+  void: { sign: -1, source: true },
+  refund: { sign: 1, source: true },
   overshoot: { sign: -1, source: false },
   overshoot_refund: { sign: 1, source: false },
 };
@@ -123,7 +141,7 @@ const balanceUpdate = z
     delta: z.int(),
     balanceAfter: amount,
     cause: storable,
-    detail: grantTerms.nullable(),
+    detail: z.union([grantTerms, reason]).nullable(),
   })
   .superRefine((update, context) => {
     const why = incoherentUpdate(update);
@@ -160,8 +178,13 @@ function incoherentUpdate({ kind, source, amount, delta, detail }: BalanceUpdate
   if (delta !== rule.sign * amount) return `delta ${delta} does not fit ${kind} of ${amount}`;
   if (kind === "none" ? amount !== 0 : amount === 0) return `amount ${amount} does not fit ${kind}`;
   if ((source !== null) !== rule.source) return `source does not fit ${kind}`;
-  if ((detail !== null) !== (kind === "grant")) return `detail does not fit ${kind}`;
-  return null;
+  return detailFits(kind, detail) ? null : `detail does not fit ${kind}`;
+}
+
+/** A grant carries its terms; what a person took away or gave back may carry the reason. */
+function detailFits(kind: BalanceUpdateKind, detail: BalanceUpdate["detail"]): boolean {
+  if (kind === "grant") return detail !== null && "priority" in detail;
+  return detail === null || ((kind === "void" || kind === "refund") && !("priority" in detail));
 }
 
 function incoherentEvents({ usage, monetization }: ChainedEntry): string | null {

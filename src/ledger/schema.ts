@@ -1,5 +1,5 @@
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import type { BalanceUpdateKind, GrantTerms, UsageEvent, UsageOutcome } from "../core/event.ts";
+import type { BalanceUpdateKind, GrantTerms, Reason, UsageEvent, UsageOutcome } from "../core/event.ts";
 import type { Usage } from "../core/usage.ts";
 
 /*
@@ -64,7 +64,7 @@ export const balanceUpdates = sqliteTable(
     delta: integer("delta").notNull(),
     balanceAfter: integer("balance_after").notNull(),
     cause: text("cause").notNull(),
-    detail: text("detail", { mode: "json" }).$type<GrantTerms>(),
+    detail: text("detail", { mode: "json" }).$type<GrantTerms | Reason>(),
     usageId: text("usage_id"),
     monetizationId: text("monetization_id"),
     prev: text("prev").notNull(),

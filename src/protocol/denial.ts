@@ -73,7 +73,7 @@ const SHAPES: Readonly<Record<DenialReason, Shape>> = {
 export function renderDenial(denial: Denial, context: DenialContext): ErrorAnswer {
   const shape = shapeOf(denial);
   const usedUp = shape.type === USED_UP.type;
-  const waitMs = waitOf(denial, shape, context.now);
+  const waitMs = waitOf(denial, shape, context);
   const answer = openAIError({
     status: shape.status,
     type: shape.type,
@@ -105,14 +105,27 @@ function shapeOf(denial: Denial): Shape {
  * How long to wait, in ms; `null` where the answer tells no time. A passing limit always tells one, since Codex gives up
  * for good on a 429 without it, even where waiting does not help and the client is told so.
  */
-function waitOf(denial: Denial, shape: Shape, now: number): number | null {
+function waitOf(denial: Denial, shape: Shape, { now, requestId }: DenialContext): number | null {
   if (shape.retry === "no" || (shape.retry === "at_reset" && denial.resetsAt === null)) return null;
-  return Math.max(1, Math.ceil((denial.resetsAt ?? now) - now));
+  return Math.max(1, Math.ceil((denial.resetsAt ?? now) - now + spread(denial, shape, now, requestId)));
 }
 
 /** Whether the client shall not repeat by itself. */
 function isFinal(denial: Denial, shape: Shape): boolean {
   return shape.retry === "at_reset" || (shape.retry === "yes" && denial.resetsAt === null);
+}
+
+const SPREAD_SHARE = 0.05;
+const SPREAD_MOST_MS = 60_000;
+
+/**
+ * Where many wait for one reset, as at midnight, they are told to come one after the other: up to a twentieth of the wait
+ * later, by the request's id. The reset itself is told as it is enforced.
+ */
+function spread({ resetsAt }: Denial, { retry }: Shape, now: number, requestId: string): number {
+  if (retry !== "at_reset" || resetsAt === null) return 0;
+  const most = Math.min(SPREAD_MOST_MS, (resetsAt - now) * SPREAD_SHARE);
+  return (Number.parseInt(requestId.slice(-4), 16) / 0xffff || 0) * most;
 }
 
 /** Amounts are the account's own; they are told only where credits are the reason. */

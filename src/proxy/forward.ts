@@ -9,9 +9,8 @@ import { decisionHeader, headersForLimits } from "./limit-headers.ts";
 import { pump } from "./metered-body.ts";
 import { callUpstream, type UpstreamCall, UpstreamUnreachable } from "./upstream.ts";
 import { headersToClient } from "./upstream-headers.ts";
+import { readWhole } from "./whole-body.ts";
 
-/** Upstream answers that are not streamed are read whole, up to this size. */
-const WHOLE_BYTES = 32 * 1024 * 1024;
 /** Of an upstream's refusal, at most this much is passed on. */
 const REFUSAL_CHARACTERS = 16_000;
 
@@ -30,12 +29,12 @@ export async function forward(deps: GatewayDeps, journey: Journey, answer: Answe
   }
   const upstreamMs = Date.now() - begun;
   const { response } = call;
-  if (!response.ok) return passRefusal(deps, journey, response, answer);
+  if (!response.ok) return passRefusal(deps, journey, call, answer);
 
   const headers = answerHeaders(journey, response.headers, upstreamMs);
   const streamed = response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
   if (streamed && response.body) return stream(deps, journey, call, response.body, headers, answer);
-  return whole(deps, journey, response, headers, answer);
+  return whole(deps, journey, call, headers, answer);
 }
 
 /** Passes the bytes on as they come and reads them beside, to their end, whatever the client does. */
@@ -63,34 +62,28 @@ async function stream(
 async function whole(
   deps: GatewayDeps,
   journey: Journey,
-  response: Response,
+  call: UpstreamCall,
   headers: Headers,
   answer: Answer,
 ): Promise<void> {
-  const text = await readWhole(response);
+  const text = await readWhole(call.response, { cut: call.cut, idleMs: deps.upstream.idleMs });
   if (text === null) return refuse(deps, journey, unreachable(), answer);
   const reading = journey.prepared.read(text);
   await end(deps.accounts, journey, endingOf(reading, "whole"));
   answer(new Response(text, { headers }));
 }
 
-async function readWhole(response: Response): Promise<string | null> {
-  const announced = Number(response.headers.get("content-length") ?? 0);
-  if (announced > WHOLE_BYTES) return null;
-  try {
-    return await response.text();
-  } catch {
-    return null;
-  }
-}
-
-async function passRefusal(deps: GatewayDeps, journey: Journey, response: Response, answer: Answer): Promise<void> {
+async function passRefusal(deps: GatewayDeps, journey: Journey, call: UpstreamCall, answer: Answer): Promise<void> {
+  const { response } = call;
   const failure = failureOf(response.status, response.headers.get("retry-after"));
   if (failure !== "pass") {
     await response.body?.cancel();
     return refuse(deps, journey, failure, answer);
   }
-  const text = ((await readWhole(response)) ?? "").slice(0, REFUSAL_CHARACTERS);
+  const text = ((await readWhole(response, { cut: call.cut, idleMs: deps.upstream.idleMs })) ?? "").slice(
+    0,
+    REFUSAL_CHARACTERS,
+  );
   await end(deps.accounts, journey, { kind: "release", outcome: "rejected" });
   answer(new Response(text, { status: response.status, headers: answerHeaders(journey, response.headers, null) }));
 }

@@ -20,7 +20,11 @@ import { headersForLimits } from "./limit-headers.ts";
  */
 export function serve(deps: GatewayDeps, incoming: Incoming): Promise<Response> {
   const answer = Promise.withResolvers<Response>();
-  deps.waitUntil(run(deps, incoming, answer.resolve).catch(answer.reject));
+  const story = run(deps, incoming, answer.resolve).catch((error: unknown) => {
+    console.error(JSON.stringify({ event: "request_broke_off", request: incoming.requestId, message: String(error) }));
+    answer.reject(error);
+  });
+  deps.waitUntil(story);
   return answer.promise;
 }
 

@@ -1,7 +1,7 @@
 import type { AllowanceView, LimitsView } from "../core/account-view.ts";
 import { formatCredits } from "../core/amount.ts";
+import type { SourceAmount } from "../core/draw.ts";
 import { covers } from "../core/plan.ts";
-import type { SourceAmount } from "../core/waterfall.ts";
 import type { WindowRule, WindowView } from "../core/window.ts";
 
 /**

@@ -1,5 +1,6 @@
 import type { Reading, StreamMeter } from "../protocol/adapter.ts";
 import type { Transport } from "./failure-policy.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** What was read of an answer when it ended. */
 export interface MeteredEnd {
@@ -18,10 +19,7 @@ export interface PumpOptions {
 
 /** The most that is read at once. */
 const LOOK_BYTES = 64 * 1024;
-const WATCH_MS = 1_000;
 const PROGRESS_MS = 30_000;
-/** A stream that is longer than this is cut; what was used is charged. */
-const TOTAL_MS = 30 * 60_000;
 
 /**
  * Reads an answer to its end, whatever its client does: this runs in `waitUntil` on its own branch of the stream, so a
@@ -29,30 +27,23 @@ const TOTAL_MS = 30 * 60_000;
  */
 export async function pump(body: ReadableStream<Uint8Array>, options: PumpOptions): Promise<MeteredEnd> {
   const { meter, cut, idleMs, onProgress } = options;
-  const startedAt = Date.now();
-  let lastByteAt = startedAt;
-  const watch = setInterval(() => {
-    const now = Date.now();
-    if (now - lastByteAt > idleMs) cut("upstream_idle");
-    else if (now - startedAt > TOTAL_MS) cut("upstream_too_long");
-  }, WATCH_MS);
-
-  const reader = body.getReader({ mode: "byob" });
+  const watchdog = new Watchdog(idleMs, cut);
   const pace = new Pace();
   let buffer = new ArrayBuffer(LOOK_BYTES);
-  let progressAt = startedAt;
+  let progressAt = Date.now();
   try {
+    const reader = body.getReader({ mode: "byob" });
     for (;;) {
       const { done, value } = await reader.read(new Uint8Array(buffer));
       if (done) return { reading: meter.reading(), transport: "whole" };
-      lastByteAt = Date.now();
+      const now = watchdog.touch();
       meter.push(value);
       if (meter.violation) {
         cut("upstream_protocol");
         return { reading: meter.reading(), transport: "broken" };
       }
-      if (lastByteAt - progressAt > PROGRESS_MS) {
-        progressAt = lastByteAt;
+      if (now - progressAt > PROGRESS_MS) {
+        progressAt = now;
         await onProgress(meter.reading());
       }
       const size = value.byteLength;
@@ -62,7 +53,7 @@ export async function pump(body: ReadableStream<Uint8Array>, options: PumpOption
   } catch {
     return { reading: meter.reading(), transport: "broken" };
   } finally {
-    clearInterval(watch);
+    watchdog.stop();
   }
 }
 

@@ -2,6 +2,8 @@ import type { AccountReply } from "../../durable-objects/commands.ts";
 import type { AllowanceView, GateView, GrantView } from "../core/account-view.ts";
 import { formatCredits } from "../core/amount.ts";
 import { remaining } from "../core/grant.ts";
+import type { WindowRule } from "../core/window.ts";
+import { quantityText } from "./quantity.ts";
 import { instant, periodText } from "./time.ts";
 
 /** An account as `GET /api/account` and `GET /admin/accounts/{id}` show it. */
@@ -27,18 +29,24 @@ function allowanceWire(allowance: AllowanceView) {
   return {
     id: allowance.id,
     features: allowance.features,
+    models: allowance.models,
     unit: allowance.unit,
     windows: allowance.windows.map((window) => ({
-      kind: window.rule.kind,
-      period: periodText(window.rule.periodMs),
-      limit: formatCredits(window.rule.limit),
-      used: formatCredits(window.used),
-      reserved: formatCredits(window.held),
-      remaining: formatCredits(window.remaining),
+      ...ruleWire(window.rule),
+      limit: quantityText(allowance.unit, window.rule.limit),
+      used: quantityText(allowance.unit, window.used),
+      reserved: quantityText(allowance.unit, window.held),
+      remaining: quantityText(allowance.unit, window.remaining),
       started_at: instant(window.startedAt),
       resets_at: instant(window.resetsAt),
     })),
   };
+}
+
+/** A calendar window also names its place; its limits follow that place's clock. */
+function ruleWire(rule: WindowRule) {
+  if (rule.kind === "calendar") return { kind: rule.kind, period: rule.unit, time_zone: rule.timeZone };
+  return { kind: rule.kind, period: periodText(rule.periodMs) };
 }
 
 export function grantWire(grant: GrantView) {
@@ -56,6 +64,7 @@ export function grantWire(grant: GrantView) {
     features: grant.features,
     reason: grant.reason,
     created_at: instant(grant.createdAt),
+    voided_at: instant(grant.voidedAt),
   };
 }
 
@@ -63,8 +72,10 @@ function gateWire(gate: GateView) {
   return {
     id: gate.id,
     unit: gate.unit,
-    limit: gate.limit,
-    remaining: gate.remaining,
+    per: gate.per,
+    ...(gate.unit === "credits"
+      ? { limit: formatCredits(gate.limit), remaining: formatCredits(gate.remaining) }
+      : { limit: gate.limit, remaining: gate.remaining }),
     resets_at: instant(gate.resetsAt),
   };
 }

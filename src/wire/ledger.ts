@@ -1,5 +1,5 @@
 import { formatCredits } from "../core/amount.ts";
-import type { GrantTerms } from "../core/event.ts";
+import type { BalanceUpdate, GrantTerms } from "../core/event.ts";
 import type { Page } from "../ledger/cursor.ts";
 import type { PlacedBalanceUpdate, PlacedMonetizationEvent, PlacedUsageEvent } from "../ledger/read.ts";
 import { usageWire } from "./receipt.ts";
@@ -53,9 +53,16 @@ export function balanceUpdateWire({ update, place, at, usageId, monetizationId, 
     cause: update.cause,
     usage_event: usageId,
     monetization_event: monetizationId,
-    grant: update.detail && grantTermsWire(update.detail),
+    ...detailWire(update.detail),
     hash,
   };
+}
+
+/** The terms of a new grant; the reason of what an operator took away or gave back. */
+function detailWire(detail: BalanceUpdate["detail"]) {
+  if (detail === null) return { grant: null, reason: null };
+  if (!("priority" in detail)) return { grant: null, reason: detail.reason };
+  return { grant: grantTermsWire(detail), reason: detail.reason };
 }
 
 function grantTermsWire({ kind, priority, effectiveAt, expiresAt, features, reason }: GrantTerms) {

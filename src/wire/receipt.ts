@@ -1,7 +1,9 @@
 import { formatCredits } from "../core/amount.ts";
+import type { Considered, SourceAmount } from "../core/draw.ts";
+import type { FoldedDenial } from "../core/event.ts";
 import type { Receipt } from "../core/receipt.ts";
 import type { Usage } from "../core/usage.ts";
-import type { Considered, SourceAmount } from "../core/waterfall.ts";
+import { quantityText } from "./quantity.ts";
 import { receiptSentence } from "./sentence.ts";
 import { instant } from "./time.ts";
 
@@ -16,24 +18,28 @@ export function receiptWire(receipt: Receipt) {
     key_id: receipt.keyId,
     sentence: receiptSentence(receipt),
     decision: {
-      outcome: "allowed",
-      reason: null,
+      outcome: receipt.denial ? "denied" : "allowed",
+      reason: receipt.denial?.reason ?? null,
+      ...(receipt.denial ? denialWire(receipt.denial) : {}),
       considered: receipt.considered.map(consideredWire),
       plan: receipt.plan,
       rate_card: receipt.rateCard,
     },
-    reservation: {
-      state: receipt.state,
-      estimated: formatCredits(receipt.reserved),
-      draws: receipt.draws.map(drawWire),
-      expires_at: instant(receipt.expiresAt),
-    },
+    reservation: receipt.denial
+      ? null
+      : {
+          state: receipt.state,
+          estimated: formatCredits(receipt.reserved),
+          draws: receipt.draws.map(drawWire),
+          expires_at: instant(receipt.expiresAt),
+        },
     usage: receipt.usage && usageWire(receipt.usage, receipt),
     charge: receipt.charge && {
       amount: formatCredits(receipt.charge.amount),
       posted: receipt.charge.posted.map(drawWire),
       returned: formatCredits(receipt.charge.returned),
       overshoot: formatCredits(receipt.charge.overshoot),
+      refunded: formatCredits(receipt.refunded),
     },
     ledger: receipt.rows && {
       seq: receipt.rows.seq,
@@ -45,14 +51,23 @@ export function receiptWire(receipt: Receipt) {
   };
 }
 
-/** What a gate looked at is a count; what a source looked at is credits. */
-function consideredWire({ source, kind, available, taken }: Considered) {
-  if (kind === "gate") return { source, kind, available: String(available), taken: String(taken) };
-  return { source, kind, available: formatCredits(available), taken: formatCredits(taken) };
+export function consideredWire({ source, kind, unit, available, taken }: Considered) {
+  return { source, kind, unit, available: quantityText(unit, available), taken: quantityText(unit, taken) };
 }
 
-function drawWire({ kind, source, amount }: SourceAmount) {
+export function drawWire({ kind, source, amount }: SourceAmount) {
   return { source, kind, amount: formatCredits(amount) };
+}
+
+/** Refusals of one minute with the same reason are one event: `count` says of how many this is the latest. */
+function denialWire({ limit, resetsAt, needed, available, count }: FoldedDenial) {
+  return {
+    limit,
+    resets_at: instant(resetsAt),
+    needed: formatCredits(needed),
+    available: formatCredits(available),
+    count,
+  };
 }
 
 export function usageWire(usage: Usage, { outcome, estimated }: { outcome: string | null; estimated: boolean }) {

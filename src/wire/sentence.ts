@@ -1,10 +1,21 @@
 import { formatCredits, type MicroCredits } from "../core/amount.ts";
+import type { SourceAmount } from "../core/draw.ts";
+import type { FoldedDenial } from "../core/event.ts";
 import type { Receipt, ReceiptCharge } from "../core/receipt.ts";
-import type { SourceAmount } from "../core/waterfall.ts";
+import type { Decision } from "../core/waterfall.ts";
+import { instant } from "./time.ts";
+
+/** Says in one plain sentence what a request would come to. */
+export function decisionSentence(decision: Decision): string {
+  if (decision.outcome === "denied") return deniedSentence({ ...decision, count: 1 });
+  const bound = decision.clampedTo === null ? "" : `, for at most ${decision.clampedTo} output tokens`;
+  return `Would be allowed: at most ${credits(decision.reserved)} credits ${from(decision.draws)}${bound}.`;
+}
 
 /** Says in one plain sentence what a request cost, who paid, and why. */
 export function receiptSentence(receipt: Receipt): string {
   const { charge, outcome } = receipt;
+  if (receipt.denial) return deniedSentence(receipt.denial);
   if (receipt.state === "pending" || !charge) {
     return `Allowed: ${credits(receipt.reserved)} credits are reserved ${from(receipt.draws)}; the request is under way.`;
   }
@@ -22,6 +33,26 @@ export function receiptSentence(receipt: Receipt): string {
     .filter((part) => part !== "")
     .join("; ")
     .concat(".");
+}
+
+const DENIED: Readonly<Record<string, string>> = {
+  account_suspended: "the account is suspended",
+  account_frozen: "paid use of the account is stopped until its ledger has been checked",
+  feature_not_entitled: "the plan does not include this",
+  model_not_entitled: "the plan does not include this model",
+  unpriced: "this has no price",
+  gate: "a limit was reached that credits do not lift",
+  allowance_exhausted: "the included use was used up and the credits did not suffice",
+  credits_exhausted: "neither the included use nor the credits sufficed",
+  credits_reserved: "the credits were reserved by requests in flight",
+};
+
+function deniedSentence({ reason, limit, resetsAt, needed, available, count }: FoldedDenial): string {
+  const what = DENIED[reason] ?? reason;
+  const short = needed > 0 ? `: ${credits(needed)} credits were needed, ${credits(available)} could be had` : "";
+  const until = resetsAt === null ? "" : `; there is room again at ${instant(resetsAt)}`;
+  const others = count > 1 ? ` (the latest of ${count} in the same minute)` : "";
+  return `Denied: ${what}${limit === null ? "" : ` (${limit})`}${short}${until}. Nothing was charged${others}.`;
 }
 
 function ending({ outcome, estimated }: Receipt): string {

@@ -1,0 +1,108 @@
+import { type AccountRow, type AccountStatus, keepMeters, NO_CHANGE } from "../src/core/account.ts";
+import { genesis } from "../src/core/event.ts";
+import { addGrant, canHold, type GrantCommand, sameTerms, voidGrant } from "../src/core/granting.ts";
+import type { Plan } from "../src/core/plan.ts";
+import { refund, refundable } from "../src/core/refund.ts";
+import { sha256Hex } from "../src/sha256.ts";
+import { type AccountTurns, only } from "./account-turns.ts";
+import type * as command from "./commands.ts";
+
+/** The first epoch of an object; a restore from a backup would raise it. */
+const FIRST_EPOCH = 1;
+
+/** Creates the account; `false` when it exists already. */
+export function createAccount(turns: AccountTurns, id: string, plan: Plan): boolean {
+  const created = turns.run((state) => {
+    if (state) return only(false);
+    const row: AccountRow = {
+      id,
+      epoch: FIRST_EPOCH,
+      seq: 0,
+      head: genesis(sha256Hex, id, FIRST_EPOCH),
+      status: "active",
+      plan,
+      balance: 0,
+      used: 0,
+      meters: {},
+      renewals: {},
+      learned: {},
+    };
+    turns.store.writePlan(plan);
+    turns.store.writeAccount(row);
+    return only(true);
+  });
+  if (created) turns.forget();
+  return created;
+}
+
+/** Gives the account `plan`: a newer version of its own, or, when `move` is set, another one. */
+export function followPlan(turns: AccountTurns, plan: Plan, move: boolean): boolean {
+  return turns.run((state) => {
+    if (!state) return only(false);
+    const present = state.row.plan;
+    const newer = plan.id === present.id ? plan.version > present.version : move;
+    if (!newer) return only(plan.id === present.id);
+    turns.store.writePlan(plan);
+    const row = { ...state.row, plan, meters: keepMeters(state.row.meters, plan) };
+    return { answer: true, change: { ...NO_CHANGE, row } };
+  });
+}
+
+export function setStatus(turns: AccountTurns, status: AccountStatus): boolean {
+  return turns.run((state) => {
+    if (!state) return only(false);
+    return { answer: true, change: { ...NO_CHANGE, row: { ...state.row, status } } };
+  });
+}
+
+/** Stops paid use only; a suspended account stays suspended. */
+export function freeze(turns: AccountTurns): boolean {
+  return turns.run((state) => {
+    if (state?.row.status !== "active") return only(false);
+    return { answer: true, change: { ...NO_CHANGE, row: { ...state.row, status: "frozen" } } };
+  });
+}
+
+export function grant(turns: AccountTurns, request: GrantCommand): command.GrantReply {
+  return turns.run<command.GrantReply>((state, now) => {
+    if (!state) return only({ kind: "no_account" });
+    const existing = turns.store.grant(request.id);
+    if (existing) {
+      const same = sameTerms(existing, request);
+      return only(same ? { kind: "granted", grant: existing, created: false } : { kind: "mismatch" });
+    }
+    if (!canHold(state, request.amount)) return only({ kind: "too_large" });
+    const { grant, change } = addGrant(state, request, now, sha256Hex);
+    return { answer: { kind: "granted", grant, created: true }, change };
+  });
+}
+
+/** Voids a grant; `null` when there is no such grant. */
+export function voidGrantOf(turns: AccountTurns, grantId: string, reason: string): command.VoidReply | null {
+  return turns.run<command.VoidReply | null>((state, now) => {
+    const existing = state && (state.grants.get(grantId) ?? turns.store.grant(grantId));
+    if (!state || !existing) return only(null);
+    const { grant, change } = voidGrant(state, existing, reason, now, sha256Hex);
+    return { answer: { grant }, change };
+  });
+}
+
+/** Refunds credits of a request's charge. The same refund id is the same refund. */
+export function refundRequest(turns: AccountTurns, request: command.RefundRequest): command.RefundReply {
+  return turns.run<command.RefundReply>((state, now) => {
+    const reservation = state && turns.reservation(state, request.requestId);
+    if (!state || !reservation?.settlement) return only({ kind: "unknown" });
+    const known = reservation.refunds.find(({ id }) => id === request.id);
+    if (known) {
+      const same = request.amount === null || request.amount === known.amount;
+      return only(same ? { kind: "refunded", refund: known, created: false } : { kind: "mismatch" });
+    }
+    const most = refundable(reservation);
+    const amount = request.amount ?? most;
+    if (amount === 0 || amount > most) return only({ kind: "too_much", refundable: most });
+    const wanted = { id: request.id, amount, at: now, reason: request.reason };
+    const grantOf = (id: string) => state.grants.get(id) ?? turns.store.grant(id);
+    const { change } = refund(state, reservation, wanted, grantOf, sha256Hex);
+    return { answer: { kind: "refunded", refund: wanted, created: true }, change };
+  });
+}

@@ -1,0 +1,73 @@
+import type { AccountState } from "../src/core/account.ts";
+import { viewGrants, viewLimits } from "../src/core/account-view.ts";
+import { type Denials, recallDenial } from "../src/core/denials.ts";
+import { remaining } from "../src/core/grant.ts";
+import { refuseCaller } from "./account-requests.ts";
+import { type AccountTurns, only } from "./account-turns.ts";
+import type * as command from "./commands.ts";
+
+const STALE_AFTER_MS = 6 * 60_000;
+const HEAD_SEQS = 10_000;
+/** Gates that count for each key show an operator what a key that was never used has. */
+const NO_KEY = "";
+
+/** The account as its owner sees it, for the holder of a good key. */
+export function openFor(
+  turns: AccountTurns,
+  caller: command.Caller,
+): command.AccountReply | command.KeyRefused | command.PlanOutdated {
+  return turns.run<command.AccountReply | command.KeyRefused | command.PlanOutdated>((state, now) => {
+    const refused = refuseCaller(turns, state, caller, now);
+    if (refused || !state) return only(refused ?? { kind: "key_refused" });
+    return only(describe(state, caller.key.id, now));
+  });
+}
+
+/** The account as an operator sees it; `null` when there is none. */
+export function describeAccount(turns: AccountTurns): command.AccountReply | null {
+  return turns.run((state, now) => only(state && describe(state, NO_KEY, now)));
+}
+
+function describe(state: AccountState, keyId: string, now: number): command.AccountReply {
+  const { id, status, plan, seq } = state.row;
+  const limits = viewLimits(state, keyId, now);
+  return { kind: "account", id, status, plan, seq, limits, grants: viewGrants(state) };
+}
+
+/** What a request came to, as far as the object remembers it; `null` when it does not. */
+export function receiptOf(turns: AccountTurns, denials: Denials[], requestId: string): command.ReceiptReply | null {
+  return turns.run<command.ReceiptReply | null>((state) => {
+    if (!state) return only(null);
+    const reservation = turns.reservation(state, requestId);
+    if (reservation) {
+      const seq = (reservation.late ?? reservation.settlement)?.seq;
+      const confirmed = seq === undefined ? null : !turns.store.isUnconfirmed(seq);
+      return only({ kind: "request", reservation, confirmed });
+    }
+    const { id, version } = state.row.plan;
+    for (const remembered of denials) {
+      const fold = recallDenial(remembered, requestId);
+      if (fold) return only({ kind: "denial", fold, plan: { id, version } });
+    }
+    return only(null);
+  });
+}
+
+/** What the object says of itself, all of one instant, to be held against the ledger. */
+export function headOf(turns: AccountTurns): command.HeadReply | null {
+  return turns.run<command.HeadReply | null>((state, now) => {
+    if (!state) return only(null);
+    const { epoch, seq, head, balance } = state.row;
+    const pending = [...state.pending.values()];
+    return only({
+      epoch,
+      seq,
+      head,
+      balance,
+      grants: [...state.grants.values()].map((grant) => [grant.id, remaining(grant)] as const),
+      unconfirmed: turns.store.unconfirmedSeqs(HEAD_SEQS),
+      pendingReservations: pending.length,
+      staleReservations: pending.filter(({ expiresAt }) => expiresAt + STALE_AFTER_MS < now).length,
+    });
+  });
+}

@@ -1,0 +1,98 @@
+import { type AccountState, applyChange, type Change, NO_CHANGE, openAccount } from "../src/core/account.ts";
+import type { Reservation } from "../src/core/reservation.ts";
+import type { AccountStore } from "./account-store.ts";
+import { FLUSH_DELAY_MS } from "./outbox.ts";
+
+/** What a command comes to. */
+export interface Outcome<Answer> {
+  readonly answer: Answer;
+  readonly change: Change;
+}
+
+/** An answer that changes nothing. */
+export function only<Answer>(answer: Answer): Outcome<Answer> {
+  return { answer, change: NO_CHANGE };
+}
+
+/** An alarm that should have run this long ago was lost. */
+const LOST_MS = 60_000;
+
+/**
+ * The one way in which an account is read and changed: one synchronous turn that decides on the state in memory, stores
+ * the change and sets the alarm in one transaction, and only then applies the change in memory. Whatever throws rolls
+ * all of it back, and memory is read again.
+ */
+export class AccountTurns {
+  readonly store: AccountStore;
+  readonly #storage: DurableObjectStorage;
+  /** `undefined`: not loaded. `null`: there is no such account. */
+  #state: AccountState | null | undefined;
+  #alarmAt: number | null = null;
+  calls = 0;
+  alarmsSet = 0;
+
+  constructor(storage: DurableObjectStorage, store: AccountStore) {
+    this.#storage = storage;
+    this.store = store;
+  }
+
+  run<Answer>(work: (state: AccountState | null, now: number) => Outcome<Answer>): Answer {
+    this.calls += 1;
+    const now = Date.now();
+    try {
+      const state = this.load();
+      const { answer, change } = this.#storage.transactionSync(() => {
+        const done = work(state, now);
+        if (done.change !== NO_CHANGE) {
+          this.store.write(done.change);
+          this.#armForChange(done.change, now);
+        }
+        return done;
+      });
+      if (state) applyChange(state, change);
+      return answer;
+    } catch (error) {
+      this.forget();
+      throw error;
+    }
+  }
+
+  load(): AccountState | null {
+    if (this.#state === undefined) {
+      const row = this.store.account();
+      this.#state = row && openAccount(row, this.store.openGrants(), this.store.pendingReservations());
+    }
+    return this.#state;
+  }
+
+  /** Drops what is in memory, because it may differ from what is stored. */
+  forget(): void {
+    this.#state = undefined;
+    this.#alarmAt = null;
+  }
+
+  /** A request of the account, pending or ended, as far back as it is kept. */
+  reservation(state: AccountState, requestId: string): Reservation | null {
+    return state.pending.get(requestId) ?? this.store.reservation(requestId);
+  }
+
+  /** Tells that the alarm is set for `at`, or for no instant. */
+  alarmIsAt(at: number | null): void {
+    this.#alarmAt = at;
+  }
+
+  /** Makes sure that the alarm rings at `at` or earlier. */
+  armBy(at: number, now: number): void {
+    const armed = this.#alarmAt !== null && this.#alarmAt > now - LOST_MS ? this.#alarmAt : null;
+    if (armed !== null && armed <= at) return;
+    this.#alarmAt = at;
+    this.alarmsSet += 1;
+    void this.#storage.setAlarm(at);
+  }
+
+  #armForChange(change: Change, now: number): void {
+    if (change.entries.length > 0) this.armBy(now + FLUSH_DELAY_MS, now);
+    for (const { state, expiresAt } of change.reservations) if (state === "pending") this.armBy(expiresAt, now);
+    for (const { expiresAt } of change.grants) if (expiresAt !== null && expiresAt > now) this.armBy(expiresAt, now);
+  }
+}

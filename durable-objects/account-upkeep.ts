@@ -1,0 +1,74 @@
+import { NO_CHANGE } from "../src/core/account.ts";
+import { type Denials, writeDenials } from "../src/core/denials.ts";
+import { nextRenewalAt, renewEntitlements } from "../src/core/entitlement.ts";
+import { lapseGrants } from "../src/core/granting.ts";
+import { firstIdAt } from "../src/core/request-id.ts";
+import { REPLAY_MS } from "../src/core/reserve.ts";
+import { expire } from "../src/core/settlement.ts";
+import { sha256Hex } from "../src/sha256.ts";
+import { type AccountTurns, only } from "./account-turns.ts";
+import { outboxDueAt } from "./outbox.ts";
+
+const PRUNE_ROWS = 1_000;
+
+/** Ends every pending request whose time is over. Each in a turn of its own: one that fails keeps no other waiting. */
+export function expireReservations(turns: AccountTurns): void {
+  const due = turns.run((state, now) =>
+    only(state ? [...state.pending.values()].filter(({ expiresAt }) => expiresAt <= now) : []),
+  );
+  for (const { requestId } of due) {
+    turns.run((state, now) => {
+      const reservation = state?.pending.get(requestId);
+      if (!state || !reservation || reservation.expiresAt > now) return only(undefined);
+      return { answer: undefined, change: expire(state, reservation, now, sha256Hex).change };
+    });
+  }
+}
+
+/** Grants what the plan entitles to in the present period, if that was not done yet. */
+export function renew(turns: AccountTurns): void {
+  turns.run((state, now) => {
+    const change = state && renewEntitlements(state, now, sha256Hex);
+    return { answer: undefined, change: change ?? NO_CHANGE };
+  });
+}
+
+/** Takes away what is left of grants that have ended. */
+export function lapse(turns: AccountTurns): void {
+  turns.run((state, now) => {
+    const change = state && lapseGrants(state, now, sha256Hex);
+    return { answer: undefined, change: change ?? NO_CHANGE };
+  });
+}
+
+/** Writes the denials that were counted in memory to the journal. */
+export function journalDenials(turns: AccountTurns, denials: Denials): void {
+  if (denials.size === 0) return;
+  turns.run((state, now) => {
+    const change = state && writeDenials(state, denials, now, sha256Hex);
+    return { answer: undefined, change: change ?? NO_CHANGE };
+  });
+}
+
+/** Forgets ended requests that nobody can ask for by their key any more. */
+export function prune(turns: AccountTurns): void {
+  turns.run((_, now) => {
+    turns.store.prune(firstIdAt(now - REPLAY_MS), PRUNE_ROWS);
+    return only(undefined);
+  });
+}
+
+/** Sets the alarm to the earliest thing that is due. */
+export function armNext(turns: AccountTurns): void {
+  const now = Date.now();
+  const state = turns.load();
+  const due = outboxDueAt(turns.store, now);
+  if (due !== null) turns.armBy(due, now);
+  if (!state) return;
+  for (const { expiresAt } of state.pending.values()) turns.armBy(expiresAt, now);
+  for (const { expiresAt } of state.grants.values()) {
+    if (expiresAt !== null && expiresAt > now) turns.armBy(expiresAt, now);
+  }
+  const renewal = nextRenewalAt(state, now);
+  if (renewal !== null) turns.armBy(renewal, now);
+}
