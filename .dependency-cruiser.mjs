@@ -73,7 +73,6 @@ export default {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    parser: "swc",
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "require", "node", "default"] },

@@ -1,10 +1,7 @@
 import { spawnSync } from "node:child_process";
 
 /** Migrations first: they only add, so the version that is running understands the new database. */
-const STEPS: readonly (readonly string[])[] = [
-  ["d1", "migrations", "apply", "DB", "--remote"],
-  ["deploy"],
-];
+const STEPS: readonly (readonly string[])[] = [["d1", "migrations", "apply", "DB", "--remote"], ["deploy"]];
 
 for (const step of STEPS) {
   console.log(`wrangler ${step.join(" ")}`);
