@@ -1,220 +1,108 @@
 import { DurableObject } from "cloudflare:workers";
-import type { AccountStatus } from "../src/core/account.ts";
-import type { Denials } from "../src/core/denials.ts";
-import type { GrantCommand } from "../src/core/granting.ts";
 import type { LedgerMessage } from "../src/core/ledger-message.ts";
-import type { Plan } from "../src/core/plan.ts";
-import type { Reservation } from "../src/core/reservation.ts";
-import * as operations from "./account-operations.ts";
-import * as reading from "./account-reading.ts";
-import * as requests from "./account-requests.ts";
-import { migrateAccount } from "./account-schema.ts";
-import { AccountStore, type StoredKey } from "./account-store.ts";
-import { AccountTurns, only } from "./account-turns.ts";
-import * as upkeep from "./account-upkeep.ts";
-import type * as command from "./commands.ts";
-import { deliver, type Send } from "./outbox.ts";
+import { Account } from "./account.ts";
+import type { Platform } from "./platform.ts";
 
 export interface AccountEnv {
   readonly LEDGER_QUEUE: Queue<LedgerMessage>;
 }
 
-const PRUNE_EVERY_MS = 3_600_000;
+type Arguments<Name extends keyof Account> = Parameters<Account[Name]>;
 
-/**
- * One account: decides, numbers and hashes everything that changes it. A thin shell: its commands are in the files
- * beside it, each one turn; the rules are in the core.
- */
+/** The account as a Durable Object: its platform and its RPC, and nothing else. What the methods do is in `account.ts`. */
 export class AccountObject extends DurableObject<AccountEnv> {
-  readonly #turns: AccountTurns;
-  /** Denials not yet in the journal, and those that went there last. */
-  #denials: Denials = new Map();
-  #journaled: Denials = new Map();
-  #prunedAt = 0;
-  #loadedAnew = true;
+  readonly #account: Account;
 
   constructor(ctx: DurableObjectState, env: AccountEnv) {
     super(ctx, env);
-    this.#turns = new AccountTurns(ctx.storage, new AccountStore(ctx.storage.sql));
-    ctx.blockConcurrencyWhile(async () => {
-      ctx.storage.transactionSync(() => migrateAccount(ctx.storage.sql));
-      this.#turns.alarmIsAt(await ctx.storage.getAlarm());
-    });
+    this.#account = new Account(platformOf(ctx, env));
+    ctx.blockConcurrencyWhile(async () => this.#account.alarmIsAt(await ctx.storage.getAlarm()));
   }
 
-  // — the way of a request —
-
-  reserve(request: command.ReserveRequest): command.ReserveReply {
-    upkeep.renew(this.#turns);
-    return requests.reserveRequest(this.#turns, this.#denials, request);
+  override alarm(): Promise<void> {
+    return this.#account.alarm();
   }
 
-  quote(request: command.QuoteRequest): command.QuoteReply {
-    upkeep.renew(this.#turns);
-    return requests.quoteRequest(this.#turns, request);
+  reserve(...given: Arguments<"reserve">) {
+    return this.#account.reserve(...given);
   }
-
-  settle(request: command.SettleRequest): command.EndReply {
-    return requests.settleRequest(this.#turns, request);
+  quote(...given: Arguments<"quote">) {
+    return this.#account.quote(...given);
   }
-
-  release(request: command.ReleaseRequest): command.EndReply {
-    return requests.releaseRequest(this.#turns, request);
+  settle(...given: Arguments<"settle">) {
+    return this.#account.settle(...given);
   }
-
-  checkpoint(request: command.CheckpointRequest): boolean {
-    return requests.checkpointRequest(this.#turns, request);
+  release(...given: Arguments<"release">) {
+    return this.#account.release(...given);
   }
-
-  // — what an operator does —
-
-  create(id: string, plan: Plan): boolean {
-    const created = operations.createAccount(this.#turns, id, plan);
-    upkeep.renew(this.#turns);
-    return created;
+  checkpoint(...given: Arguments<"checkpoint">) {
+    return this.#account.checkpoint(...given);
   }
-
-  followPlan(plan: Plan, move = false): boolean {
-    const followed = operations.followPlan(this.#turns, plan, move);
-    upkeep.renew(this.#turns);
-    return followed;
+  create(...given: Arguments<"create">) {
+    return this.#account.create(...given);
   }
-
-  setStatus(status: AccountStatus): boolean {
-    return operations.setStatus(this.#turns, status);
+  followPlan(...given: Arguments<"followPlan">) {
+    return this.#account.followPlan(...given);
   }
-
-  freeze(): boolean {
-    return operations.freeze(this.#turns);
+  setStatus(...given: Arguments<"setStatus">) {
+    return this.#account.setStatus(...given);
   }
-
-  grant(request: GrantCommand): command.GrantReply {
-    return operations.grant(this.#turns, request);
+  freeze(...given: Arguments<"freeze">) {
+    return this.#account.freeze(...given);
   }
-
-  voidGrant(grantId: string, reason: string): command.VoidReply | null {
-    return operations.voidGrantOf(this.#turns, grantId, reason);
+  grant(...given: Arguments<"grant">) {
+    return this.#account.grant(...given);
   }
-
-  refund(request: command.RefundRequest): command.RefundReply {
-    return operations.refundRequest(this.#turns, request);
+  voidGrant(...given: Arguments<"voidGrant">) {
+    return this.#account.voidGrant(...given);
   }
-
-  addKey(key: StoredKey): boolean {
-    return this.#turns.run((state) => {
-      if (state) this.#turns.store.addKey(key);
-      return only(state !== null);
-    });
+  refund(...given: Arguments<"refund">) {
+    return this.#account.refund(...given);
   }
-
-  revokeKey(keyId: string): boolean {
-    return this.#turns.run((_, now) => only(this.#turns.store.revokeKey(keyId, now)));
+  addKey(...given: Arguments<"addKey">) {
+    return this.#account.addKey(...given);
   }
-
-  keys(): Omit<StoredKey, "digest">[] {
-    return this.#turns.run(() => only(this.#turns.store.keys().map(({ digest: _, ...shown }) => shown)));
+  revokeKey(...given: Arguments<"revokeKey">) {
+    return this.#account.revokeKey(...given);
   }
-
-  // — looking —
-
-  open(caller: command.Caller): command.AccountReply | command.KeyRefused | command.PlanOutdated {
-    upkeep.renew(this.#turns);
-    return reading.openFor(this.#turns, caller);
+  keys() {
+    return this.#account.keys();
   }
-
-  describe(): command.AccountReply | null {
-    upkeep.renew(this.#turns);
-    return reading.describeAccount(this.#turns);
+  open(...given: Arguments<"open">) {
+    return this.#account.open(...given);
   }
-
-  receipt(requestId: string): command.ReceiptReply | null {
-    return reading.receiptOf(this.#turns, [this.#denials, this.#journaled], requestId);
+  describe() {
+    return this.#account.describe();
   }
-
-  pending(): Reservation[] {
-    return this.#turns.run((state) => only(state ? [...state.pending.values()] : []));
+  receipt(...given: Arguments<"receipt">) {
+    return this.#account.receipt(...given);
   }
-
-  // — the ledger —
-
-  /** The ledger holds these entries: they leave the outbox. Another epoch's numbers are not ours. */
-  confirm(epoch: number, seqs: readonly number[]): void {
-    this.#turns.run((state) => {
-      if (state?.row.epoch === epoch) this.#turns.store.confirm(seqs);
-      return only(undefined);
-    });
+  pending() {
+    return this.#account.pending();
   }
-
-  head(): command.HeadReply | null {
-    return reading.headOf(this.#turns);
+  confirm(...given: Arguments<"confirm">) {
+    return this.#account.confirm(...given);
   }
-
-  /** Does now what the alarm would do: for accounts whose alarm was lost, and before a reconciliation. */
-  async wake(): Promise<void> {
-    await this.alarm();
+  head() {
+    return this.#account.head();
   }
-
-  /** Work done since the object was loaded, for measuring. */
-  work(): command.WorkReply {
-    const { calls, store, alarmsSet } = this.#turns;
-    return { calls, rowsWritten: store.rowsWritten, alarmsSet };
+  wake() {
+    return this.#account.alarm();
   }
-
-  /**
-   * All timers of the account. It never throws, because the platform drops an alarm that failed six times, and it always
-   * sets the next one; should that fail as well, the sweeper wakes the account from outside.
-   */
-  override async alarm(): Promise<void> {
-    this.#turns.alarmIsAt(null);
-    this.#attempt("expire", () => upkeep.expireReservations(this.#turns));
-    this.#attempt("renew", () => upkeep.renew(this.#turns));
-    this.#attempt("lapse", () => upkeep.lapse(this.#turns));
-    this.#attempt("denials", () => this.#journalDenials());
-    this.#attempt("prune", () => this.#prune());
-    try {
-      await this.#deliver();
-    } catch (error) {
-      this.#failed("deliver", error);
-    }
-    this.#attempt("arm", () => upkeep.armNext(this.#turns));
+  work() {
+    return this.#account.work();
   }
+}
 
-  #journalDenials(): void {
-    upkeep.journalDenials(this.#turns, this.#denials);
-    if (this.#denials.size > 0) this.#journaled = this.#denials;
-    this.#denials = new Map();
-  }
-
-  #prune(): void {
-    const now = Date.now();
-    if (now - this.#prunedAt < PRUNE_EVERY_MS) return;
-    this.#prunedAt = now;
-    upkeep.prune(this.#turns);
-  }
-
-  async #deliver(): Promise<void> {
-    const state = this.#turns.load();
-    if (!state) return;
-    const { store } = this.#turns;
-    const send: Send = async (messages) => {
-      await this.env.LEDGER_QUEUE.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
-    };
-    const delivery = await deliver(store, state.row.id, Date.now(), send, this.#loadedAnew);
-    this.#loadedAnew = false;
-    if (delivery) this.ctx.storage.transactionSync(() => store.writeDelivery(delivery));
-  }
-
-  /** Runs a part of the alarm; one that fails keeps no other from running. */
-  #attempt(part: string, run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.#failed(part, error);
-    }
-  }
-
-  #failed(part: string, error: unknown): void {
-    const object = this.ctx.id.toString();
-    console.error(JSON.stringify({ event: "alarm_part_failed", part, object, message: String(error) }));
-  }
+function platformOf(ctx: DurableObjectState, env: AccountEnv): Platform {
+  return {
+    sql: ctx.storage.sql,
+    transactionSync: (work) => ctx.storage.transactionSync(work),
+    setAlarm: (at) => void ctx.storage.setAlarm(at),
+    now: () => Date.now(),
+    send: async (messages) => {
+      await env.LEDGER_QUEUE.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
+    },
+    report: (event, detail) => console.error(JSON.stringify({ event, object: ctx.id.toString(), ...detail })),
+  };
 }

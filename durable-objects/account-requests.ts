@@ -30,7 +30,7 @@ export function reserveRequest(
     return reserve(state, turns.reservation(state, wanted.requestId), full, now);
   });
   if (answer.kind === "key_refused" || answer.kind === "plan_outdated") return answer;
-  const now = Date.now();
+  const now = turns.now();
   if (answer.kind === "denied") {
     foldDenial(denials, { requestId: wanted.requestId, demand: full.demand, denial: answer.denial, at: now });
     turns.armBy(now + FOLD_MS, now);

@@ -1,3 +1,5 @@
+import type { Sql } from "./platform.ts";
+
 /**
  * The object's SQLite schema as a list that only grows: each step is run once, in order, and never edited after it has
  * been deployed. The CHECKs stay on in production: a broken rule aborts the command and nothing is half done.
@@ -74,7 +76,7 @@ const STEPS: readonly string[] = [
 ];
 
 /** Brings the object's database to the newest schema. Call it inside one transaction, before anything else. */
-export function migrateAccount(sql: SqlStorage): void {
+export function migrateAccount(sql: Sql): void {
   sql.exec(
     "CREATE TABLE IF NOT EXISTS schema_version (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL)",
   );

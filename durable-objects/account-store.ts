@@ -3,6 +3,7 @@ import type { Grant, GrantKind } from "../src/core/grant.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import type { Marks } from "../src/core/window.ts";
+import type { Sql } from "./platform.ts";
 
 type AccountColumns = {
   account_id: string;
@@ -72,11 +73,11 @@ export interface OutboxRow {
 
 /** All SQL of the account object. Every method is synchronous; the object wraps each command in one transaction. */
 export class AccountStore {
-  readonly #sql: SqlStorage;
+  readonly #sql: Sql;
   /** Rows written since the object was loaded, for measuring. */
   rowsWritten = 0;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: Sql) {
     this.#sql = sql;
   }
 

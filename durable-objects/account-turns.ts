@@ -1,7 +1,8 @@
 import { type AccountState, applyChange, type Change, NO_CHANGE, openAccount } from "../src/core/account.ts";
 import type { Reservation } from "../src/core/reservation.ts";
-import type { AccountStore } from "./account-store.ts";
+import { AccountStore } from "./account-store.ts";
 import { FLUSH_DELAY_MS } from "./outbox.ts";
+import type { Platform } from "./platform.ts";
 
 /** What a command comes to. */
 export interface Outcome<Answer> {
@@ -24,24 +25,28 @@ const LOST_MS = 60_000;
  */
 export class AccountTurns {
   readonly store: AccountStore;
-  readonly #storage: DurableObjectStorage;
+  readonly #platform: Platform;
   /** `undefined`: not loaded. `null`: there is no such account. */
   #state: AccountState | null | undefined;
   #alarmAt: number | null = null;
   calls = 0;
   alarmsSet = 0;
 
-  constructor(storage: DurableObjectStorage, store: AccountStore) {
-    this.#storage = storage;
-    this.store = store;
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    this.store = new AccountStore(platform.sql);
+  }
+
+  now(): number {
+    return this.#platform.now();
   }
 
   run<Answer>(work: (state: AccountState | null, now: number) => Outcome<Answer>): Answer {
     this.calls += 1;
-    const now = Date.now();
+    const now = this.now();
     try {
       const state = this.load();
-      const { answer, change } = this.#storage.transactionSync(() => {
+      const { answer, change } = this.#platform.transactionSync(() => {
         const done = work(state, now);
         if (done.change !== NO_CHANGE) {
           this.store.write(done.change);
@@ -87,7 +92,7 @@ export class AccountTurns {
     if (armed !== null && armed <= at) return;
     this.#alarmAt = at;
     this.alarmsSet += 1;
-    void this.#storage.setAlarm(at);
+    this.#platform.setAlarm(at);
   }
 
   #armForChange(change: Change, now: number): void {

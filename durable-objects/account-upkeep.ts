@@ -60,7 +60,7 @@ export function prune(turns: AccountTurns): void {
 
 /** Sets the alarm to the earliest thing that is due. */
 export function armNext(turns: AccountTurns): void {
-  const now = Date.now();
+  const now = turns.now();
   const state = turns.load();
   const due = outboxDueAt(turns.store, now);
   if (due !== null) turns.armBy(due, now);

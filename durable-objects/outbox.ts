@@ -1,5 +1,6 @@
-import { type LedgerMessage, packEntries } from "../src/core/ledger-message.ts";
+import { packEntries } from "../src/core/ledger-message.ts";
 import type { AccountStore, Delivery, OutboxRow } from "./account-store.ts";
+import type { Platform } from "./platform.ts";
 import { within } from "./within.ts";
 
 /** Entries wait this long for company, so that one queue message carries many. */
@@ -14,8 +15,6 @@ const ROWS_PER_FLUSH = 1_000;
 /** A batch may carry 256 KB; a message is at most 60 KB, or one larger entry. */
 const MESSAGES_PER_BATCH = 4;
 
-export type Send = (messages: readonly LedgerMessage[]) => Promise<void>;
-
 /**
  * Sends what the ledger has not confirmed: new entries at once, and again after a growing pause those that were sent
  * before the last mark and are still there. The queue only hurries things: a row leaves the outbox when the ledger has
@@ -26,8 +25,9 @@ export async function deliver(
   store: AccountStore,
   accountId: string,
   now: number,
-  send: Send,
   loadedAnew: boolean,
+  send: Platform["send"],
+  report: Platform["report"],
 ): Promise<Delivery | null> {
   const before = store.delivery();
   const due = loadedAnew || now >= before.resendAt;
@@ -39,7 +39,7 @@ export async function deliver(
     return waiting ? { ...before, markSeq: before.sentSeq, resendAt: now + RESEND_FIRST_MS, tries: 0 } : null;
   }
 
-  const sent = await sendAll(accountId, [...stale, ...fresh], send);
+  const sent = await sendAll(accountId, [...stale, ...fresh], send, report);
   const sentSeq = fresh.at(-1)?.seq ?? before.sentSeq;
   if (sent && !due) return { ...before, sentSeq };
   const tries = sent && stale.length === 0 ? 0 : before.tries + 1;
@@ -55,7 +55,12 @@ export function outboxDueAt(store: AccountStore, now: number): number | null {
   return last > sentSeq ? now + FLUSH_DELAY_MS : Math.max(resendAt, now + FLUSH_DELAY_MS);
 }
 
-async function sendAll(accountId: string, rows: readonly OutboxRow[], send: Send): Promise<boolean> {
+async function sendAll(
+  accountId: string,
+  rows: readonly OutboxRow[],
+  send: Platform["send"],
+  report: Platform["report"],
+): Promise<boolean> {
   const messages = packEntries(accountId, rows);
   try {
     for (let first = 0; first < messages.length; first += MESSAGES_PER_BATCH) {
@@ -63,7 +68,7 @@ async function sendAll(accountId: string, rows: readonly OutboxRow[], send: Send
     }
     return true;
   } catch (error) {
-    console.error(JSON.stringify({ event: "outbox_send_failed", account: accountId, message: String(error) }));
+    report("outbox_send_failed", { account: accountId, message: String(error) });
     return false;
   }
 }

@@ -1,17 +1,19 @@
 import { createHash } from "node:crypto";
 import { type AccountRow, type AccountState, applyChange, openAccount } from "../../src/core/account.ts";
 import { MICRO_PER_CREDIT, type MicroCredits } from "../../src/core/amount.ts";
+import type { CalendarPeriod } from "../../src/core/calendar.ts";
 import { genesis, type Sha256, type UsageOutcome } from "../../src/core/event.ts";
 import type { Grant } from "../../src/core/grant.ts";
 import { addGrant, type GrantCommand } from "../../src/core/granting.ts";
-import type { Allowance, Gate, Plan } from "../../src/core/plan.ts";
+import type { Allowance, Entitlement, Gate, Plan } from "../../src/core/plan.ts";
 import type { Rate } from "../../src/core/rate-card.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { type ReserveCommand, reserve } from "../../src/core/reserve.ts";
 import { type Ended, settle, type UsageReport } from "../../src/core/settlement.ts";
+import type { GateUnit } from "../../src/core/unit.ts";
 import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
 import type { Demand } from "../../src/core/waterfall.ts";
-import type { WindowRule } from "../../src/core/window.ts";
+import type { CalendarRule, WindowRule } from "../../src/core/window.ts";
 
 export const sha256: Sha256 = (text) => createHash("sha256").update(text).digest("hex");
 
@@ -75,12 +77,52 @@ export function sliding(periodMs: number, limit: number): WindowRule {
   return { kind: "sliding", periodMs, limit };
 }
 
-export function allowanceOf(id: string, windows: readonly WindowRule[], features: string[] | null = null): Allowance {
-  return { id, features, unit: "credits", windows };
+/** The present day, week (from Monday) or month of a place. */
+export function calendar(
+  unit: CalendarPeriod["unit"],
+  timeZone: string,
+  limit: number,
+  weekStartsOn = 1,
+): CalendarRule {
+  return { kind: "calendar", unit, timeZone, weekStartsOn, periodMs: USUAL_MS[unit], limit };
+}
+
+const USUAL_MS = { day: DAY, week: 7 * DAY, month: 30 * DAY };
+
+/** An allowance in credits for all models, unless `part` says otherwise. */
+export function allowanceOf(
+  id: string,
+  windows: readonly WindowRule[],
+  features: string[] | null = null,
+  part: Partial<Allowance> = {},
+): Allowance {
+  return { id, features, models: null, unit: "credits", windows, ...part };
+}
+
+/** A gate of the whole account for everything, unless `part` says otherwise. */
+export function gateOf(id: string, unit: GateUnit, limit: number, part: Partial<Gate> = {}): Gate {
+  return { id, features: null, models: null, unit, per: "account", limit, window: sliding(MINUTE, limit), ...part };
 }
 
 export function requestGate(id: string, limit: number, window: WindowRule = sliding(MINUTE, limit)): Gate {
-  return { id, features: null, unit: "requests", limit, window };
+  return gateOf(id, "requests", limit, { window });
+}
+
+export function concurrencyGate(id: string, limit: number, part: Partial<Gate> = {}): Gate {
+  return gateOf(id, "concurrency", limit, { window: null, ...part });
+}
+
+/** Credits for every month of UTC that lapse at its end, unless `part` says otherwise. */
+export function entitlementOf(id: string, amount: number, part: Partial<Entitlement> = {}): Entitlement {
+  return {
+    id,
+    amount: credits(amount),
+    period: { unit: "month", timeZone: "UTC", weekStartsOn: 1 },
+    priority: 10,
+    features: null,
+    rolloverCap: 0,
+    ...part,
+  };
 }
 
 /** A plan that entitles `codex` with all models and offers nothing else, with `part` in its place. */
@@ -92,6 +134,7 @@ export function planOf(part: Partial<Plan> = {}): Plan {
     features: { codex: { models: ["*"] } },
     gates: [],
     allowances: [],
+    entitlements: [],
     overshoot: "refund",
     estimate: "ceiling",
     degraded: "closed",
@@ -117,7 +160,8 @@ export function emptyRow(part: Partial<AccountRow> = {}): AccountRow {
   const id = part.id ?? "acct_1";
   const epoch = part.epoch ?? 1;
   const head = genesis(sha256, id, epoch);
-  return { id, epoch, seq: 0, head, status: "active", plan: planOf(), balance: 0, used: 0, meters: {}, ...part };
+  const nothing = { seq: 0, head, balance: 0, used: 0, meters: {}, renewals: {}, learned: {} };
+  return { id, epoch, status: "active", plan: planOf(), ...nothing, ...part };
 }
 
 /** An account with `grants`, all given at {@link T0}. */
@@ -134,6 +178,7 @@ export function give(state: AccountState, grant: GrantCommand, now = T0): void {
 /** A demand that costs `amount` credits at worst. */
 export function demandOf(amount: number, part: Partial<Demand> = {}): Demand {
   return {
+    keyId: "key_1",
     feature: "codex",
     model: "gpt-5.4",
     quote: { cardId: "default", cardVersion: 1, model: "gpt-5.4", rate: PLAIN_RATE },
@@ -149,7 +194,6 @@ export function commandOf(requestId: string, amount: number, part: Partial<Reser
     owner: "owner-1",
     fingerprint: "body-1",
     keyed: false,
-    keyId: "key_1",
     demand: demandOf(amount),
     holdMs: 10 * MINUTE,
     ...part,

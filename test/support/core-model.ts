@@ -10,7 +10,7 @@ import { type AuditState, auditEntry, beginAudit } from "../../src/core/audit.ts
 import { checkpoint } from "../../src/core/checkpoint.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
 import { type Grant, remaining } from "../../src/core/grant.ts";
-import { addGrant, expireGrants, type GrantCommand } from "../../src/core/granting.ts";
+import { addGrant, type GrantCommand, lapseGrants } from "../../src/core/granting.ts";
 import type { Plan } from "../../src/core/plan.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { type ReserveAnswer, reserve } from "../../src/core/reserve.ts";
@@ -21,10 +21,12 @@ import {
   anchored,
   CODEX_RATE,
   commandOf,
+  concurrencyGate,
   credits,
   DAY,
   demandOf,
   emptyRow,
+  gateOf,
   HOUR,
   MINUTE,
   planOf,
@@ -67,7 +69,7 @@ export const PLANS: readonly Plan[] = [
     id: "larger",
     features: FEATURES,
     allowances: [allowanceOf("included", [anchored(5 * HOUR, credits(2)), anchored(7 * DAY, credits(4))])],
-    gates: [{ id: "tpm", features: null, unit: "tokens", limit: 30_000, window: sliding(MINUTE, 30_000) }],
+    gates: [gateOf("tpm", "tokens", 30_000)],
   }),
   planOf({
     id: "sliding",
@@ -76,7 +78,7 @@ export const PLANS: readonly Plan[] = [
       allowanceOf("hourly", [sliding(HOUR, credits(0.8))]),
       allowanceOf("daily", [anchored(DAY, credits(1))]),
     ],
-    gates: [{ id: "in-flight", features: null, unit: "concurrency", limit: 5, window: null }],
+    gates: [concurrencyGate("in-flight", 5)],
     estimate: "clamp",
   }),
   planOf({ id: "credits-only", features: FEATURES }),
@@ -137,7 +139,7 @@ export class CoreModel {
       case "grant":
         return this.grant(step.terms, step.lastsMs);
       case "lapse":
-        return this.commit(expireGrants(this.state, this.now, sha256) ?? NO_CHANGE);
+        return this.commit(lapseGrants(this.state, this.now, sha256) ?? NO_CHANGE);
       case "pass":
         this.now += step.ms;
         this.latest = Math.max(this.latest, this.now);

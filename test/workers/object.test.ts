@@ -31,7 +31,7 @@ import {
 import { alarmAt, hold, objects, outboxOf, replaceQueue, reserveRequest, runAlarm, sqlOf } from "../support/object.ts";
 import { CREDITS_PLAN, includedPlan } from "../support/offer.ts";
 import { readStream, StreamReader } from "../support/stream.ts";
-import type { ErrorBody } from "../support/wire.ts";
+import type { ErrorBody, ReconciliationBody } from "../support/wire.ts";
 
 beforeAll(openGateway);
 afterEach(() => {
@@ -536,5 +536,67 @@ describe("what an operator changes", () => {
     expect((await accountOf(account)).plan.id).toBe("other");
     expect((await operator("PATCH", `/admin/accounts/${account.id}`, { plan: "none" })).status).toBe(400);
     expect((await accountOf(account)).plan.id).toBe("other");
+  });
+});
+
+describe("what an operator gives back or takes away", () => {
+  function refund(account: TestAccount, body: object, key: string): Promise<Response> {
+    const headers = { "idempotency-key": key };
+    return operator("POST", `/admin/accounts/${account.id}/refunds`, { reason: "test", ...body }, headers);
+  }
+
+  // C23, PROTOCOL §5.3 no. 40
+  test("a refund goes back to the grant that paid, once for each key, and never beyond the charge", async () => {
+    const account = await newAccount({ credits: "5" });
+    const request_id = requestIdOf(await ask(account, ONE_CREDIT));
+    const other = requestIdOf(await ask(account, ONE_CREDIT));
+    expect((await refund(account, { request_id, amount: "1.000001" }, "a")).status).toBe(422);
+    expect((await refund(account, { request_id, amount: "0.4" }, "b")).status).toBe(201);
+    expect((await refund(account, { request_id, amount: "0.4" }, "b")).status).toBe(201);
+    expect((await refund(account, { request_id, amount: "0.5" }, "b")).status).toBe(422);
+    expect((await refund(account, { request_id: other, amount: "0.4" }, "b")).status).toBe(422);
+    expect(await balance(account)).toEqual(["3.4", "0", "1.6"]);
+    expect((await refund(account, { request_id, amount: "0.7" }, "c")).status).toBe(422);
+    expect((await refund(account, { request_id }, "d")).status).toBe(201);
+    expect((await refund(account, { request_id }, "e")).status).toBe(422);
+    expect(await balance(account)).toEqual(["4", "0", "1"]);
+    expect((await refund(account, { request_id: mintRequestId() }, "f")).status).toBe(404);
+    const { differences } = await asOperator<ReconciliationBody>("POST", "/admin/reconciliations", {
+      account: account.id,
+    });
+    expect(differences).toEqual([]);
+  });
+
+  test("twenty refunds at once give back no more than was charged", async () => {
+    const account = await newAccount({ credits: "5" });
+    const request_id = requestIdOf(await ask(account, ONE_CREDIT));
+    const refunds = Array.from({ length: 20 }, (_, index) =>
+      refund(account, { request_id, amount: "0.3" }, `r${index}`),
+    );
+    const statuses = (await Promise.all(refunds)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 201)).toHaveLength(3);
+    expect(await balance(account)).toEqual(["4.9", "0", "0.1"]);
+  });
+
+  test("a request of another account is not refunded", async () => {
+    const [one, two] = [await newAccount({ credits: "5" }), await newAccount({ credits: "5" })];
+    const request_id = requestIdOf(await ask(two, ONE_CREDIT));
+    expect((await refund(one, { request_id }, "x")).status).toBe(404);
+  });
+
+  test("a voided grant pays nothing more; what a running request holds of it stays good", async () => {
+    const account = await newAccount();
+    const path = `/admin/accounts/${account.id}/grants`;
+    const terms = { amount: "5", kind: "paid", reason: "test" };
+    const { id } = await asOperator<{ id: string }>("POST", path, terms, { "idempotency-key": "void-me" });
+    const { requestId, attempt } = await hold(account, 2);
+    for (let time = 0; time < 2; time += 1) await asOperator("DELETE", `${path}/${id}`);
+    expect(await balance(account)).toEqual(["0", "2", "0"]);
+    expect((await ask(account, ONE_CREDIT)).status).toBe(429);
+    await objects.settle(account.id, { requestId, attempt, report: reportOf(worth(1)) });
+    expect(await balance(account)).toEqual(["0", "0", "1"]);
+    await runAlarm(account);
+    expect(await objects.head(account.id)).toMatchObject({ balance: 0 });
+    expect((await operator("DELETE", `${path}/grt_none`)).status).toBe(404);
   });
 });

@@ -237,7 +237,7 @@ describe("the receipt", () => {
       { source: promotional.id, kind: "grant", amount: "1.000000" },
       { source: paid.id, kind: "grant", amount: "1.000000" },
     ]);
-    expect(receipt.charge).toEqual({
+    expect(receipt.charge).toMatchObject({
       amount: "1.500000",
       posted: [
         { source: "included", kind: "allowance", amount: "1.000000" },

@@ -1,0 +1,211 @@
+import type { AccountStatus } from "../src/core/account.ts";
+import type { Denials } from "../src/core/denials.ts";
+import type { GrantCommand } from "../src/core/granting.ts";
+import type { Plan } from "../src/core/plan.ts";
+import type { Reservation } from "../src/core/reservation.ts";
+import * as operations from "./account-operations.ts";
+import * as reading from "./account-reading.ts";
+import * as requests from "./account-requests.ts";
+import { migrateAccount } from "./account-schema.ts";
+import type { StoredKey } from "./account-store.ts";
+import { AccountTurns, only } from "./account-turns.ts";
+import * as upkeep from "./account-upkeep.ts";
+import type * as command from "./commands.ts";
+import { deliver } from "./outbox.ts";
+import type { Platform } from "./platform.ts";
+
+const PRUNE_EVERY_MS = 3_600_000;
+
+/**
+ * One account on some platform: every command, each one turn (in the files beside this one; the rules are in the core),
+ * and the alarm that serves all timers.
+ */
+export class Account {
+  readonly #platform: Platform;
+  readonly #turns: AccountTurns;
+  /** Denials not yet in the journal, and those that went there last. */
+  #denials: Denials = new Map();
+  #journaled: Denials = new Map();
+  #prunedAt = 0;
+  #loadedAnew = true;
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+    platform.transactionSync(() => migrateAccount(platform.sql));
+    this.#turns = new AccountTurns(platform);
+  }
+
+  /** Tells for which instant the platform has the alarm set. */
+  alarmIsAt(at: number | null): void {
+    this.#turns.alarmIsAt(at);
+  }
+
+  // — the way of a request —
+
+  reserve(request: command.ReserveRequest): command.ReserveReply {
+    upkeep.renew(this.#turns);
+    return requests.reserveRequest(this.#turns, this.#denials, request);
+  }
+
+  quote(request: command.QuoteRequest): command.QuoteReply {
+    upkeep.renew(this.#turns);
+    return requests.quoteRequest(this.#turns, request);
+  }
+
+  settle(request: command.SettleRequest): command.EndReply {
+    return requests.settleRequest(this.#turns, request);
+  }
+
+  release(request: command.ReleaseRequest): command.EndReply {
+    return requests.releaseRequest(this.#turns, request);
+  }
+
+  checkpoint(request: command.CheckpointRequest): boolean {
+    return requests.checkpointRequest(this.#turns, request);
+  }
+
+  // — what an operator does —
+
+  create(id: string, plan: Plan): boolean {
+    const created = operations.createAccount(this.#turns, id, plan);
+    upkeep.renew(this.#turns);
+    return created;
+  }
+
+  followPlan(plan: Plan, move = false): boolean {
+    const followed = operations.followPlan(this.#turns, plan, move);
+    upkeep.renew(this.#turns);
+    return followed;
+  }
+
+  setStatus(status: AccountStatus): boolean {
+    return operations.setStatus(this.#turns, status);
+  }
+
+  freeze(): boolean {
+    return operations.freeze(this.#turns);
+  }
+
+  grant(request: GrantCommand): command.GrantReply {
+    return operations.grant(this.#turns, request);
+  }
+
+  voidGrant(grantId: string, reason: string): command.VoidReply | null {
+    return operations.voidGrantOf(this.#turns, grantId, reason);
+  }
+
+  refund(request: command.RefundRequest): command.RefundReply {
+    return operations.refundRequest(this.#turns, request);
+  }
+
+  addKey(key: StoredKey): boolean {
+    return this.#turns.run((state) => {
+      if (state) this.#turns.store.addKey(key);
+      return only(state !== null);
+    });
+  }
+
+  revokeKey(keyId: string): boolean {
+    return this.#turns.run((_, now) => only(this.#turns.store.revokeKey(keyId, now)));
+  }
+
+  keys(): Omit<StoredKey, "digest">[] {
+    return this.#turns.run(() => only(this.#turns.store.keys().map(({ digest: _, ...shown }) => shown)));
+  }
+
+  // — looking —
+
+  open(caller: command.Caller): command.AccountReply | command.KeyRefused | command.PlanOutdated {
+    upkeep.renew(this.#turns);
+    return reading.openFor(this.#turns, caller);
+  }
+
+  describe(): command.AccountReply | null {
+    upkeep.renew(this.#turns);
+    return reading.describeAccount(this.#turns);
+  }
+
+  receipt(requestId: string): command.ReceiptReply | null {
+    return reading.receiptOf(this.#turns, [this.#denials, this.#journaled], requestId);
+  }
+
+  pending(): Reservation[] {
+    return this.#turns.run((state) => only(state ? [...state.pending.values()] : []));
+  }
+
+  // — the ledger —
+
+  /** The ledger holds these entries: they leave the outbox. Another epoch's numbers are not ours. */
+  confirm(epoch: number, seqs: readonly number[]): void {
+    this.#turns.run((state) => {
+      if (state?.row.epoch === epoch) this.#turns.store.confirm(seqs);
+      return only(undefined);
+    });
+  }
+
+  head(): command.HeadReply | null {
+    return reading.headOf(this.#turns);
+  }
+
+  /** Work done since the object was loaded, for measuring. */
+  work(): command.WorkReply {
+    const { calls, store, alarmsSet } = this.#turns;
+    return { calls, rowsWritten: store.rowsWritten, alarmsSet };
+  }
+
+  /**
+   * All timers of the account. It never throws, because the platform drops an alarm that failed six times, and it always
+   * sets the next one; should that fail as well, the sweeper wakes the account from outside.
+   */
+  async alarm(): Promise<void> {
+    this.#turns.alarmIsAt(null);
+    this.#attempt("expire", () => upkeep.expireReservations(this.#turns));
+    this.#attempt("renew", () => upkeep.renew(this.#turns));
+    this.#attempt("lapse", () => upkeep.lapse(this.#turns));
+    this.#attempt("denials", () => this.#journalDenials());
+    this.#attempt("prune", () => this.#prune());
+    try {
+      await this.#deliver();
+    } catch (error) {
+      this.#failed("deliver", error);
+    }
+    this.#attempt("arm", () => upkeep.armNext(this.#turns));
+  }
+
+  #journalDenials(): void {
+    upkeep.journalDenials(this.#turns, this.#denials);
+    if (this.#denials.size > 0) this.#journaled = this.#denials;
+    this.#denials = new Map();
+  }
+
+  #prune(): void {
+    const now = this.#turns.now();
+    if (now - this.#prunedAt < PRUNE_EVERY_MS) return;
+    this.#prunedAt = now;
+    upkeep.prune(this.#turns);
+  }
+
+  async #deliver(): Promise<void> {
+    const state = this.#turns.load();
+    if (!state) return;
+    const { store } = this.#turns;
+    const { send, now } = this.#platform;
+    const loadedAnew = this.#loadedAnew;
+    this.#loadedAnew = false;
+    const delivery = await deliver(store, state.row.id, now(), loadedAnew, send, this.#platform.report);
+    if (delivery) this.#platform.transactionSync(() => store.writeDelivery(delivery));
+  }
+
+  /** Runs a part of the alarm; one that fails keeps no other from running. */
+  #attempt(part: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#failed(part, error);
+    }
+  }
+
+  #failed(part: string, error: unknown): void {
+    this.#platform.report("alarm_part_failed", { part, message: String(error) });
+  }
+}

@@ -1,0 +1,23 @@
+import type { LedgerMessage } from "../src/core/ledger-message.ts";
+
+/** The part of the object's SQLite that is used. */
+export interface Sql {
+  exec<Row extends Record<string, SqlStorageValue>>(
+    query: string,
+    ...bindings: SqlStorageValue[]
+  ): { toArray(): Row[]; readonly rowsWritten: number };
+}
+
+/** What an account needs of the place where it runs: workerd, or a simulation under a seeded clock. */
+export interface Platform {
+  readonly sql: Sql;
+  /** Runs `work` as one transaction that rolls back as a whole, the alarm included, when it throws. */
+  transactionSync<T>(work: () => T): T;
+  setAlarm(at: number): void;
+  /** Epoch ms. */
+  now(): number;
+  /** Puts messages on the ledger's queue. */
+  send(messages: readonly LedgerMessage[]): Promise<void>;
+  /** Tells an operator of something that should not happen. */
+  report(event: string, detail: Readonly<Record<string, unknown>>): void;
+}
