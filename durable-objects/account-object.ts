@@ -15,7 +15,7 @@ export class AccountObject extends DurableObject<AccountEnv> {
 
   constructor(ctx: DurableObjectState, env: AccountEnv) {
     super(ctx, env);
-    this.#account = new Account(platformOf(ctx, env));
+    this.#account = new Account(platformOf(ctx, () => this.env));
     ctx.blockConcurrencyWhile(async () => this.#account.alarmIsAt(await ctx.storage.getAlarm()));
   }
 
@@ -94,14 +94,14 @@ export class AccountObject extends DurableObject<AccountEnv> {
   }
 }
 
-function platformOf(ctx: DurableObjectState, env: AccountEnv): Platform {
+function platformOf(ctx: DurableObjectState, env: () => AccountEnv): Platform {
   return {
     sql: ctx.storage.sql,
     transactionSync: (work) => ctx.storage.transactionSync(work),
     setAlarm: (at) => void ctx.storage.setAlarm(at),
     now: () => Date.now(),
     send: async (messages) => {
-      await env.LEDGER_QUEUE.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
+      await env().LEDGER_QUEUE.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
     },
     report: (event, detail) => console.error(JSON.stringify({ event, object: ctx.id.toString(), ...detail })),
   };

@@ -92,6 +92,8 @@ export function refundRequest(turns: AccountTurns, request: command.RefundReques
   return turns.run<command.RefundReply>((state, now) => {
     const reservation = state && turns.reservation(state, request.requestId);
     if (!state || !reservation?.settlement) return only({ kind: "unknown" });
+    const refunded = turns.store.refundedRequest(request.id);
+    if (refunded !== null && refunded !== request.requestId) return only({ kind: "mismatch" });
     const known = reservation.refunds.find(({ id }) => id === request.id);
     if (known) {
       const same = request.amount === null || request.amount === known.amount;
@@ -102,6 +104,7 @@ export function refundRequest(turns: AccountTurns, request: command.RefundReques
     if (amount === 0 || amount > most) return only({ kind: "too_much", refundable: most });
     const wanted = { id: request.id, amount, at: now, reason: request.reason };
     const grantOf = (id: string) => state.grants.get(id) ?? turns.store.grant(id);
+    turns.store.addRefund(request.id, request.requestId);
     const { change } = refund(state, reservation, wanted, grantOf, sha256Hex);
     return { answer: { kind: "refunded", refund: wanted, created: true }, change };
   });

@@ -60,6 +60,12 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (pending, request_id)
   ) STRICT, WITHOUT ROWID;
 
+  -- Which request a refund was for, so that its idempotency key cannot refund another one.
+  CREATE TABLE refunds (
+    id TEXT PRIMARY KEY,
+    request_id TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY,
     entry TEXT NOT NULL

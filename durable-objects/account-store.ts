@@ -214,6 +214,16 @@ export class AccountStore {
     );
   }
 
+  /** The request that a refund was for; `null` when there is no such refund. */
+  refundedRequest(refundId: string): string | null {
+    const [row] = this.#all<{ request_id: string }>("SELECT request_id FROM refunds WHERE id = ?", refundId);
+    return row?.request_id ?? null;
+  }
+
+  addRefund(refundId: string, requestId: string): void {
+    this.#run("INSERT INTO refunds (id, request_id) VALUES (?, ?)", refundId, requestId);
+  }
+
   // — keys —
 
   key(id: string): StoredKey | null {

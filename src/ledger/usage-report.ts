@@ -17,7 +17,10 @@ export interface UsageTotal {
   readonly day: string | null;
   readonly feature: string | null;
   readonly model: string | null;
+  /** Requests that were let through, whatever became of them. */
   readonly requests: number;
+  /** Requests that were refused. */
+  readonly denied: number;
   readonly inputTokens: number;
   readonly cachedInputTokens: number;
   readonly outputTokens: number;
@@ -33,8 +36,10 @@ const GROUPS: Readonly<Record<UsageGroup, string>> = {
 };
 
 const SUMS = {
-  // A late settlement is the second event of its request.
-  requests: "sum(u.outcome <> 'late')",
+  // A late settlement is the second event of its request; a denial is no request that was served.
+  requests: "sum(u.outcome NOT IN ('late', 'denied'))",
+  // One event stands for all refusals of a minute with the same reason and key, and says how many.
+  denied: "sum(CASE u.outcome WHEN 'denied' THEN coalesce(u.decision ->> '$.denial.count', 1) ELSE 0 END)",
   inputTokens: countSql("inputTokens"),
   cachedInputTokens: countSql("cachedInputTokens"),
   outputTokens: countSql("outputTokens"),

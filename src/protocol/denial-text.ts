@@ -7,7 +7,10 @@ export interface Subject {
   readonly model: string;
 }
 
-/** Why a request was denied and what its caller can do now. */
+/**
+ * Why a request was denied and what its caller can do now. Included use that will be back is told in the same way to an
+ * account whose paid use is on hold, which a denial does not say: so credits are offered under that condition.
+ */
 export function denialText(denial: Denial, { feature, model }: Subject): string {
   const { reason, limit, resetsAt } = denial;
   switch (reason) {
@@ -26,7 +29,7 @@ export function denialText(denial: Denial, { feature, model }: Subject): string 
         ? `This request is larger than the limit ${limit} ever allows. Make it smaller.`
         : `You have reached the limit ${limit}. Try again after ${instant(resetsAt)}.`;
     case "allowance_exhausted":
-      return `Your included use is used up. ${shortfall(denial)}Add credits, or try again after ${instant(resetsAt)}.`;
+      return `Your included use is used up. ${shortfall(denial)}Add credits (unless paid use of this account is on hold), or try again after ${instant(resetsAt)}.`;
     case "credits_exhausted":
       return `You do not have enough credits. ${shortfall(denial)}Add credits, or ask for less output.`;
     case "credits_reserved":
@@ -37,7 +40,7 @@ export function denialText(denial: Denial, { feature, model }: Subject): string 
 /** The words that Codex shows after its own "You've hit your usage limit.", to which it adds when to try again. */
 export function promoText(denial: Denial): string {
   return denial.reason === "allowance_exhausted"
-    ? "Your included use is used up: add credits to go on now"
+    ? "Your included use is used up: add credits (unless paid use is on hold)"
     : "You do not have enough credits: add credits to go on";
 }
 

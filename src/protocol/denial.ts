@@ -13,7 +13,7 @@ export interface DenialContext {
   readonly model: string;
 }
 
-/** What helps: the machine-readable side of the text. */
+/** What helps: the machine-readable side of the text. Of `wait_or_add_credits`, waiting helps in any case. */
 export type Remedy =
   | "retry"
   | "reduce_request"

@@ -7,6 +7,7 @@ export function usageTotalWire(total: UsageTotal) {
     feature: total.feature,
     model: total.model,
     requests: total.requests,
+    denied: total.denied,
     input_tokens: total.inputTokens,
     cached_input_tokens: total.cachedInputTokens,
     output_tokens: total.outputTokens,

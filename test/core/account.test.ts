@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { applyChange, gateOwner, keepMeters, meterId, openAccount } from "../../src/core/account.ts";
+import { applyChange, gateOwner, keepMeters, meterId, openAccount, viewMeter } from "../../src/core/account.ts";
 import { BrokenInvariant } from "../../src/core/amount.ts";
 import type { Plan } from "../../src/core/plan.ts";
-import { viewMeter } from "../../src/core/waterfall.ts";
 import {
   accountWith,
   allowanceOf,
@@ -110,7 +109,7 @@ describe("a new version of a plan", () => {
 
 it("meters of limits that a plan no longer has are forgotten, the others are kept", () => {
   const gate = requestGate("rpm", 5, sliding(HOUR, 5));
-  const kept = [meterId("included", anchored(5 * HOUR, 1)), meterId(gateOwner(gate), sliding(HOUR, 1))];
+  const kept = [meterId("included", anchored(5 * HOUR, 1)), meterId(gateOwner(gate, "key_1"), sliding(HOUR, 1))];
   const gone = [
     meterId("included", anchored(HOUR, 1)),
     meterId("other", anchored(5 * HOUR, 1)),

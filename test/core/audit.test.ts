@@ -9,7 +9,7 @@ import {
   type MonetizationEvent,
 } from "../../src/core/event.ts";
 import { remaining } from "../../src/core/grant.ts";
-import { addGrant, expireGrants } from "../../src/core/granting.ts";
+import { addGrant, lapseGrants } from "../../src/core/granting.ts";
 import type { Rate } from "../../src/core/rate-card.ts";
 import { expire, release, settle, settleLate } from "../../src/core/settlement.ts";
 import {
@@ -61,7 +61,7 @@ function history(): { state: AccountState; entries: ChainedEntry[] } {
   end(release(state, hold(state, commandOf("req_2", 2)), "rejected", T0, sha256));
   const expired = end(expire(state, hold(state, commandOf("req_3", 2)), T0 + HOUR, sha256));
   end(settleLate(state, expired, reportOf(worth(2)), T0 + HOUR + MINUTE, sha256));
-  const lapsed = expireGrants(state, T0 + DAY, sha256);
+  const lapsed = lapseGrants(state, T0 + DAY, sha256);
   if (!lapsed) throw new Error("a grant should have lapsed");
   applyChange(state, lapsed);
   entries.push(...lapsed.entries);

@@ -10,10 +10,12 @@ import {
   anchored,
   charge,
   commandOf,
+  concurrencyGate,
   credits,
   DAY,
   demandOf,
   finish,
+  gateOf,
   grantOf,
   HOUR,
   hold,
@@ -22,7 +24,6 @@ import {
   requestGate,
   SECOND,
   sha256,
-  sliding,
   T0,
   usageOf,
   VIDEO_RATE,
@@ -97,7 +98,7 @@ describe("a gate is never bought off by credits", () => {
   });
 
   it("tokens are held at the bound and counted as used", () => {
-    const gate: Gate = { id: "tpm", features: null, unit: "tokens", limit: 100, window: sliding(MINUTE, 100) };
+    const gate = gateOf("tpm", "tokens", 100);
     const state = accountWith({ plan: planOf({ gates: [gate] }) }, RICH);
     const reservation = hold(state, commandOf("req_1", 80));
     expect(decide(state, demandOf(21), T0)).toMatchObject({ reason: "gate", limit: "tpm" });
@@ -107,31 +108,31 @@ describe("a gate is never bought off by credits", () => {
   });
 
   it("a request that ended without tokens opens no window of a gate for tokens", () => {
-    const gate: Gate = { id: "tpd", features: null, unit: "tokens", limit: 100, window: anchored(DAY, 100) };
+    const gate = gateOf("tpd", "tokens", 100, { window: anchored(DAY, 100) });
     const state = accountWith({ plan: planOf({ gates: [gate] }) }, RICH);
     finish(state, release(state, hold(state, commandOf("req_1", 1)), "rejected", T0, sha256));
-    expect(viewLimits(state, T0).gates).toMatchObject([{ id: "tpd", remaining: 100, resetsAt: null }]);
+    expect(viewLimits(state, "key_1", T0).gates).toMatchObject([{ id: "tpd", remaining: 100, resetsAt: null }]);
   });
 
   it("the reset that a gate shows is one at which room comes back", () => {
-    const gate: Gate = { id: "tpm", features: null, unit: "tokens", limit: 100, window: sliding(MINUTE, 100) };
+    const gate = gateOf("tpm", "tokens", 100);
     const state = accountWith({ plan: planOf({ gates: [gate] }) }, RICH);
     finish(state, release(state, hold(state, commandOf("req_1", 1)), "rejected", T0, sha256));
     use(state, "req_2", 100, T0 + 30 * SECOND);
-    const resetsAt = viewLimits(state, T0 + 31 * SECOND).gates[0]?.resetsAt ?? 0;
-    expect(viewLimits(state, resetsAt - 1).gates[0]?.remaining).toBe(0);
-    expect(viewLimits(state, resetsAt).gates[0]?.remaining).toBe(100);
+    const resetsAt = viewLimits(state, "key_1", T0 + 31 * SECOND).gates[0]?.resetsAt ?? 0;
+    expect(viewLimits(state, "key_1", resetsAt - 1).gates[0]?.remaining).toBe(0);
+    expect(viewLimits(state, "key_1", resetsAt).gates[0]?.remaining).toBe(100);
   });
 
   it("a request that is larger than the gate ever is has no reset", () => {
-    const gate: Gate = { id: "tpm", features: null, unit: "tokens", limit: 100, window: sliding(MINUTE, 100) };
+    const gate = gateOf("tpm", "tokens", 100);
     const state = accountWith({ plan: planOf({ gates: [gate] }) }, RICH);
     expect(decide(state, demandOf(101), T0)).toMatchObject({ reason: "gate", resetsAt: null });
   });
 
   // C6
   it("concurrency counts requests in flight and comes back when one ends", () => {
-    const gate: Gate = { id: "in-flight", features: null, unit: "concurrency", limit: 2, window: null };
+    const gate = concurrencyGate("in-flight", 2);
     const state = accountWith({ plan: planOf({ gates: [gate] }) }, RICH);
     const first = hold(state, commandOf("req_1", 1));
     hold(state, commandOf("req_2", 1));

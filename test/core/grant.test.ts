@@ -4,7 +4,7 @@ import { burnOrder, type Grant, isLive, remaining } from "../../src/core/grant.t
 import { DAY, grantOf, T0 } from "../support/core-fixtures.ts";
 
 function grant(id: string, part: Partial<Grant> = {}): Grant {
-  return { ...grantOf(id, 10), createdAt: T0, createdSeq: 1, used: 0, lapsed: 0, ...part };
+  return { ...grantOf(id, 10), createdAt: T0, createdSeq: 1, used: 0, lapsed: 0, voidedAt: null, ...part };
 }
 
 function order(...grants: Grant[]): string[] {

@@ -4,8 +4,8 @@ import { BrokenInvariant } from "../../src/core/amount.ts";
 import {
   addGrant,
   canHold,
-  expireGrants,
   type GrantCommand,
+  lapseGrants,
   MOST_BALANCE,
   sameTerms,
 } from "../../src/core/granting.ts";
@@ -33,7 +33,7 @@ const SHORT = grantOf("promo", 10, { kind: "promotional", expiresAt: T0 + DAY })
 const EXPIRY = T0 + DAY;
 
 function lapse(state: ReturnType<typeof accountWith>, now: number) {
-  const change = expireGrants(state, now, sha256);
+  const change = lapseGrants(state, now, sha256);
   if (change) applyChange(state, change);
   return change;
 }
@@ -148,7 +148,7 @@ it("several grants lapse in one entry", () => {
 it("an account writes the same entry for a lapse in whatever order its grants are stored", () => {
   const state = accountWith({}, [SHORT, { ...SHORT, id: "promo-2" }]);
   const reversed = openAccount(state.row, [...state.grants.values()].reverse(), []);
-  expect(expireGrants(reversed, EXPIRY, sha256)).toEqual(expireGrants(state, EXPIRY, sha256));
+  expect(lapseGrants(reversed, EXPIRY, sha256)).toEqual(lapseGrants(state, EXPIRY, sha256));
 });
 
 describe("an amount that cannot be granted stops the command, and nothing is written", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { allowanceLimit, covers, isEntitledFeature, isEntitledModel } from "../../src/core/plan.ts";
-import { allowanceOf, anchored, DAY, HOUR, planOf } from "../support/core-fixtures.ts";
+import { covers, isAbout, isEntitledFeature, isEntitledModel } from "../../src/core/plan.ts";
+import { planOf } from "../support/core-fixtures.ts";
 
 const PLAN = planOf({
   features: { codex: { models: ["gpt-5*", "o3"] }, sora: { models: ["sora-2"] }, none: { models: [] } },
@@ -42,6 +42,21 @@ it.each([
   [["codex"], "code", false],
 ])("features %j cover %s: %s", (features, feature, covered) => expect(covers(features, feature)).toBe(covered));
 
-it("an allowance gives at most what its smallest window gives", () => {
-  expect(allowanceLimit(allowanceOf("a", [anchored(5 * HOUR, 20), anchored(7 * DAY, 15)]))).toBe(15);
+describe("a gate or allowance is about what it names", () => {
+  it.each<[string[] | null, string[] | null, boolean]>([
+    [null, null, true],
+    [["codex"], null, true],
+    [["sora"], null, false],
+    [null, ["gpt-5.4"], true],
+    [null, ["gpt-5*"], true],
+    [null, ["*"], true],
+    [null, ["gpt-5"], false],
+    [null, ["o3", "gpt-5.4"], true],
+    [null, [], false],
+    [["codex"], ["gpt-5*"], true],
+    [["codex"], ["o3"], false],
+    [["sora"], ["gpt-5*"], false],
+  ])("features %j and models %j", (features, models, about) => {
+    expect(isAbout({ features, models }, "codex", "gpt-5.4")).toBe(about);
+  });
 });

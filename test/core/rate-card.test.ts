@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BrokenInvariant } from "../../src/core/amount.ts";
-import { affordableOutput, price, type Rate } from "../../src/core/rate-card.ts";
+import { price, type Rate } from "../../src/core/rate-card.ts";
 import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
 import { CODEX_RATE, credits, PLAIN_RATE, usageOf, VIDEO_RATE, worth } from "../support/core-fixtures.ts";
 
@@ -126,45 +126,6 @@ describe("nothing is free by omission", () => {
   it.each(cases)("%s", (_, rate, usage, unpriced) => expect(price(rate, usageOf(usage))).toEqual({ unpriced }));
 });
 
-describe("the output that a budget can pay", () => {
-  const asked = usageOf({ inputTokens: 1_000, outputTokens: 500 });
-  it.each([
-    ["everything", credits(1), 500],
-    ["exactly everything", 62_500 + 187_500, 500],
-    ["one micro-credit short", 62_500 + 187_500 - 1, 499],
-    ["exactly one token", 62_500 + 375, 1],
-  ])("%s", (_, budget, tokens) => expect(affordableOutput(CODEX_RATE, asked, budget)).toBe(tokens));
-
-  it.each([
-    ["nothing", 0],
-    ["only the input", 62_500],
-    ["all but the last micro-credit of one token", 62_500 + 374],
-    ["not even the input", 100],
-  ])("a budget for %s pays none", (_, budget) => expect(affordableOutput(CODEX_RATE, asked, budget)).toBeNull());
-
-  it("an unpriced dimension makes no output affordable", () => {
-    const usage = { ...asked, serviceTier: "scale" };
-    expect(affordableOutput(CODEX_RATE, usage, credits(1_000))).toBeNull();
-  });
-
-  it("free output is bounded by what was asked", () => {
-    const rate: Rate = { ...PLAIN_RATE, tokens: { input: 0, cachedInput: 0, cacheWrite: 0, output: 0 } };
-    expect(affordableOutput(rate, worth(77), 0)).toBe(77);
-  });
-
-  it("a request that asks for no output is given none, however large the budget", () => {
-    expect(affordableOutput(PLAIN_RATE, worth(0), credits(10))).toBeNull();
-  });
-
-  it("is never more than one token away from the budget", () => {
-    for (let budget = 62_500; budget < 70_000; budget += 97) {
-      const tokens = affordableOutput(CODEX_RATE, asked, budget) ?? 0;
-      expect(price(CODEX_RATE, { ...asked, outputTokens: tokens })).toBeLessThanOrEqual(budget);
-      expect(price(CODEX_RATE, { ...asked, outputTokens: tokens + 1 })).toBeGreaterThan(budget);
-    }
-  });
-
-  it("no usage costs nothing at any rate", () => {
-    for (const rate of [CODEX_RATE, VIDEO_RATE, PLAIN_RATE]) expect(price(rate, NO_USAGE)).toBe(0);
-  });
+it("no usage costs nothing at any rate", () => {
+  for (const rate of [CODEX_RATE, VIDEO_RATE, PLAIN_RATE]) expect(price(rate, NO_USAGE)).toBe(0);
 });

@@ -10,6 +10,7 @@ import {
   anchored,
   charge,
   commandOf,
+  concurrencyGate,
   credits,
   DAY,
   demandOf,
@@ -28,7 +29,7 @@ import {
 
 const PLAN = planOf({
   allowances: [allowanceOf("included", [anchored(5 * HOUR, credits(5))])],
-  gates: [requestGate("rpm", 9), { id: "in-flight", features: null, unit: "concurrency", limit: 3, window: null }],
+  gates: [requestGate("rpm", 9), concurrencyGate("in-flight", 3)],
 });
 
 function account() {
@@ -106,7 +107,7 @@ describe("the limits that an account shows", () => {
     const state = account();
     charge(state, hold(state, commandOf("req_1", 7)), 7);
     hold(state, commandOf("req_2", 3));
-    const view = viewLimits(state, T0);
+    const view = viewLimits(state, "key_1", T0);
     expect(view.credits).toEqual({ available: credits(5), reserved: credits(3), used: credits(2) });
     expect(view.gates.map(({ id, remaining }) => [id, remaining])).toEqual([
       ["rpm", 7],
@@ -125,7 +126,7 @@ describe("the limits that an account shows", () => {
   });
 
   it("do not offer a grant before it takes effect", () => {
-    expect(viewLimits(account(), T0).credits.available).toBe(credits(10));
-    expect(viewLimits(account(), T0 + DAY).credits.available).toBe(credits(14));
+    expect(viewLimits(account(), "key_1", T0).credits.available).toBe(credits(10));
+    expect(viewLimits(account(), "key_1", T0 + DAY).credits.available).toBe(credits(14));
   });
 });

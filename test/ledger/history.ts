@@ -1,17 +1,28 @@
 import type { AccountState, Change } from "../../src/core/account.ts";
 import { applyChange } from "../../src/core/account.ts";
 import type { RateLookup } from "../../src/core/audit.ts";
+import { type Denials, foldDenial, writeDenials } from "../../src/core/denials.ts";
+import { renewEntitlements } from "../../src/core/entitlement.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
-import { remaining } from "../../src/core/grant.ts";
-import { addGrant, expireGrants, type GrantCommand } from "../../src/core/granting.ts";
+import { type Grant, remaining } from "../../src/core/grant.ts";
+import { addGrant, type GrantCommand, lapseGrants, voidGrant } from "../../src/core/granting.ts";
 import { MESSAGE_VERSION } from "../../src/core/ledger-message.ts";
 import type { Plan } from "../../src/core/plan.ts";
+import { refund } from "../../src/core/refund.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { type Ended, expire, release, settle, settleLate } from "../../src/core/settlement.ts";
+import { decide } from "../../src/core/waterfall.ts";
 import type { ObjectHead } from "../../src/ledger/account-audit.ts";
 import {
   accountWith,
+  allowanceOf,
+  anchored,
   commandOf,
+  credits,
+  DAY,
+  demandOf,
+  entitlementOf,
+  grantOf,
   hold,
   PLAIN_RATE,
   planOf,
@@ -27,6 +38,9 @@ export class History {
   readonly state: AccountState;
   readonly entries: ChainedEntry[] = [];
   now = T0;
+  /** Requests that have ended, and grants also when they are used up: what an operator may still come back to. */
+  readonly #ended = new Map<string, Reservation>();
+  readonly #grants = new Map<string, Grant>();
 
   constructor(id = "acct_1", plan: Plan = planOf()) {
     this.id = id;
@@ -55,9 +69,37 @@ export class History {
   }
 
   lapse(): this {
-    const change = expireGrants(this.state, this.now, sha256);
-    if (!change) throw new Error("no grant has expired");
+    return this.#keepDue(lapseGrants(this.state, this.now, sha256));
+  }
+
+  renew(): this {
+    return this.#keepDue(renewEntitlements(this.state, this.now, sha256));
+  }
+
+  voids(grantId: string, reason: string): this {
+    return this.#keep(voidGrant(this.state, this.#grant(grantId), reason, this.now, sha256).change);
+  }
+
+  /** Gives back `amount` credits of what the grants paid for a request. */
+  refunds(requestId: string, amount: number, reason: string): this {
+    const ended = this.#ended.get(requestId);
+    if (!ended) throw new Error(`${requestId} has not ended`);
+    const wanted = { id: `refund of ${requestId}`, amount: credits(amount), at: this.now, reason };
+    const { reservation, change } = refund(this.state, ended, wanted, (id) => this.#grant(id), sha256);
+    this.#ended.set(requestId, reservation);
     return this.#keep(change);
+  }
+
+  /** Requests for `bound` credits that are refused within one minute: one entry, named after the last of them. */
+  denied(requestIds: readonly string[], bound: number): this {
+    const denials: Denials = new Map();
+    for (const requestId of requestIds) {
+      const demand = demandOf(bound);
+      const denial = decide(this.state, demand, this.now);
+      if (denial.outcome === "allowed") throw new Error(`${requestId} was not refused`);
+      foldDenial(denials, { requestId, demand, denial, at: this.now });
+    }
+    return this.#keep(writeDenials(this.state, denials, this.now, sha256));
   }
 
   hold(requestId: string, bound: number): Reservation {
@@ -85,16 +127,58 @@ export class History {
     };
   }
 
+  #grant(id: string): Grant {
+    const grant = this.#grants.get(id);
+    if (!grant) throw new Error(`no grant ${id}`);
+    return grant;
+  }
+
   #end(ended: Ended): this {
+    this.#ended.set(ended.reservation.requestId, ended.reservation);
     return this.#keep(ended.change);
   }
 
+  #keepDue(change: Change | null): this {
+    if (!change) throw new Error("nothing is due");
+    return this.#keep(change);
+  }
+
   #keep(change: Change): this {
+    for (const grant of change.grants) this.#grants.set(grant.id, grant);
     applyChange(this.state, change);
     this.entries.push(...change.entries);
     this.now += 1_000;
     return this;
   }
+}
+
+/**
+ * A history with every kind of entry: grants, several draws, overshoot, nothing charged, late, refusals, refunds (also of
+ * what a grant paid that has ended), voided and expired grants, a renewed entitlement.
+ */
+export function fullHistory(id = "acct_1"): History {
+  const plan = planOf({
+    allowances: [allowanceOf("included", [anchored(DAY, credits(5))])],
+    entitlements: [entitlementOf("monthly", 2, { rolloverCap: credits(1) })],
+  });
+  const history = new History(id, plan)
+    .give(grantOf("grt_a", 10, { features: ["codex"], reason: 'héllo "quoted" \u0000 \ud800 ✓' }))
+    .give(grantOf("grt_b", 20, { expiresAt: T0 + DAY }))
+    .request("req_1", 12, 8)
+    .request("req_2", 25, 22)
+    .refused("req_3", 3)
+    .request("req_4", 4, 9)
+    .give(grantOf("grt_c", 50, { expiresAt: T0 + DAY }))
+    .late("req_5", 3, 7)
+    .denied(["req_6", "req_7", "req_8"], 500)
+    .refunds("req_5", 2, 'a "late" answer ✓')
+    .give(grantOf("grt_d", 4))
+    .voids("grt_d", "given by mistake")
+    .renew();
+  history.now = T0 + 2 * DAY;
+  history.lapse().refunds("req_2", 6, "one of its grants has ended");
+  history.now = T0 + 40 * DAY;
+  return history.denied(["req_6"], 500).renew();
 }
 
 /** The rate that the fixtures charge at. */

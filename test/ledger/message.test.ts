@@ -2,10 +2,19 @@ import { describe, expect, it } from "vitest";
 import { type ChainedEntry, chain, type Entry } from "../../src/core/event.ts";
 import { readMessage } from "../../src/ledger/message.ts";
 import { grantOf, sha256 } from "../support/core-fixtures.ts";
-import { History, messageOf } from "./history.ts";
+import { fullHistory, History, messageOf } from "./history.ts";
 
 const history = new History().give(grantOf("grt_a", 5)).request("req_1", 2, 1).request("req_2", 4, 6);
 const [grant, charge, overshoot] = [history.at(1), history.at(2), history.at(3)];
+
+/** Also what people do to an account, and what it refuses. */
+const acts = new History()
+  .give(grantOf("grt_a", 5))
+  .request("req_1", 2, 2)
+  .refunds("req_1", 1, "wrong answer")
+  .voids("grt_a", "closed")
+  .denied(["req_2", "req_3"], 9);
+const [refund, taken, denied] = [acts.at(3), acts.at(4), acts.at(5)];
 
 type Json = Record<string, unknown>;
 
@@ -18,6 +27,29 @@ function rehashed(entry: ChainedEntry, change: (copy: Json) => void): unknown {
 
 function update(copy: Json, index = 0): Json {
   return (copy.updates as Json[])[index] ?? {};
+}
+
+/** Replaces fields of the terms or the reason; `undefined` takes one away. */
+function detail(copy: Json, part: Json): void {
+  update(copy).detail = JSON.parse(JSON.stringify({ ...(update(copy).detail as Json), ...part }));
+}
+
+/** Puts the terms of a grant in the place of a reason. */
+function termsOf(copy: Json): void {
+  update(copy).detail = grant.updates[0]?.detail;
+}
+
+function decisionOf(copy: Json): Json {
+  return (copy.usage as Json).decision as Json;
+}
+
+function denial(copy: Json, part: Json): void {
+  decisionOf(copy).denial = JSON.parse(JSON.stringify({ ...(decisionOf(copy).denial as Json), ...part }));
+}
+
+function considered(copy: Json, part: Json): void {
+  const [first, ...others] = decisionOf(copy).considered as Json[];
+  decisionOf(copy).considered = JSON.parse(JSON.stringify([{ ...first, ...part }, ...others]));
 }
 
 function reasonOf(entry: unknown): string {
@@ -36,6 +68,12 @@ describe("reading a message", () => {
       entries: history.entries,
       refused: [],
     });
+  });
+
+  it("accepts every kind of entry that there is", () => {
+    // Grants with text that only JSON can hold, which is how their terms are stored.
+    const { entries } = fullHistory();
+    expect(readMessage(messageOf(entries))).toEqual({ kind: "message", accountId: "acct_1", entries, refused: [] });
   });
 
   it("keeps the good entries beside a bad one", () => {
@@ -98,6 +136,32 @@ describe("reading a message", () => {
       "more cached input than input",
       rehashed(charge, (copy) => Object.assign((copy.usage as Json).usage as Json, { cachedInputTokens: 1 })),
     ],
+    ["terms whose priority is text", rehashed(grant, (copy) => detail(copy, { priority: "1" }))],
+    ["terms without a kind", rehashed(grant, (copy) => detail(copy, { kind: undefined }))],
+    ["terms whose features are text", rehashed(grant, (copy) => detail(copy, { features: "codex" }))],
+    ["a grant with a mere reason", rehashed(grant, (copy) => Object.assign(update(copy), { detail: { reason: "x" } }))],
+    ["a refund without a source", rehashed(refund, (copy) => Object.assign(update(copy), { source: null }))],
+    [
+      "a refund that takes away",
+      rehashed(refund, (copy) => Object.assign(update(copy), { delta: -update(copy).amount })),
+    ],
+    ["a refund of nothing", rehashed(refund, (copy) => Object.assign(update(copy), { amount: 0, delta: 0 }))],
+    ["a refund whose reason is a number", rehashed(refund, (copy) => detail(copy, { reason: 5 }))],
+    ["a refund with the terms of a grant", rehashed(refund, (copy) => termsOf(copy))],
+    ["a void that adds", rehashed(taken, (copy) => Object.assign(update(copy), { delta: update(copy).amount }))],
+    ["a void without a source", rehashed(taken, (copy) => Object.assign(update(copy), { source: null }))],
+    ["a void with the terms of a grant", rehashed(taken, (copy) => termsOf(copy))],
+    ["a debit with a reason", rehashed(charge, (copy) => Object.assign(update(copy), { detail: { reason: "x" } }))],
+    [
+      "a refusal of another attempt's id",
+      rehashed(denied, (copy) => Object.assign(copy.usage as Json, { attempt: 1 })),
+    ],
+    ["a refusal without a count", rehashed(denied, (copy) => denial(copy, { count: undefined }))],
+    ["a refusal that counts none", rehashed(denied, (copy) => denial(copy, { count: 0 }))],
+    ["a refusal that counts in text", rehashed(denied, (copy) => denial(copy, { count: "2" }))],
+    ["a refusal that needed less than nothing", rehashed(denied, (copy) => denial(copy, { needed: -1 }))],
+    ["a source in an unknown unit", rehashed(charge, (copy) => considered(copy, { unit: "minutes" }))],
+    ["a source without a unit", rehashed(charge, (copy) => considered(copy, { unit: undefined }))],
     ["a changed amount", { ...charge, updates: [{ ...charge.updates[0], amount: 1, delta: -1 }] }],
     ["a hash that is none", { ...charge, hash: "x" }],
   ])("refuses %s", (_, entry) => {

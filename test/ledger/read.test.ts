@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { receiptFromLedger } from "../../src/core/receipt.ts";
 import { decodeCursor, encodeCursor, type Page } from "../../src/ledger/cursor.ts";
 import { readRequest } from "../../src/ledger/entry-rows.ts";
 import { ledgerHealth } from "../../src/ledger/pipeline.ts";
@@ -8,7 +9,7 @@ import { usageTotals } from "../../src/ledger/usage-report.ts";
 import { writeEntries } from "../../src/ledger/write.ts";
 import { credits, DAY, grantOf, T0 } from "../support/core-fixtures.ts";
 import { migratedD1 } from "../support/sqlite-d1.ts";
-import { History } from "./history.ts";
+import { fullHistory, History } from "./history.ts";
 
 const { db, sqlite } = migratedD1();
 const mine = new History("acct_1")
@@ -112,6 +113,19 @@ describe("the rows of one request", () => {
     expect(await readRequest(db, "acct_2", "req_3")).toEqual([]);
     expect(await readRequest(db, "acct_1", "req_")).toEqual([]);
   });
+
+  it("hold its refusals, and what was given back of its charge", async () => {
+    const other = migratedD1();
+    const history = fullHistory();
+    await writeEntries(other.db, history.entries);
+    const denied = history.entries.filter(({ usage }) => usage?.requestId === "req_6");
+    expect(denied).toHaveLength(1);
+    expect(await readRequest(other.db, "acct_1", "req_6")).toEqual(denied);
+    expect(await readRequest(other.db, "acct_1", "req_7")).toEqual([]);
+    const receipt = receiptFromLedger(await readRequest(other.db, "acct_1", "req_2"));
+    expect(receipt?.charge?.amount).toBe(credits(22));
+    expect(receipt?.refunded).toBe(credits(6));
+  });
 });
 
 describe("usage totals", () => {
@@ -120,7 +134,14 @@ describe("usage totals", () => {
   it("add up quantities and charges, and count a late request once", async () => {
     const [total, ...more] = await usageTotals(db, "acct_1", { ...all, groupBy: [] });
     expect(more).toEqual([]);
-    expect(total).toMatchObject({ day: null, feature: null, model: null, requests: 5, outputTokens: 4 + 1 + 5 + 1 });
+    expect(total).toMatchObject({
+      day: null,
+      feature: null,
+      model: null,
+      requests: 5,
+      denied: 0,
+      outputTokens: 4 + 1 + 5 + 1,
+    });
     expect(total?.charge).toBe(credits(11));
     expect(total?.charge).toBe(monetization.reduce((sum, { amount }) => sum + amount, 0));
   });
@@ -132,6 +153,21 @@ describe("usage totals", () => {
       ["2026-11-23", null, "gpt-5.4", 2],
     ]);
     expect(await usageTotals(db, "acct_1", { ...all, groupBy: ["feature"] })).toMatchObject([{ feature: "codex" }]);
+  });
+
+  it("tell refused requests apart: they are no requests that were served, and an event may stand for many", async () => {
+    const other = migratedD1();
+    const history = new History()
+      .give(grantOf("grt_a", 3))
+      .request("req_1", 2, 1)
+      .denied(["req_2", "req_3", "req_4"], 50)
+      .denied(["req_5"], 50)
+      .refused("req_6", 2);
+    await writeEntries(other.db, history.entries);
+    const [total] = await usageTotals(other.db, "acct_1", { ...all, groupBy: ["feature"] });
+    expect(total).toMatchObject({ requests: 2, denied: 4, outputTokens: 1, charge: credits(1) });
+    const onlyRefused = { from: history.at(3).at, to: history.at(4).at, groupBy: [] };
+    expect(await usageTotals(other.db, "acct_1", onlyRefused)).toMatchObject([{ requests: 0, denied: 3, charge: 0 }]);
   });
 
   it("take in the first instant and leave out the last", async () => {

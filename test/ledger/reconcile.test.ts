@@ -6,7 +6,7 @@ import { type LedgerDifference, latestReconciliation } from "../../src/ledger/re
 import { writeEntries } from "../../src/ledger/write.ts";
 import { grantOf, HOUR, T0 } from "../support/core-fixtures.ts";
 import { migratedD1 } from "../support/sqlite-d1.ts";
-import { forked, History, rateOf } from "./history.ts";
+import { forked, fullHistory, History, rateOf } from "./history.ts";
 
 function longHistory(id = "acct_1"): History {
   return new History(id)
@@ -87,6 +87,15 @@ describe("reconciling a good ledger", () => {
     expect(it.frozen).toEqual([]);
     expect(await latestReconciliation(it.deps.db)).toEqual(result);
     expect((await ledgerHealth(it.deps.db)).lastReconciliation).toEqual(result);
+  });
+
+  it("finds nothing after refusals, refunds, voided grants and renewed entitlements", async () => {
+    const history = fullHistory();
+    const it = await world([history]);
+    const { differences, checked } = await reconcileAccount(it.deps, "acct_1");
+    expect(differences).toEqual([]);
+    expect(checked.events).toBe(history.entries.length);
+    expect(it.frozen).toEqual([]);
   });
 
   it("finds nothing after grants have lapsed, beyond one page of entries", async () => {

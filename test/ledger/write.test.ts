@@ -1,26 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { chain } from "../../src/core/event.ts";
 import { readEntries } from "../../src/ledger/entry-rows.ts";
 import { chunkByBytes, writeEntries } from "../../src/ledger/write.ts";
-import { allowanceOf, anchored, credits, DAY, grantOf, planOf, T0 } from "../support/core-fixtures.ts";
+import { credits, grantOf, sha256 } from "../support/core-fixtures.ts";
 import { migratedD1 } from "../support/sqlite-d1.ts";
-import { forked, History } from "./history.ts";
-
-/** A history with every kind of entry: grants, several draws, overshoot, nothing charged, late, expired grant. */
-function fullHistory(id = "acct_1"): History {
-  const plan = planOf({ allowances: [allowanceOf("included", [anchored(DAY, credits(5))])] });
-  const history = new History(id, plan)
-    .give(grantOf("grt_a", 10, { features: ["codex"], reason: 'héllo "quoted" \u0000 \ud800 ✓' }))
-    .give(grantOf("grt_b", 20, { expiresAt: T0 + DAY }))
-    .request("req_1", 12, 8)
-    .request("req_2", 25, 22)
-    .refused("req_3", 3)
-    .request("req_4", 4, 9)
-    .give(grantOf("grt_c", 50, { expiresAt: T0 + DAY }))
-    .late("req_5", 3, 7);
-  history.now = T0 + 2 * DAY;
-  return history.lapse();
-}
+import { forked, fullHistory, History } from "./history.ts";
 
 function dump(sqlite: ReturnType<typeof migratedD1>["sqlite"]): unknown {
   return ["usage_events", "monetization_events", "balance_updates", "balances"].map((table) =>
@@ -48,7 +33,35 @@ describe("writing entries", () => {
       "none",
       "overshoot",
       "overshoot_refund",
+      "refund",
+      "void",
     ]);
+    for (const { prev, hash, ...entry } of read) expect(chain(sha256, entry, prev).hash).toBe(hash);
+  });
+
+  it("keeps the reason of what a person took away or gave back, and the refusals that an event stands for", async () => {
+    const { db } = migratedD1();
+    const history = fullHistory();
+    await writeEntries(db, history.entries);
+    const read = await readEntries(db, history.id, 1, { after: 0, to: 1_000 });
+    const byPeople = read.flatMap(({ updates }) => updates).filter(({ kind }) => kind === "void" || kind === "refund");
+    expect(byPeople.map(({ kind, source, amount, detail }) => [kind, source, amount, detail])).toEqual([
+      ["refund", "grt_c", credits(2), { reason: 'a "late" answer ✓' }],
+      ["void", "grt_d", credits(4), { reason: "given by mistake" }],
+      ["refund", "grt_a", credits(5), { reason: "one of its grants has ended" }],
+    ]);
+    const [adjustment] = read
+      .flatMap(({ updates }) => updates)
+      .filter(({ detail }) => {
+        return detail !== null && "kind" in detail && detail.kind === "adjustment";
+      });
+    expect(adjustment).toMatchObject({ kind: "grant", amount: credits(1), cause: "mon_2.1" });
+    const denied = read.flatMap(({ usage }) => (usage?.outcome === "denied" ? [usage] : []));
+    expect(denied.map(({ attempt, requestId, decision }) => [attempt, requestId, decision.denial?.count])).toEqual([
+      [0, "req_8", 3],
+      [0, "req_6", 1],
+    ]);
+    expect(denied.every(({ id }) => /^use_\d\.0~\d+$/.test(id))).toBe(true);
   });
 
   it("costs a simple request four rows written", async () => {

@@ -4,10 +4,10 @@ import { renderDenial } from "../../src/protocol/denial.ts";
 import { renderFault } from "../../src/protocol/error-body.ts";
 import { credits, T0 } from "../support/core-fixtures.ts";
 
-const CONTEXT = { requestId: "req_1", now: T0, feature: "codex", model: "gpt-5.4" };
+const CONTEXT = { requestId: "req_0000", now: T0, feature: "codex", model: "gpt-5.4" };
 const SECOND = 1_000;
 
-function denied(denial: Partial<Denial>) {
+function denied(denial: Partial<Denial>, requestId = CONTEXT.requestId) {
   const base: Denial = {
     outcome: "denied",
     reason: "gate",
@@ -17,7 +17,7 @@ function denied(denial: Partial<Denial>) {
     needed: 0,
     considered: [],
   };
-  return renderDenial({ ...base, ...denial }, CONTEXT);
+  return renderDenial({ ...base, ...denial }, { ...CONTEXT, requestId });
 }
 
 describe("a denial says the same thing to every client", () => {
@@ -34,21 +34,21 @@ describe("a denial says the same thing to every client", () => {
       status: 429,
       headers: {
         "content-type": "application/json",
-        "x-request-id": "req_1",
+        "x-request-id": "req_0000",
         "retry-after": "91",
         "retry-after-ms": "90001",
         "x-should-retry": "false",
-        "x-codex-promo-message": "Your included use is used up: add credits to go on now",
+        "x-codex-promo-message": "Your included use is used up: add credits (unless paid use is on hold)",
       },
       body: {
         error: {
           message:
-            "Your included use is used up. This request may cost 0.4375 credits; 0.10 credits are available. Add credits, or try again after 2026-11-22 12:01:31 UTC.",
+            "Your included use is used up. This request may cost 0.4375 credits; 0.10 credits are available. Add credits (unless paid use of this account is on hold), or try again after 2026-11-22 12:01:31 UTC.",
           type: "usage_limit_reached",
           param: null,
           code: "insufficient_quota",
           resets_at: T0 / SECOND + 91,
-          request_id: "req_1",
+          request_id: "req_0000",
           spillway: {
             reason: "allowance_exhausted",
             limit: "codex-included",
@@ -67,7 +67,7 @@ describe("a denial says the same thing to every client", () => {
     expect(status).toBe(429);
     expect(headers).toEqual({
       "content-type": "application/json",
-      "x-request-id": "req_1",
+      "x-request-id": "req_0000",
       "x-should-retry": "false",
       "x-codex-promo-message": "You do not have enough credits: add credits to go on",
     });
@@ -77,7 +77,7 @@ describe("a denial says the same thing to every client", () => {
       type: "usage_limit_reached",
       param: null,
       code: "insufficient_quota",
-      request_id: "req_1",
+      request_id: "req_0000",
       spillway: {
         reason: "credits_exhausted",
         limit: null,
@@ -131,6 +131,40 @@ describe("a denial says the same thing to every client", () => {
     expect(headers).not.toHaveProperty("x-codex-promo-message");
   });
 
+  it("included use used up while paid use is on hold: waiting is offered, and credits never as a sure way", () => {
+    const { headers, body } = denied({ reason: "allowance_exhausted", limit: "codex-included", resetsAt: T0 + 1 });
+    for (const text of [body.error.message, headers["x-codex-promo-message"] ?? ""]) {
+      expect(text).toMatch(/add credits \(unless paid use (of this account )?is on hold\)/i);
+    }
+    expect(body.error.message).toContain("try again after 2026-11-22 12:00:01 UTC");
+    expect(denied({ reason: "account_frozen" }).body.error.message).not.toMatch(/add credits/i);
+  });
+
+  it("those who wait for one reset come back one after the other, and never before it", () => {
+    const wait = 3_600_000;
+    const waitOf = (requestId: string, resetsAt = T0 + wait, reason: Denial["reason"] = "allowance_exhausted") =>
+      Number(denied({ reason, resetsAt }, requestId).headers["retry-after-ms"]);
+    const ids = ["0000", "1fff", "8000", "ffff"].map((end) => `req_${"0".repeat(28)}${end}`);
+    const waits = ids.map((id) => waitOf(id));
+    expect(waits).toEqual([wait, wait + 7_500, wait + 30_001, wait + 60_000]);
+    expect(ids.map((id) => waitOf(id))).toEqual(waits);
+    // A short wait is spread by a twentieth of itself; an id that is none by nothing.
+    expect(waitOf(ids[3] ?? "", T0 + 10_000)).toBe(10_500);
+    expect(waitOf("req_zzzz", T0 + 10_000)).toBe(10_000);
+    // A gate lets in again what it can, and says when exactly.
+    expect(waitOf(ids[3] ?? "", T0 + 10_000, "gate")).toBe(10_000);
+  });
+
+  it("the reset itself is told as it is enforced, whatever the wait", () => {
+    const resetsAt = T0 + 3_600_000;
+    const { body } = denied({ reason: "allowance_exhausted", resetsAt }, "req_ffff");
+    expect(body.error).toMatchObject({
+      resets_at: resetsAt / SECOND,
+      spillway: { resets_at: "2026-11-22T13:00:00.000Z" },
+    });
+    expect(body.error.message).toContain("2026-11-22 13:00:00 UTC");
+  });
+
   it.each([
     ["feature_not_entitled", 404, "invalid_request_error", "model_not_found", "change_plan"],
     ["model_not_entitled", 404, "invalid_request_error", "model_not_found", "change_plan"],
@@ -154,11 +188,11 @@ it("a fault of the request names the field", () => {
     message: "No.",
     param: "n",
   } as const;
-  expect(renderFault(fault, "req_1")).toEqual({
+  expect(renderFault(fault, "req_0000")).toEqual({
     status: 400,
-    headers: { "content-type": "application/json", "x-request-id": "req_1" },
+    headers: { "content-type": "application/json", "x-request-id": "req_0000" },
     body: {
-      error: { message: "No.", type: "invalid_request_error", param: "n", code: "invalid_value", request_id: "req_1" },
+      error: { message: "No.", type: "invalid_request_error", param: "n", code: "invalid_value", request_id: "req_0000" },
     },
   });
 });

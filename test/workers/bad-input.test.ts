@@ -9,6 +9,7 @@ import {
   CHAT,
   call,
   confirmedReceipt,
+  eventually,
   forgetUpstream,
   grant,
   look,
@@ -23,14 +24,18 @@ import {
   upstream,
   withoutUpstreamCall,
 } from "../support/gateway.ts";
-import { objects } from "../support/object.ts";
+import { objects, outboxOf } from "../support/object.ts";
 import type { BalanceRow, ErrorBody, Page, UsageEventRow } from "../support/wire.ts";
 
+/** Asks in vain only, so that nothing of it may ever change; `payer` asks for what succeeds. */
 let account: TestAccount;
+let payer: TestAccount;
 
 beforeAll(async () => {
   await openGateway();
   account = await newAccount({ credits: "1000" });
+  payer = await newAccount({ credits: "1000" });
+  await eventually(async () => expect(await outboxOf(account)).toEqual([]));
 });
 
 const BODY = { model: "flat-1", input: "x", max_output_tokens: 10 };
@@ -43,9 +48,9 @@ interface Raw {
   readonly route?: string;
 }
 
-/** Sends bytes as they are, with the account's key. */
-function sendRaw({ body, headers = {}, route = RESPONSES }: Raw): Promise<Response> {
-  const all = { ...bearer(account.key), "content-type": "application/json", ...headers };
+/** Sends bytes as they are. */
+function sendRaw({ body, headers = {}, route = RESPONSES }: Raw, by = account): Promise<Response> {
+  const all = { ...bearer(by.key), "content-type": "application/json", ...headers };
   return call(route, body === undefined ? { method: "POST", headers: all } : { method: "POST", headers: all, body });
 }
 
@@ -220,7 +225,7 @@ describe("bodies that cannot be read", () => {
   ];
 
   test.each(good)("%s is read", async (_, raw) => {
-    const response = await sendRaw(raw());
+    const response = await sendRaw(raw(), payer);
     expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('"object":"response"')]);
   });
 });
@@ -296,27 +301,28 @@ describe("fields that cannot be priced", () => {
   test("14: a name that stands twice has one meaning: the one that was priced is the one that is sent", async () => {
     await forgetUpstream();
     const body = '{"model":"free-1","input":"x","model":"flat-1","max_output_tokens":50,"max_output_tokens":10}';
-    const response = await sendRaw({ body });
+    const response = await sendRaw({ body }, payer);
     expect(response.status).toBe(200);
     const [seen] = (await upstream()).requests;
     expect(seen?.fields).toEqual({ model: "flat-1", input: "x", max_output_tokens: 10 });
-    const receipt = await look<{ charge: { amount: string } }>(account, `/api/requests/${requestIdOf(response)}`);
+    const receipt = await look<{ charge: { amount: string } }>(payer, `/api/requests/${requestIdOf(response)}`);
     expect(receipt.charge.amount).toBe("1.000000");
   });
 
   test("16: null is the same as nothing", async () => {
-    const response = await sendRaw({
-      body: '{"model":"flat-1","input":"x","max_output_tokens":null,"service_tier":null}',
-    });
+    const response = await sendRaw(
+      { body: '{"model":"flat-1","input":"x","max_output_tokens":null,"service_tier":null}' },
+      payer,
+    );
     expect(response.status).toBe(200);
   });
 
   test("17: many choices are priced, not forgotten", async () => {
-    const before = Number((await accountOf(account)).credits.used);
-    const response = await sendRaw(chat({ n: 128 }));
+    const before = Number((await accountOf(payer)).credits.used);
+    const response = await sendRaw(chat({ n: 128 }), payer);
     expect(response.status).toBe(200);
     await response.body?.cancel();
-    expect(Number((await accountOf(account)).credits.used) - before).toBeCloseTo(128, 6);
+    expect(Number((await accountOf(payer)).credits.used) - before).toBeCloseTo(128, 6);
   });
 });
 

@@ -4,7 +4,7 @@ import { BrokenInvariant, sum } from "../../../src/core/amount.ts";
 import { auditHead } from "../../../src/core/audit.ts";
 import { remaining } from "../../../src/core/grant.ts";
 import { price } from "../../../src/core/rate-card.ts";
-import { sourcesOf } from "../../../src/core/waterfall.ts";
+import { sourcesOf } from "../../../src/core/sources.ts";
 import { leavesAt, type Marks, type WindowRule } from "../../../src/core/window.ts";
 import type { CoreModel, Happened } from "../../support/core-model.ts";
 

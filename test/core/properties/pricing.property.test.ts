@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { formatCredits, parseCredits } from "../../../src/core/amount.ts";
-import { affordableOutput, price, type Rate } from "../../../src/core/rate-card.ts";
+import { price, type Rate } from "../../../src/core/rate-card.ts";
 import { incoherence, type Usage } from "../../../src/core/usage.ts";
-import { usageOf } from "../../support/core-fixtures.ts";
+import { decide } from "../../../src/core/waterfall.ts";
+import { accountWith, demandOf, grantOf, planOf, T0, usageOf } from "../../support/core-fixtures.ts";
 
 const perMillion = fc.nat(2_000_000_000);
 const rate: fc.Arbitrary<Rate> = fc.record({
@@ -104,18 +105,21 @@ describe("a price", () => {
   });
 });
 
-it("the affordable output is the largest that the budget pays", () => {
+it("a plan that clamps sends the largest bound that the sources pay", () => {
   fc.assert(
-    fc.property(rate, usage, fc.nat(300_000_000), (at, used, budget) => {
+    fc.property(rate, usage, fc.integer({ min: 1, max: 300_000_000 }), (at, used, budget) => {
       fc.pre(used.outputTokens > 0);
+      const state = accountWith({ plan: planOf({ estimate: "clamp" }) }, [{ ...grantOf("paid", 1), amount: budget }]);
+      const quote = { cardId: "default", cardVersion: 1, model: "gpt-5.4", rate: at };
       const cost = (outputTokens: number): number => Number(price(at, { ...used, outputTokens }));
-      const tokens = affordableOutput(at, used, budget);
-      if (tokens === null) {
+      const decision = decide(state, demandOf(0, { quote, bound: used, openOutput: true }), T0);
+      if (decision.outcome === "denied") {
         expect(cost(1)).toBeGreaterThan(budget);
         return;
       }
+      expect(decision.reserved).toBeLessThanOrEqual(budget);
+      const tokens = decision.clampedTo ?? used.outputTokens;
       expect(tokens).toBeLessThanOrEqual(used.outputTokens);
-      expect(cost(tokens)).toBeLessThanOrEqual(budget);
       if (tokens < used.outputTokens) expect(cost(tokens + 1)).toBeGreaterThan(budget);
     }),
   );

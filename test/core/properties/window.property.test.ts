@@ -144,6 +144,7 @@ it("grants have one burn order, whatever order they come in", () => {
     createdSeq: fc.nat(1),
     used: fc.constant(0),
     lapsed: fc.constant(0),
+    voidedAt: fc.constant(null),
   });
   fc.assert(
     fc.property(
