@@ -17,7 +17,7 @@ const LINES: readonly Line[] = [
   { text: "SSE first byte ms, 50 streams", of: "crowdFirstByte", digits: 2 },
   { text: "SSE total ms, 50 streams", of: "crowdTotal", digits: 1 },
   { text: "CPU s per 1,000 streams", of: "cpuPer1000Streams", digits: 3 },
-  { text: "object calls per request", of: "callsPerRequest", digits: 2 },
+  { text: "object turns per request", of: "callsPerRequest", digits: 2 },
   { text: "object rows written per request", of: "rowsPerRequest", digits: 2 },
   { text: "alarms set per request", of: "alarmsPerRequest", digits: 3 },
 ];

@@ -137,7 +137,7 @@ async function workOfOne(spillway: BenchedSpillway, account: BenchAccount): Prom
 
 function describeWork(work: Work | null): string {
   if (work === null) return "not known (the gateway does not tell)";
-  return `${work.calls} object calls, ${work.rowsWritten} rows written, ${work.alarmsSet} alarms set`;
+  return `${work.calls} object turns, ${work.rowsWritten} rows written, ${work.alarmsSet} alarms set`;
 }
 
 try {

@@ -56,6 +56,9 @@ CREATE TABLE balance_updates (
 ) STRICT, WITHOUT ROWID;
 
 -- Moved only by the trigger below. It may be below zero for a moment, because entries arrive in any order.
+-- Only refunds and grants have a row here: a request costs none.
+CREATE INDEX refunds_by_cause ON balance_updates (account_id, cause) WHERE kind IN ('refund', 'grant');
+
 CREATE TABLE balances (
   account_id TEXT NOT NULL PRIMARY KEY,
   balance INTEGER NOT NULL,

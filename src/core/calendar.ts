@@ -61,7 +61,8 @@ function startOfDay(timeZone: string, day: LocalDay): number {
   const before = day - offsetAt(timeZone, day - DAY_MS);
   const after = day - offsetAt(timeZone, day + DAY_MS);
   const candidates = [before, after].sort((a, b) => a - b);
-  const start = candidates.find((at) => localDate(timeZone, at) === day);
+  // Later than the day only where the place has skipped it: such a day is empty.
+  const start = candidates.find((at) => localDate(timeZone, at) >= day);
   invariant(start !== undefined, `the day ${new Date(day).toISOString()} does not exist in ${timeZone}`);
   return start;
 }

@@ -36,8 +36,11 @@ export function foldDenial(denials: Denials, denied: DeniedRequest): void {
 
 /** The newest denial of a request that is still remembered. */
 export function recallDenial(denials: Denials, requestId: string): DenialFold | null {
-  for (const fold of denials.values()) if (fold.latest.requestId === requestId) return fold;
-  return null;
+  let newest: DenialFold | null = null;
+  for (const fold of denials.values()) {
+    if (fold.latest.requestId === requestId && fold.latest.at >= (newest?.latest.at ?? 0)) newest = fold;
+  }
+  return newest;
 }
 
 /** Writes what was folded to the journal, one entry for each fold. */

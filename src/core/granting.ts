@@ -101,7 +101,7 @@ export function voidGrant(
   const update: UpdateDraft =
     amount > 0
       ? { kind: "void", source: grant.id, amount, delta: -amount, cause, detail: { reason } }
-      : { kind: "none", source: null, amount: 0, delta: 0, cause };
+      : { kind: "none", source: null, amount: 0, delta: 0, cause, detail: { reason } };
   const { row, entry } = writeEntry(state.row, { usage: null, monetization: null, updates: [update] }, now, sha256);
   return { grant: voided, change: { ...NO_CHANGE, row, grants: [voided], entries: [entry] } };
 }

@@ -131,7 +131,7 @@ export function receiptOfDenial({ latest, count }: DenialFold, plan: Receipt["pl
 
 /** The receipt of a request from its ledger entries, oldest first: its last attempt, and what came late. */
 export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | null {
-  const last = entries.at(-1);
+  const last = entries.findLast((entry) => entry.usage !== null);
   const usage = last?.usage;
   if (!last || !usage) return null;
   const ofAttempt = entries.filter((entry) => entry.usage?.attempt === usage.attempt);
@@ -157,11 +157,11 @@ export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | n
     reserved: decision.reserved,
     draws: decision.draws,
     denial: decision.denial ?? null,
-    refunded: sum(updates.filter(({ kind }) => kind === "refund").map(({ amount }) => amount)),
+    refunded: sum(entries.filter((entry) => entry.usage === null).flatMap(givenBack)),
     expiresAt: null,
     outcome: usage.outcome,
     estimated: usage.estimated,
-    usage: usage.usage,
+    usage: decision.denial ? null : usage.usage,
     charge: decision.denial
       ? null
       : {
@@ -178,6 +178,11 @@ export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | n
       confirmed: true,
     },
   };
+}
+
+/** What a refund gave back: to the grant that had paid, or as a grant in its place. */
+function givenBack({ updates }: ChainedEntry): MicroCredits[] {
+  return updates.map(({ delta }) => delta);
 }
 
 function isPaid({ kind }: BalanceUpdate): boolean {

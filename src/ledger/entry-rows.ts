@@ -1,6 +1,13 @@
-import { and, asc, eq, gt, lt, lte } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, lt, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import type { BalanceUpdate, ChainedEntry, ENTRY_VERSION, MonetizationEvent, UsageEvent } from "../core/event.ts";
+import {
+  type BalanceUpdate,
+  type ChainedEntry,
+  type ENTRY_VERSION,
+  type MonetizationEvent,
+  monetizationId,
+  type UsageEvent,
+} from "../core/event.ts";
 import { balanceUpdates, monetizationEvents, usageEvents } from "./schema.ts";
 
 /** A balance update with the events of its entry, as the three datasets hold them. */
@@ -110,18 +117,40 @@ export async function readEntries(
   return entriesFromRows(rows);
 }
 
-/** The entries of one request: one per attempt, and a late one. Oldest first; empty when the ledger has none. */
+/** The entries of one request: its attempts, a late one, its refunds. Oldest first; empty when the ledger has none. */
 export async function readRequest(db: D1Database, accountId: string, requestId: string): Promise<ChainedEntry[]> {
   // Ids of usage events are `use_<tail>.<attempt>…`, so those of a request lie together; "/" is the next after ".".
   const tail = `use_${requestId.replace(/^req_/, "")}`;
   const orm = drizzle(db);
   const places = await orm
-    .select({ epoch: usageEvents.epoch, seq: usageEvents.seq })
+    .select({ id: usageEvents.id, epoch: usageEvents.epoch, seq: usageEvents.seq })
     .from(usageEvents)
     .where(and(eq(usageEvents.accountId, accountId), gt(usageEvents.id, `${tail}.`), lt(usageEvents.id, `${tail}/`)));
+  places.push(
+    ...(await refundPlaces(
+      db,
+      accountId,
+      places.map(({ id }) => monetizationId(id)),
+    )),
+  );
   const entries: ChainedEntry[] = [];
   for (const { epoch, seq } of places) {
     entries.push(...(await readEntries(db, accountId, epoch, { after: seq - 1, to: seq })));
   }
   return entries.sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);
+}
+
+/** Where charges were given back. The condition on the kind is what the partial index `refunds_by_cause` is for. */
+async function refundPlaces(db: D1Database, accountId: string, causes: readonly string[]) {
+  if (causes.length === 0) return [];
+  return drizzle(db)
+    .selectDistinct({ id: balanceUpdates.cause, epoch: balanceUpdates.epoch, seq: balanceUpdates.seq })
+    .from(balanceUpdates)
+    .where(
+      and(
+        eq(balanceUpdates.accountId, accountId),
+        inArray(balanceUpdates.cause, [...causes]),
+        sql`${balanceUpdates.kind} IN ('refund', 'grant')`,
+      ),
+    );
 }

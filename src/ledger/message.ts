@@ -70,6 +70,16 @@ const decision = z.looseObject({
   draws: z.array(sourceAmount),
   reservedAt: instant,
   reserved: amount,
+  denial: z
+    .looseObject({
+      reason: z.string(),
+      limit: z.string().nullable(),
+      resetsAt: instant.nullable(),
+      needed: amount,
+      available: amount,
+      count: ordinal,
+    })
+    .optional(),
 });
 
 const usageEvent = z.strictObject({
@@ -183,11 +193,20 @@ function incoherentUpdate({ kind, source, amount, delta, detail }: BalanceUpdate
 
 /** A grant carries its terms; what a person took away or gave back may carry the reason. */
 function detailFits(kind: BalanceUpdateKind, detail: BalanceUpdate["detail"]): boolean {
-  if (kind === "grant") return detail !== null && "priority" in detail;
-  return detail === null || ((kind === "void" || kind === "refund") && !("priority" in detail));
+  if (kind === "grant") return grantTerms.safeParse(detail).success;
+  return detail === null || (WITH_REASON.has(kind) && !("priority" in detail));
 }
 
+/** What a person did; a void of what requests hold altogether takes nothing yet, and is written as `none`. */
+const WITH_REASON: ReadonlySet<BalanceUpdateKind> = new Set(["void", "refund", "none"]);
+
 function incoherentEvents({ usage, monetization }: ChainedEntry): string | null {
+  if (usage && (usage.outcome === "denied") !== (usage.decision.denial !== undefined)) {
+    return `outcome ${usage.outcome} does not fit its decision`;
+  }
+  if (usage && (usage.outcome === "denied") !== (usage.attempt === 0)) {
+    return `attempt ${usage.attempt} does not fit ${usage.outcome}`;
+  }
   if (usage) {
     const id = usageId(usage.requestId, usage.attempt);
     if (usage.id !== id && !usage.id.startsWith(`${id}~`)) return `id ${usage.id} is not derived from its request`;

@@ -1,14 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { applyChange, openAccount } from "../../src/core/account.ts";
 import { BrokenInvariant } from "../../src/core/amount.ts";
-import {
-  addGrant,
-  canHold,
-  type GrantCommand,
-  lapseGrants,
-  MOST_BALANCE,
-  sameTerms,
-} from "../../src/core/granting.ts";
+import { addGrant, canHold, type GrantCommand, lapseGrants, MOST_BALANCE, sameTerms } from "../../src/core/granting.ts";
 import type { Plan } from "../../src/core/plan.ts";
 import { decide } from "../../src/core/waterfall.ts";
 import {

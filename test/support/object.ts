@@ -27,8 +27,9 @@ export function reserveRequest(
   credits: number,
   part: Partial<ReserveCommand> = {},
 ): ReserveRequest {
-  const { keyId: _, ...command } = commandOf(requestId, credits, part);
-  return { caller: callerOf(account), command };
+  const { demand, ...command } = commandOf(requestId, credits, part);
+  const { keyId: _, ...asked } = demand;
+  return { caller: callerOf(account), command: { ...command, demand: asked } };
 }
 
 /** Reserves `credits`; fails unless that succeeds. */

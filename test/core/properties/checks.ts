@@ -56,7 +56,8 @@ function largestRules(plans: readonly CoreModel["state"]["row"]["plan"][]): Map<
   };
   for (const plan of plans) {
     for (const { id, windows } of plan.allowances) for (const rule of windows) note(id, rule);
-    for (const gate of plan.gates) if (gate.window && gate.unit === "requests") note(gateOwner(gate), gate.window);
+    for (const gate of plan.gates)
+      if (gate.window && gate.unit === "requests") note(gateOwner(gate, "key_1"), gate.window);
   }
   return rules;
 }
