@@ -20,6 +20,7 @@ export function createAccount(turns: AccountTurns, id: string, plan: Plan): bool
       seq: 0,
       head: genesis(sha256Hex, id, FIRST_EPOCH),
       status: "active",
+      statusReason: null,
       plan,
       balance: 0,
       used: 0,
@@ -48,18 +49,18 @@ export function followPlan(turns: AccountTurns, plan: Plan, move: boolean): bool
   });
 }
 
-export function setStatus(turns: AccountTurns, status: AccountStatus): boolean {
+export function setStatus(turns: AccountTurns, status: AccountStatus, reason: string | null): boolean {
   return turns.run((state) => {
     if (!state) return only(false);
-    return { answer: true, change: { ...NO_CHANGE, row: { ...state.row, status } } };
+    return { answer: true, change: { ...NO_CHANGE, row: { ...state.row, status, statusReason: reason } } };
   });
 }
 
 /** Stops paid use only; a suspended account stays suspended. */
-export function freeze(turns: AccountTurns): boolean {
+export function freeze(turns: AccountTurns, reason: string): boolean {
   return turns.run((state) => {
     if (state?.row.status !== "active") return only(false);
-    return { answer: true, change: { ...NO_CHANGE, row: { ...state.row, status: "frozen" } } };
+    return { answer: true, change: { ...NO_CHANGE, row: { ...state.row, status: "frozen", statusReason: reason } } };
   });
 }
 

@@ -29,9 +29,9 @@ export function describeAccount(turns: AccountTurns): command.AccountReply | nul
 }
 
 function describe(state: AccountState, keyId: string, now: number): command.AccountReply {
-  const { id, status, plan, seq } = state.row;
+  const { id, status, statusReason, plan, seq } = state.row;
   const limits = viewLimits(state, keyId, now);
-  return { kind: "account", id, status, plan, seq, limits, grants: viewGrants(state) };
+  return { kind: "account", id, status, statusReason, plan, seq, limits, grants: viewGrants(state) };
 }
 
 /** What a request came to, as far as the object remembers it; `null` when it does not. */

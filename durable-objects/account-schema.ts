@@ -13,6 +13,7 @@ const STEPS: readonly string[] = [
     seq INTEGER NOT NULL CHECK (seq >= 0),
     head TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('active', 'suspended', 'frozen')),
+    status_reason TEXT,
     balance INTEGER NOT NULL CHECK (balance >= 0),
     used INTEGER NOT NULL CHECK (used >= 0),
     meters TEXT NOT NULL,

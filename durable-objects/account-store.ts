@@ -11,6 +11,7 @@ type AccountColumns = {
   seq: number;
   head: string;
   status: AccountStatus;
+  status_reason: string | null;
   balance: number;
   used: number;
   meters: string;
@@ -94,6 +95,7 @@ export class AccountStore {
       seq: row.seq,
       head: row.head,
       status: row.status,
+      statusReason: row.status_reason,
       plan: JSON.parse(plan.document) as Plan,
       balance: row.balance,
       used: row.used,
@@ -115,16 +117,17 @@ export class AccountStore {
 
   writeAccount(row: AccountRow): void {
     this.#run(
-      `INSERT INTO account (id, account_id, epoch, seq, head, status, balance, used, meters, renewals, learned)
-       VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO account (id, account_id, epoch, seq, head, status, status_reason, balance, used, meters, renewals, learned)
+       VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, head = excluded.head,
-         status = excluded.status, balance = excluded.balance, used = excluded.used, meters = excluded.meters,
+         status = excluded.status, status_reason = excluded.status_reason, balance = excluded.balance, used = excluded.used, meters = excluded.meters,
          renewals = excluded.renewals, learned = excluded.learned`,
       row.id,
       row.epoch,
       row.seq,
       row.head,
       row.status,
+      row.statusReason,
       row.balance,
       row.used,
       serialiseMeters(row.meters),

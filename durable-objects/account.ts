@@ -78,12 +78,12 @@ export class Account {
     return followed;
   }
 
-  setStatus(status: AccountStatus): boolean {
-    return operations.setStatus(this.#turns, status);
+  setStatus(status: AccountStatus, reason: string | null = null): boolean {
+    return operations.setStatus(this.#turns, status, reason);
   }
 
-  freeze(): boolean {
-    return operations.freeze(this.#turns);
+  freeze(reason = "the ledger does not add up"): boolean {
+    return operations.freeze(this.#turns, reason);
   }
 
   grant(request: GrantCommand): command.GrantReply {

@@ -54,12 +54,12 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.followPlan(plan, move));
   }
 
-  setStatus(accountId: string, status: AccountStatus): Promise<boolean> {
-    return this.#call(accountId, (stub) => stub.setStatus(status));
+  setStatus(accountId: string, status: AccountStatus, reason: string | null): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.setStatus(status, reason));
   }
 
-  freeze(accountId: string): Promise<boolean> {
-    return this.#call(accountId, (stub) => stub.freeze());
+  freeze(accountId: string, reason: string): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.freeze(reason));
   }
 
   grant(accountId: string, request: GrantCommand): Promise<command.GrantReply> {

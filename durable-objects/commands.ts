@@ -96,6 +96,7 @@ export interface AccountReply {
   readonly kind: "account";
   readonly id: string;
   readonly status: AccountStatus;
+  readonly statusReason: string | null;
   readonly plan: Plan;
   readonly seq: number;
   readonly limits: LimitsView;

@@ -3,8 +3,10 @@ import { within } from "../durable-objects/within.ts";
 import { createApp } from "./app.ts";
 import type { LedgerMessage } from "./core/ledger-message.ts";
 import type { Env } from "./env.ts";
+import { servicesOf } from "./http/services.ts";
 import { consumeLedger } from "./ledger/consumer.ts";
 import { consumeDeadLetters } from "./ledger/dead-letter.ts";
+import { reconcileMoved } from "./upkeep/reconciliation.ts";
 import { sweepAccounts } from "./upkeep/sweeper.ts";
 
 export { AccountObject } from "../durable-objects/account-object.ts";
@@ -25,10 +27,12 @@ export default {
       db: env.DB,
       now,
       confirm: (accountId, epoch, seqs) => within(CONFIRM_MS, accounts.confirm(accountId, epoch, seqs)),
+      freeze: (accountId, reason) => accounts.freeze(accountId, reason),
     });
   },
 
-  async scheduled(_controller, env) {
+  async scheduled(controller, env) {
     await sweepAccounts(env.DB, new AccountClient(env.ACCOUNTS));
+    await reconcileMoved(servicesOf(env), controller.scheduledTime);
   },
 } satisfies ExportedHandler<Env, LedgerMessage>;

@@ -51,7 +51,7 @@ export function accountAdminRoutes(): Hono<HttpEnv> {
 
 async function shown(c: HttpContext, { id, name }: KnownAccount) {
   const reply = await described(c, id);
-  return { ...accountWire(reply), name };
+  return { ...accountWire(reply), name, status_reason: reply.statusReason };
 }
 
 async function described(c: HttpContext, id: string): Promise<AccountReply> {
@@ -89,7 +89,14 @@ async function patch(c: HttpContext): Promise<Response> {
   const { accounts } = c.var.services;
   const plan = body.plan === undefined ? null : await planOf(c, body.plan);
   if (plan) await accounts.followPlan(account.id, plan, true);
-  if (body.status) await accounts.setStatus(account.id, body.status);
+  if (body.status) {
+    const { status } = await described(c, account.id);
+    if (status === "frozen" && body.status === "active" && body.reason === undefined) {
+      const message = "Its ledger did not add up. Say in `reason` what was found before paid use is opened again.";
+      throw new HttpFault(400, "reason_required", message);
+    }
+    await accounts.setStatus(account.id, body.status, body.reason ?? null);
+  }
   return c.json(await shown(c, account));
 }
 

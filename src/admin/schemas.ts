@@ -28,6 +28,7 @@ export const accountPatch = z
   .strictObject({
     plan: z.string().min(1).max(64).optional(),
     status: z.enum(["active", "suspended"], { error: 'must be "active" or "suspended"' }).optional(),
+    reason: z.string().min(1).max(500).optional(),
   })
   .refine((patch) => patch.plan !== undefined || patch.status !== undefined, { error: "change plan or status" });
 

@@ -4,7 +4,9 @@ import type { WindowRule } from "../core/window.ts";
 import { oneOf, period, periodMs } from "./fields.ts";
 
 /** An IANA time zone that this runtime knows. */
-export const timeZone = z.string().refine(isTimeZone, { error: 'must be an IANA time zone, such as "Europe/Berlin"' });
+export const timeZone = z
+  .string({ error: 'must be an IANA time zone, such as "Europe/Berlin"' })
+  .refine(isTimeZone, { error: 'must be an IANA time zone, such as "Europe/Berlin"' });
 
 export const weekDay = oneOf(["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]);
 export const calendarPeriod = oneOf(["day", "week", "month"]);

@@ -1,4 +1,4 @@
-import { type AccountState, gateOwner, heldOfGrant, viewMeter } from "./account.ts";
+import { type AccountState, allowanceOwner, gateOwner, heldOfGrant, viewMeter } from "./account.ts";
 import { type MicroCredits, sum } from "./amount.ts";
 import { gateRoom } from "./gates.ts";
 import { burnOrder, type Grant, isLive, remaining } from "./grant.ts";
@@ -55,7 +55,7 @@ export function viewLimits(state: AccountState, keyId: string, now: number): Lim
       features: allowance.features,
       models: allowance.models,
       unit: allowance.unit,
-      windows: allowance.windows.map((rule) => ({ ...viewMeter(state, allowance.id, rule, now), rule })),
+      windows: allowance.windows.map((rule) => ({ ...viewMeter(state, allowanceOwner(allowance), rule, now), rule })),
     })),
     credits: {
       available: sum(openGrants(state, now).map((grant) => remaining(grant) - heldOfGrant(state, grant.id))),

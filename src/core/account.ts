@@ -3,7 +3,7 @@ import type { Booking } from "./draw.ts";
 import type { ChainedEntry } from "./event.ts";
 import { type Grant, remaining } from "./grant.ts";
 import type { Learned } from "./learning.ts";
-import type { Gate, Plan } from "./plan.ts";
+import type { Allowance, Gate, Plan } from "./plan.ts";
 import type { Reservation } from "./reservation.ts";
 import { type Marks, markAt, viewWindow, type WindowRule, type WindowView } from "./window.ts";
 
@@ -18,6 +18,8 @@ export interface AccountRow {
   /** Hash of the newest journal entry: the head of the chain. */
   readonly head: string;
   readonly status: AccountStatus;
+  /** Why the account is not active, or was made so again; told to operators. */
+  readonly statusReason: string | null;
   readonly plan: Plan;
   /** Credits granted and not yet used or lapsed, reserved parts included. Never below zero. */
   readonly balance: MicroCredits;
@@ -92,15 +94,24 @@ export function meterId(owner: string, rule: WindowRule): string {
 /** The meters that `plan` still has; use of limits that are gone is forgotten. */
 export function keepMeters(meters: AccountRow["meters"], plan: Plan): AccountRow["meters"] {
   const kept = new Set<string>();
-  for (const gate of plan.gates) if (gate.window) kept.add(meterId(`gate:${gate.id}`, gate.window));
-  for (const allowance of plan.allowances) for (const rule of allowance.windows) kept.add(meterId(allowance.id, rule));
+  for (const gate of plan.gates)
+    if (gate.window) kept.add(meterId(gateOwner({ ...gate, per: "account" }, ""), gate.window));
+  for (const allowance of plan.allowances) {
+    for (const rule of allowance.windows) kept.add(meterId(allowanceOwner(allowance), rule));
+  }
   const ofPlan = ([meter]: [string, Marks]): boolean => kept.has(meter.replace(/@key_\w+\//, "/"));
   return Object.fromEntries(Object.entries(meters).filter(ofPlan));
 }
 
 /** The name under which a gate's use by a key is metered, apart from allowances of the same name. */
 export function gateOwner(gate: Gate, keyId: string): string {
-  return gate.per === "key" ? `gate:${gate.id}@${keyId}` : `gate:${gate.id}`;
+  const owner = `gate:${gate.id}:${gate.unit}`;
+  return gate.per === "key" ? `${owner}@${keyId}` : owner;
+}
+
+/** The name under which an allowance's use is metered: use in one unit is no use in another. */
+export function allowanceOwner({ id, unit }: Allowance): string {
+  return unit === "credits" ? id : `${id}:${unit}`;
 }
 
 /** The window `rule` of an allowance or gate as it stands at `at`. */

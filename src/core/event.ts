@@ -38,7 +38,7 @@ export interface UsageEvent {
     readonly reservedAt: number;
     readonly reserved: MicroCredits;
     /** Only of denials: why, and how many requests this event stands for. */
-    readonly denial?: FoldedDenial;
+    readonly denial?: FoldedDenial | undefined;
   };
 }
 

@@ -1,4 +1,4 @@
-import { type AccountState, heldOf, meterId, usedOf } from "./account.ts";
+import { type AccountState, allowanceOwner, heldOf, meterId, usedOf } from "./account.ts";
 import { isAbout } from "./plan.ts";
 import type { Subject } from "./sources.ts";
 import { leavesAt } from "./window.ts";
@@ -13,11 +13,11 @@ export interface Reset {
 export function resetsOf(state: AccountState, subject: Subject, now: number): Reset[] {
   return state.row.plan.allowances
     .filter((allowance) => isAbout(allowance, subject.feature, subject.model))
-    .flatMap(({ id, windows }) =>
-      windows.flatMap((rule) => {
-        const meter = meterId(id, rule);
+    .flatMap((allowance) =>
+      allowance.windows.flatMap((rule) => {
+        const meter = meterId(allowanceOwner(allowance), rule);
         const marks = new Set([...usedOf(state, meter).keys(), ...heldOf(state, meter).keys()]);
-        return [...marks].map((mark) => ({ allowance: id, at: leavesAt(rule, mark) }));
+        return [...marks].map((mark) => ({ allowance: allowance.id, at: leavesAt(rule, mark) }));
       }),
     )
     .filter(({ at }) => at > now)

@@ -1,4 +1,4 @@
-import { type AccountState, bookingAt, heldOfGrant, viewMeter } from "./account.ts";
+import { type AccountState, allowanceOwner, bookingAt, heldOfGrant, viewMeter } from "./account.ts";
 import type { MicroCredits } from "./amount.ts";
 import type { Considered, Draw } from "./draw.ts";
 import { burnOrder, type Grant, isLive, remaining } from "./grant.ts";
@@ -57,8 +57,9 @@ function openGrant(state: AccountState, grant: Grant, holds: boolean): OpenSourc
 
 function openAllowance(state: AccountState, allowance: Allowance, at: number, holds: boolean): OpenSource {
   const { id, unit, windows } = allowance;
+  const owner = allowanceOwner(allowance);
   const room = windows.map((rule) => {
-    const view = viewMeter(state, id, rule, at);
+    const view = viewMeter(state, owner, rule, at);
     return holds ? view.remaining : Math.max(0, rule.limit - view.used);
   });
   return {
@@ -72,7 +73,7 @@ function openAllowance(state: AccountState, allowance: Allowance, at: number, ho
       amount,
       unit,
       units,
-      bookings: windows.map((rule) => bookingAt(state, id, rule, at)),
+      bookings: windows.map((rule) => bookingAt(state, owner, rule, at)),
     }),
   };
 }

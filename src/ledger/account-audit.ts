@@ -1,6 +1,7 @@
 import type { MicroCredits } from "../core/amount.ts";
 import { type AuditState, auditEntry, auditHead, beginAudit, type Difference, type RateLookup } from "../core/audit.ts";
 import { sha256Hex } from "../sha256.ts";
+import { readAudited, saveAudited } from "./audited.ts";
 import { readEntries } from "./entry-rows.ts";
 import { type LedgerTotals, readTotals } from "./totals.ts";
 
@@ -52,19 +53,38 @@ export async function auditAccount(deps: AuditDeps, accountId: string): Promise<
   let events = 0;
   for (const { epoch, newest } of before.epochs) {
     if (head && epoch >= head.epoch) continue;
-    const past = await auditEpoch(deps, accountId, epoch, newest, NONE);
+    const past = await auditEpoch(deps, beginAudit(sha256Hex, accountId, epoch), newest, NONE);
     differences.push(...past.state.differences);
     events += past.events;
   }
   if (head) {
-    const present = await auditEpoch(deps, accountId, head.epoch, head.seq, unconfirmedOf(head));
-    if (present.pending) present.state.differences.push(...lostBehind(present));
-    else auditHead(present.state, { ...head, grants: new Map(head.grants) });
+    const present = await auditPresent(deps, head, beginAudit(sha256Hex, accountId, head.epoch));
     differences.push(...present.state.differences);
     events += present.events;
   }
   differences.push(...aheadOf(head, before), ...wrongSums(before));
   return { events, head, differences };
+}
+
+/**
+ * Audits only what was written since the last clean audit, so that its cost follows the traffic and not the history.
+ * What was audited before is not looked at again: that is left to the whole audit.
+ */
+export async function auditRecent(deps: AuditDeps, accountId: string, now: number): Promise<AccountAudit> {
+  const head = await deps.headOf(accountId);
+  if (!head) return { events: 0, head, differences: [] };
+  const from = await readAudited(deps.db, accountId, head.epoch);
+  const present = await auditPresent(deps, head, from ?? beginAudit(sha256Hex, accountId, head.epoch));
+  const { state, events } = present;
+  if (state.differences.length === 0 && events > 0) await saveAudited(deps.db, state, now);
+  return { events, head, differences: state.differences };
+}
+
+async function auditPresent(deps: AuditDeps, head: ObjectHead, from: AuditState): Promise<EpochAudit> {
+  const present = await auditEpoch(deps, from, head.seq, unconfirmedOf(head));
+  if (present.pending) present.state.differences.push(...lostBehind(present));
+  else auditHead(present.state, { ...head, grants: new Map(head.grants) });
+  return present;
 }
 
 type IsUnconfirmed = (seq: number) => boolean;
@@ -87,19 +107,18 @@ interface EpochAudit {
   readonly lost: readonly { readonly from: number; to: number }[];
 }
 
-/** Audits the entries of an epoch up to `to`, or up to the first one that is still on its way. */
+/** Audits the entries of an epoch behind what `state` has seen, up to `to`, or up to the first one that is still on its way. */
 async function auditEpoch(
   { db, rateOf }: AuditDeps,
-  accountId: string,
-  epoch: number,
+  state: AuditState,
   to: number,
   isUnconfirmed: IsUnconfirmed,
 ): Promise<EpochAudit> {
-  const state = beginAudit(sha256Hex, accountId, epoch);
+  const { accountId, epoch } = state;
   const lost: { from: number; to: number }[] = [];
   let events = 0;
   let pending = false;
-  for (let after = 0; after < to; after += PAGE) {
+  for (let after = state.seq; after < to; after += PAGE) {
     const end = Math.min(to, after + PAGE);
     const read = await readEntries(db, accountId, epoch, { after, to: end });
     const bySeq = new Map(read.map((entry) => [entry.seq, entry]));

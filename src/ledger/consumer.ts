@@ -9,6 +9,8 @@ export interface ConsumerDeps {
   readonly db: D1Database;
   /** Tells an account's object which entries are in the ledger for good. May fail: the object sends them again. */
   confirm(accountId: string, epoch: number, seqs: readonly number[]): Promise<void>;
+  /** Stops paid use of an account that wrote two histories under the same numbers. May fail: a reconciliation finds it. */
+  freeze(accountId: string, reason: string): Promise<unknown>;
   now(): number;
   /** Spreads retries; in [0, 1). */
   random?(): number;
@@ -46,6 +48,7 @@ export async function consumeLedger(batch: MessageBatch, deps: ConsumerDeps): Pr
   const deferred = new Map<Message, Deferral>();
   const written = await writeAll(deps.db, items, refusals, deferred);
   const quarantined = await quarantineAll(deps, refusals, deferred);
+  await freezeForked(deps, refusals);
   await confirmAll(deps, written);
   for (const message of batch.messages) {
     const why = deferred.get(message);
@@ -136,6 +139,15 @@ async function quarantineAll(
     for (const { message } of refusals) deferred.set(message, kind === "overloaded" ? kind : "transient");
     return 0;
   }
+}
+
+/** A fork means that an object was restored or exists twice: nothing more may be paid from it until a person has looked. */
+async function freezeForked(deps: ConsumerDeps, refusals: readonly Refusal[]): Promise<void> {
+  const forked = new Set(
+    refusals.filter(({ poison }) => poison.reason === "fork").map(({ poison }) => poison.accountId),
+  );
+  const freezing = [...forked].map(async (id) => id && deps.freeze(id, "two histories under the same numbers"));
+  await Promise.allSettled(freezing);
 }
 
 /** Confirms the exact sequence numbers, never "up to": the queue reorders, and an object forgets what is confirmed. */

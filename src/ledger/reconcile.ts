@@ -1,5 +1,5 @@
 import type { Difference } from "../core/audit.ts";
-import { type AccountAudit, type AuditDeps, auditAccount } from "./account-audit.ts";
+import { type AccountAudit, type AuditDeps, auditAccount, auditRecent } from "./account-audit.ts";
 import { type LedgerDifference, type Reconciliation, saveReconciliation } from "./reconciliations.ts";
 
 export interface ReconcileDeps extends AuditDeps {
@@ -37,22 +37,31 @@ export async function reconcileAll(deps: ReconcileDeps, onProgress: Progress = (
   }
 }
 
+/** Checks what was written since the last clean check, for the given accounts. */
+export async function reconcileRecent(deps: ReconcileDeps, accountIds: readonly string[]): Promise<Reconciliation> {
+  const run = new Run(deps, (accountId) => auditRecent(deps, accountId, deps.now()));
+  for (const accountId of accountIds) await run.check(accountId);
+  return run.finish(null);
+}
+
 /** One reconciliation under way. */
 class Run {
   readonly #deps: ReconcileDeps;
+  readonly #audit: (accountId: string) => Promise<AccountAudit>;
   readonly #checked = { accounts: 0, events: 0 };
   readonly #pending = { reservations: 0, stale_reservations: 0, outbox: 0 };
   readonly #differences: LedgerDifference[] = [];
   #differenceCount = 0;
   readonly #unchecked: { account: string; reason: string }[] = [];
 
-  constructor(deps: ReconcileDeps) {
+  constructor(deps: ReconcileDeps, audit = (accountId: string) => auditAccount(deps, accountId)) {
     this.#deps = deps;
+    this.#audit = audit;
   }
 
   async check(account: string): Promise<readonly LedgerDifference[]> {
     try {
-      const audit = await auditAccount(this.#deps, account);
+      const audit = await this.#audit(account);
       const differences = inOrder(audit.differences).map((difference) => ({ account, ...difference }));
       this.#count(audit, differences);
       const [first] = differences;

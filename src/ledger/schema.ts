@@ -101,6 +101,17 @@ export const reconciliations = sqliteTable("reconciliations", {
   finishedAt: integer("finished_at").notNull(),
 });
 
+/** Up to where an account's ledger was audited without a difference, so that the next audit goes on from there. */
+export const audited = sqliteTable("audited", {
+  accountId: text("account_id").primaryKey(),
+  epoch: integer("epoch").notNull(),
+  seq: integer("seq").notNull(),
+  head: text("head").notNull(),
+  balance: integer("balance").notNull(),
+  grants: text("grants", { mode: "json" }).$type<[id: string, left: number][]>().notNull(),
+  at: integer("at").notNull(),
+});
+
 /** Where the sweep over all accounts stands. */
 export const sweeps = sqliteTable("sweeps", {
   id: integer("id").primaryKey(),

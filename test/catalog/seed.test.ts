@@ -7,7 +7,8 @@ import { readPlanDocument, toPlan } from "../../src/catalog/plan-document.ts";
 import { readRateCardDocument, toRate } from "../../src/catalog/rate-card-document.ts";
 import { isEntitledFeature, isEntitledModel, type Plan } from "../../src/core/plan.ts";
 import { price, type QuotedRate } from "../../src/core/rate-card.ts";
-import { NO_USAGE, totalTokens, type Usage } from "../../src/core/usage.ts";
+import { unitsOf } from "../../src/core/unit.ts";
+import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
 
 const NOW = Date.UTC(2026, 10, 22);
 const MILLION = 1_000_000;
@@ -127,8 +128,11 @@ describe("the seed plans", () => {
     }
   });
 
-  test("enterprise includes nothing: what it may use comes from grants", () => {
+  test("enterprise has no allowance: it is granted credits every month, and half of them may roll over", () => {
     expect(plan("enterprise").allowances).toEqual([]);
+    expect(plan("enterprise").entitlements).toMatchObject([
+      { amount: 100_000 * MILLION, period: { unit: "month" }, features: null, rolloverCap: 50_000 * MILLION },
+    ]);
     expect(isEntitledModel(plan("enterprise"), "sora", "sora-2-pro")).toBe(true);
   });
 
@@ -138,12 +142,21 @@ describe("the seed plans", () => {
     expect(isEntitledFeature(plan("free"), "sora")).toBe(false);
   });
 
+  test("one lost enterprise key spends no more than a fifth of the month in a day", () => {
+    const { gates, entitlements } = plan("enterprise");
+    const daily = gates.find(({ unit, per }) => unit === "credits" && per === "key");
+    expect(daily?.window).toMatchObject({ kind: "calendar", unit: "day" });
+    expect(daily?.features).toBeNull();
+    expect(5 * (daily?.limit ?? Number.NaN)).toBeLessThanOrEqual(entitlements[0]?.amount ?? 0);
+  });
+
   // Codex keeps up to four calls in flight, each with a prompt of 40 KB and more and no bound on its output.
   test.each(["free", "plus", "pro", "enterprise"])("the gates of %s let an ordinary Codex session through", (id) => {
-    const call = { ...NO_USAGE, inputTokens: 25_000, outputTokens: quoted("gpt-5.4-mini").rate.maxOutputTokens };
+    const { rate } = quoted("gpt-5.4-mini");
+    const call = { ...NO_USAGE, inputTokens: 25_000, outputTokens: rate.maxOutputTokens };
     for (const gate of plan(id).gates.filter(({ features }) => features === null || features.includes("codex"))) {
-      const needed = { requests: 40, tokens: 4 * totalTokens(call), concurrency: 4 }[gate.unit];
-      expect(gate.limit, gate.id).toBeGreaterThanOrEqual(needed);
+      const ofOne = unitsOf(gate.unit, call, Number(price(rate, call)));
+      expect(gate.limit, gate.id).toBeGreaterThanOrEqual(gate.unit === "requests" ? 40 : 4 * ofOne);
     }
   });
 

@@ -161,7 +161,7 @@ export function emptyRow(part: Partial<AccountRow> = {}): AccountRow {
   const epoch = part.epoch ?? 1;
   const head = genesis(sha256, id, epoch);
   const nothing = { seq: 0, head, balance: 0, used: 0, meters: {}, renewals: {}, learned: {} };
-  return { id, epoch, status: "active", plan: planOf(), ...nothing, ...part };
+  return { id, epoch, status: "active", statusReason: null, plan: planOf(), ...nothing, ...part };
 }
 
 /** An account with `grants`, all given at {@link T0}. */

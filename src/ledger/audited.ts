@@ -1,0 +1,34 @@
+import { desc, eq, gt } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import type { AuditState } from "../core/audit.ts";
+import { audited, balances } from "./schema.ts";
+
+/** The audit of an account as far as it went without a difference; `null` when there is none of this epoch. */
+export async function readAudited(db: D1Database, accountId: string, epoch: number): Promise<AuditState | null> {
+  const row = await drizzle(db).select().from(audited).where(eq(audited.accountId, accountId)).get();
+  if (!row || row.epoch !== epoch) return null;
+  const { seq, head, balance, grants } = row;
+  return { accountId, epoch, seq, head, balance, grants: new Map(grants), differences: [] };
+}
+
+/** Remembers a clean audit. Grants with nothing left need not be remembered. */
+export async function saveAudited(db: D1Database, state: AuditState, at: number): Promise<void> {
+  const { accountId, epoch, seq, head, balance } = state;
+  const grants = [...state.grants].filter(([, left]) => left !== 0);
+  const row = { epoch, seq, head, balance, grants, at };
+  await drizzle(db)
+    .insert(audited)
+    .values({ accountId, ...row })
+    .onConflictDoUpdate({ target: audited.accountId, set: row });
+}
+
+/** Accounts whose ledger has moved since `since` (epoch ms), the latest first. */
+export async function movedSince(db: D1Database, since: number, limit: number): Promise<string[]> {
+  const rows = await drizzle(db)
+    .select({ id: balances.accountId })
+    .from(balances)
+    .where(gt(balances.updatedAt, since))
+    .orderBy(desc(balances.updatedAt))
+    .limit(limit);
+  return rows.map(({ id }) => id);
+}
