@@ -59,6 +59,9 @@ export class AccountObject extends DurableObject<AccountEnv> {
   refund(...given: Arguments<"refund">) {
     return this.#account.refund(...given);
   }
+  rerate(...given: Arguments<"rerate">) {
+    return this.#account.rerate(...given);
+  }
   addKey(...given: Arguments<"addKey">) {
     return this.#account.addKey(...given);
   }

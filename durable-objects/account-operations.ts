@@ -3,6 +3,7 @@ import { genesis } from "../src/core/event.ts";
 import { addGrant, canHold, type GrantCommand, sameTerms, voidGrant } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
 import { refund, refundable } from "../src/core/refund.ts";
+import { correctionId, type RerateCommand, rerate } from "../src/core/rerate.ts";
 import { sha256Hex } from "../src/sha256.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
 import type * as command from "./commands.ts";
@@ -108,5 +109,19 @@ export function refundRequest(turns: AccountTurns, request: command.RefundReques
     turns.store.addRefund(request.id, request.requestId);
     const { change } = refund(state, reservation, wanted, grantOf, sha256Hex);
     return { answer: { kind: "refunded", refund: wanted, created: true }, change };
+  });
+}
+
+/** Prices a request again. The same usage event at the same rate-card version is corrected once. */
+export function rerateRequest(turns: AccountTurns, request: RerateCommand): command.RerateReply {
+  return turns.run<command.RerateReply>((state, now) => {
+    if (!state) return only({ kind: "no_account" });
+    const id = correctionId(request.usage.id, request.quote);
+    const before = turns.store.correction(id);
+    if (before !== null) return only({ kind: "rerated", difference: before, repeated: true });
+    const grantOf = (grantId: string) => state.grants.get(grantId) ?? turns.store.grant(grantId);
+    const { difference, change } = rerate(state, request, grantOf, now, sha256Hex);
+    turns.store.addCorrection(id, difference);
+    return { answer: { kind: "rerated", difference, repeated: false }, change };
   });
 }

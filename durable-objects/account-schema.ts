@@ -67,6 +67,12 @@ const STEPS: readonly string[] = [
     request_id TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
 
+  -- Corrections that were made, by usage event and rate-card version.
+  CREATE TABLE corrections (
+    id TEXT PRIMARY KEY,
+    difference INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
   CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY,
     entry TEXT NOT NULL

@@ -227,6 +227,16 @@ export class AccountStore {
     this.#run("INSERT INTO refunds (id, request_id) VALUES (?, ?)", refundId, requestId);
   }
 
+  /** What a correction came to; `null` when it was not made. */
+  correction(id: string): number | null {
+    const [row] = this.#all<{ difference: number }>("SELECT difference FROM corrections WHERE id = ?", id);
+    return row?.difference ?? null;
+  }
+
+  addCorrection(id: string, difference: number): void {
+    this.#run("INSERT INTO corrections (id, difference) VALUES (?, ?)", id, difference);
+  }
+
   // — keys —
 
   key(id: string): StoredKey | null {

@@ -2,6 +2,7 @@ import type { AccountStatus } from "../src/core/account.ts";
 import type { Denials } from "../src/core/denials.ts";
 import type { GrantCommand } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
+import type { RerateCommand } from "../src/core/rerate.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import * as operations from "./account-operations.ts";
 import * as reading from "./account-reading.ts";
@@ -96,6 +97,10 @@ export class Account {
 
   refund(request: command.RefundRequest): command.RefundReply {
     return operations.refundRequest(this.#turns, request);
+  }
+
+  rerate(request: RerateCommand): command.RerateReply {
+    return operations.rerateRequest(this.#turns, request);
   }
 
   addKey(key: StoredKey): boolean {

@@ -1,6 +1,7 @@
 import type { AccountStatus } from "../src/core/account.ts";
 import type { GrantCommand } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
+import type { RerateCommand } from "../src/core/rerate.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import type { AccountObject } from "./account-object.ts";
 import type { StoredKey } from "./account-store.ts";
@@ -72,6 +73,10 @@ export class AccountClient {
 
   refund(accountId: string, request: command.RefundRequest): Promise<command.RefundReply> {
     return this.#call(accountId, (stub) => stub.refund(request));
+  }
+
+  rerate(accountId: string, request: RerateCommand): Promise<command.RerateReply> {
+    return this.#call(accountId, (stub) => stub.rerate(request));
   }
 
   addKey(accountId: string, key: StoredKey): Promise<boolean> {

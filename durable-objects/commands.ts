@@ -51,6 +51,11 @@ export interface RefundRequest {
   readonly reason: string;
 }
 
+/** `difference` is what was posted, signed; `repeated` when this correction was made before. */
+export type RerateReply =
+  | { readonly kind: "rerated"; readonly difference: number; readonly repeated: boolean }
+  | { readonly kind: "no_account" };
+
 export type RefundReply =
   | { readonly kind: "refunded"; readonly refund: Refund; readonly created: boolean }
   | { readonly kind: "too_much"; readonly refundable: number }

@@ -13,6 +13,8 @@ import { balanceUpdateWire, pageWire, usageEventWire } from "../wire/ledger.ts";
 import { receiptWire } from "../wire/receipt.ts";
 import { usageTotalWire } from "../wire/usage-totals.ts";
 import { ledgerCsv } from "./ledger-csv.ts";
+import { ledgerExport } from "./ledger-export.ts";
+import { proof } from "./proof.ts";
 import { quote } from "./quote.ts";
 
 const USAGE_DAYS_MS = 30 * 24 * 3_600_000;
@@ -40,6 +42,8 @@ export function accountRoutes(): Hono<HttpEnv> {
     };
     return c.body(ledgerCsv(c.env.DB, account.id), { headers });
   });
+  routes.get("/ledger/proof", async (c) => c.json(await proof(c)));
+  routes.get("/ledger/export", ledgerExport);
   routes.post("/quote", quote);
   routes.get("/usage", async (c) => {
     const { account } = await openAccount(c);

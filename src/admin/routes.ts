@@ -4,6 +4,7 @@ import type { HttpEnv } from "../http/context.ts";
 import { accountAdminRoutes } from "./accounts.ts";
 import { planAdminRoutes, rateCardAdminRoutes } from "./catalog.ts";
 import { quarantineRoutes, reconciliationRoutes, reservationRoutes } from "./ledger.ts";
+import { reratingRoutes } from "./rerating.ts";
 
 /** What an operator may do. Every route needs the operator's token, also the ones that do not exist. */
 export function adminRoutes(): Hono<HttpEnv> {
@@ -17,6 +18,7 @@ export function adminRoutes(): Hono<HttpEnv> {
   routes.route("/rate-cards", rateCardAdminRoutes());
   routes.route("/reconciliations", reconciliationRoutes());
   routes.route("/quarantine", quarantineRoutes());
+  routes.route("/reratings", reratingRoutes());
   routes.route("/reservations", reservationRoutes());
   return routes;
 }

@@ -67,4 +67,16 @@ export const newRefund = z.strictObject({
 
 export const voiding = z.strictObject({ reason: why.default("Voided by an operator") });
 
+/** `versions` are the wrong ones, `to_version` the right one. */
+export const newRerating = z.strictObject({
+  rate_card: z.string().min(1).max(64).default("default"),
+  versions: z.array(z.int().min(1)).min(1).max(50),
+  to_version: z.int().min(1),
+  from: epochMs,
+  to: epochMs,
+  account: accountId.nullish(),
+  dry_run: z.boolean().default(false),
+  reason: why,
+});
+
 export const reconciliationRequest = z.strictObject({ account: accountId.nullish() });

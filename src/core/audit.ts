@@ -99,7 +99,7 @@ function checkCharge(state: AuditState, entry: ChainedEntry, rateOf: RateLookup)
   if (overshoot !== refunded) report(state, seq, "sum", `overshoot of ${monetization.id}`, overshoot, refunded);
 }
 
-/** Prices the usage again. A counted charge may be lower than its price, never higher; a late one is a difference. */
+/** Prices the usage again. A counted charge may be lower than its price, never higher; a late one and a correction are differences. */
 function checkPrice(
   state: AuditState,
   { usage, seq }: ChainedEntry,
@@ -113,7 +113,7 @@ function checkPrice(
     report(state, seq, "price", monetization.id, "a rate that prices it", "none");
     return;
   }
-  const mayBeLess = usage.estimated || usage.outcome === "late";
+  const mayBeLess = usage.estimated || usage.outcome === "late" || usage.outcome === "corrected";
   const right = mayBeLess ? monetization.amount <= priced : monetization.amount === priced;
   if (!right) report(state, seq, "price", monetization.id, priced, monetization.amount);
 }

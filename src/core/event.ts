@@ -15,7 +15,9 @@ export type UsageOutcome =
   | "expired"
   | "late"
   /** Refused; one event stands for all refusals of a minute with the same reason and key. */
-  | "denied";
+  | "denied"
+  /** Priced again after a wrong price; the second event of its request. */
+  | "corrected";
 
 /** What happened: one per attempt of a request, charged or not. */
 export interface UsageEvent {
@@ -39,6 +41,8 @@ export interface UsageEvent {
     readonly reserved: MicroCredits;
     /** Only of denials: why, and how many requests this event stands for. */
     readonly denial?: FoldedDenial | undefined;
+    /** Only of corrections: which event was priced again, and why. */
+    readonly correction?: { readonly of: string; readonly reason: string } | undefined;
   };
 }
 

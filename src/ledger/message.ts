@@ -70,6 +70,7 @@ const decision = z.looseObject({
   draws: z.array(sourceAmount),
   reservedAt: instant,
   reserved: amount,
+  correction: z.looseObject({ of: z.string(), reason: z.string() }).optional(),
   denial: z
     .looseObject({
       reason: z.string(),
@@ -102,6 +103,7 @@ const usageEvent = z.strictObject({
     "expired",
     "late",
     "denied",
+    "corrected",
   ]),
   estimated: z.boolean(),
   usage,

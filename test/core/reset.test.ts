@@ -10,6 +10,7 @@ import {
   credits,
   DAY,
   demandOf,
+  give,
   grantOf,
   HOUR,
   hold,
@@ -121,5 +122,47 @@ describe("a request that one allowance alone cannot pay waits until all of them 
     const videos = allowanceOf("videos", [anchored(DAY, credits(5))], ["sora"]);
     const state = usedUp([short, videos], 5);
     expect(decide(state, demandOf(8), T0)).toMatchObject({ reason: "credits_exhausted", resetsAt: null });
+  });
+});
+
+// C24
+describe("grants that begin or end before a reset", () => {
+  function usedUp(...grants: ReturnType<typeof grantOf>[]): AccountState {
+    const state = accountWith({ plan: INCLUDED });
+    use(state, "req_1", 5);
+    for (const grant of grants) give(state, grant);
+    return state;
+  }
+
+  it("a grant that has expired by then does not count", () => {
+    const state = usedUp(grantOf("promo", 3, { expiresAt: T0 + HOUR }));
+    expect(decide(state, demandOf(8), T0)).toMatchObject({ reason: "credits_exhausted", resetsAt: null });
+    expect(decide(state, demandOf(8), T0 + 5 * HOUR)).toMatchObject({ outcome: "denied" });
+  });
+
+  it("a grant that expires after it counts", () => {
+    const state = usedUp(grantOf("promo", 3, { expiresAt: T0 + 5 * HOUR + 1 }));
+    expect(decide(state, demandOf(8), T0)).toMatchObject({ reason: "allowance_exhausted", resetsAt: T0 + 5 * HOUR });
+    expect(decide(state, demandOf(8), T0 + 5 * HOUR)).toMatchObject({ outcome: "allowed" });
+  });
+
+  it("a grant that has begun by then counts", () => {
+    const state = usedUp(grantOf("later", 3, { effectiveAt: T0 + HOUR }));
+    expect(decide(state, demandOf(8), T0)).toMatchObject({ reason: "allowance_exhausted", resetsAt: T0 + 5 * HOUR });
+    expect(decide(state, demandOf(8), T0 + 5 * HOUR)).toMatchObject({ outcome: "allowed" });
+  });
+
+  it("what others hold of a grant does not count", () => {
+    const state = usedUp(grantOf("paid", 3));
+    hold(state, commandOf("req_2", 2));
+    expect(decide(state, demandOf(8), T0)).toMatchObject({ reason: "credits_exhausted" });
+    expect(decide(state, demandOf(6), T0)).toMatchObject({ reason: "allowance_exhausted", resetsAt: T0 + 5 * HOUR });
+  });
+
+  it("credits of a frozen account do not count", () => {
+    const state = usedUp(grantOf("paid", 3));
+    state.row = { ...state.row, status: "frozen" };
+    expect(decide(state, demandOf(8), T0)).toMatchObject({ reason: "account_frozen", resetsAt: null });
+    expect(decide(state, demandOf(5), T0)).toMatchObject({ reason: "allowance_exhausted", resetsAt: T0 + 5 * HOUR });
   });
 });

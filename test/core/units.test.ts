@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AccountState } from "../../src/core/account.ts";
+import { viewLimits } from "../../src/core/account-view.ts";
 import { sum } from "../../src/core/amount.ts";
 import type { Rate } from "../../src/core/rate-card.ts";
 import { receiptFromLedger, receiptOf } from "../../src/core/receipt.ts";
@@ -62,7 +63,8 @@ function end(state: AccountState, reservation: Reservation, used: Usage, estimat
 
 /** What an allowance has counted. */
 function counted(state: AccountState, id = "included"): number {
-  return sum(state.row.meters[`${id}/anchored/${DAY}`]?.values() ?? []);
+  const { allowances } = viewLimits(state, "key_1", T0);
+  return allowances.find((allowance) => allowance.id === id)?.windows[0]?.used ?? -1;
 }
 
 function expectPaidInFull({ settlement }: Ended): void {

@@ -1,0 +1,115 @@
+import { Hono } from "hono";
+import { readAccount, readAccountIds, readRate } from "../catalog/read.ts";
+import { formatCredits, sum } from "../core/amount.ts";
+import { price, type QuotedRate } from "../core/rate-card.ts";
+import type { RerateCommand } from "../core/rerate.ts";
+import type { HttpContext, HttpEnv } from "../http/context.ts";
+import { HttpFault } from "../http/fault.ts";
+import { type ChargedRequest, type RerateQuery, readCharges } from "../ledger/rerating.ts";
+import { readAs } from "./body.ts";
+import { newRerating } from "./schemas.ts";
+
+const CHARGES_AT_ONCE = 50;
+const LISTED = 200;
+
+/** Corrects a wrong price: charges of a span of time are priced again at another version of their rate card. */
+export function reratingRoutes(): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.post("/", async (c) => c.json(await rerateAll(c)));
+  return routes;
+}
+
+interface Corrected {
+  readonly account: string;
+  readonly usage_event: string;
+  readonly difference: string;
+}
+
+async function rerateAll(c: HttpContext) {
+  const body = await readAs(c, newRerating);
+  const query: RerateQuery = { cardId: body.rate_card, versions: body.versions, from: body.from, to: body.to };
+  const corrected: Corrected[] = [];
+  let charges = 0;
+  let difference = 0;
+  for await (const accountId of accountsOf(c, body.account ?? null)) {
+    for await (const charge of chargesOf(c, accountId, query)) {
+      const command = await commandFor(c, charge, body.rate_card, body.to_version, body.reason);
+      if (!command) continue;
+      charges += 1;
+      const posted = body.dry_run ? preview(command) : await apply(c, accountId, command);
+      if (posted === 0) continue;
+      difference += posted;
+      if (corrected.length < LISTED) {
+        corrected.push({ account: accountId, usage_event: command.usage.id, difference: formatCredits(posted) });
+      }
+    }
+  }
+  return { dry_run: body.dry_run, charges, difference: formatCredits(difference), corrected };
+}
+
+async function* accountsOf(c: HttpContext, only: string | null): AsyncGenerator<string> {
+  if (only !== null) {
+    if (!(await readAccount(c.env.DB, only))) {
+      throw new HttpFault(404, "account_not_found", "There is no such account.");
+    }
+    yield only;
+    return;
+  }
+  let after: string | null = null;
+  for (;;) {
+    const ids = await readAccountIds(c.env.DB, after, CHARGES_AT_ONCE);
+    yield* ids;
+    after = ids.at(-1) ?? null;
+    if (after === null) return;
+  }
+}
+
+async function* chargesOf(c: HttpContext, accountId: string, query: RerateQuery): AsyncGenerator<ChargedRequest> {
+  let after = "";
+  for (;;) {
+    const charges = await readCharges(c.env.DB, accountId, query, after, CHARGES_AT_ONCE);
+    yield* charges;
+    const last = charges.at(-1);
+    if (!last) return;
+    after = last.monetizationId;
+  }
+}
+
+/** What the object is asked to correct; `null` for events that are differences themselves, which go with their request. */
+async function commandFor(
+  c: HttpContext,
+  { monetizationId, entries }: ChargedRequest,
+  cardId: string,
+  cardVersion: number,
+  reason: string,
+): Promise<RerateCommand | null> {
+  const entry = entries.find(({ monetization }) => monetization?.id === monetizationId);
+  const usage = entry?.usage;
+  if (!usage || usage.outcome === "late" || usage.outcome === "corrected") return null;
+  const rate = await readRate(c.env.DB, cardId, cardVersion, usage.model);
+  if (!rate) {
+    throw new HttpFault(422, "unpriced", `${cardId} version ${cardVersion} has no rate for ${usage.model}.`);
+  }
+  const quote: QuotedRate = { cardId, cardVersion, model: usage.model, rate };
+  const updates = entries.flatMap((one) => one.updates);
+  const refunded = sum(updates.filter(({ kind }) => kind === "refund").map(({ amount }) => amount));
+  const charged = sum(entries.map(({ monetization }) => monetization?.amount ?? 0)) - refunded;
+  const paidByGrants = updates
+    .filter(({ kind }) => kind === "debit")
+    .map(({ source, amount }) => ({ source: source ?? "", amount }));
+  return { usage, charged, paidByGrants, quote, reason };
+}
+
+function preview({ usage, charged, quote }: RerateCommand): number {
+  const right = price(quote.rate, usage.usage);
+  if (typeof right !== "number") {
+    throw new HttpFault(422, "unpriced", `${quote.cardId} version ${quote.cardVersion} does not price ${usage.id}.`);
+  }
+  return right - charged;
+}
+
+async function apply(c: HttpContext, accountId: string, command: RerateCommand): Promise<number> {
+  preview(command);
+  const reply = await c.var.services.accounts.rerate(accountId, command);
+  return reply.kind === "rerated" && !reply.repeated ? reply.difference : 0;
+}
