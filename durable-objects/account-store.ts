@@ -190,18 +190,20 @@ export class AccountStore {
   }
 
   #writeReservation(reservation: Reservation): void {
-    const pending = reservation.state === "pending" ? 1 : 0;
+    const { requestId: id, state, attempt } = reservation;
     const body = JSON.stringify(reservation);
-    const id = reservation.requestId;
-    // The update moves a row between pending and ended; a row that is not there yet is inserted.
-    const moved = this.#run(
-      "UPDATE reservations SET pending = ?, body = ? WHERE pending IN (0, 1) AND request_id = ?",
-      pending,
-      body,
+    if (state !== "pending") {
+      this.#run("UPDATE reservations SET pending = 0, body = ? WHERE pending IN (0, 1) AND request_id = ?", body, id);
+      return;
+    }
+    // A new attempt takes the place of the one that was released.
+    if (attempt > 1) this.#run("DELETE FROM reservations WHERE pending = 0 AND request_id = ?", id);
+    this.#run(
+      `INSERT INTO reservations (pending, request_id, body) VALUES (1, ?, ?)
+       ON CONFLICT (pending, request_id) DO UPDATE SET body = excluded.body`,
       id,
+      body,
     );
-    if (moved > 0) return;
-    this.#run("INSERT INTO reservations (pending, request_id, body) VALUES (?, ?, ?)", pending, id, body);
   }
 
   /**

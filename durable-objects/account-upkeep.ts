@@ -1,6 +1,6 @@
 import { NO_CHANGE } from "../src/core/account.ts";
 import { type Denials, writeDenials } from "../src/core/denials.ts";
-import { nextRenewalAt, renewEntitlements } from "../src/core/entitlement.ts";
+import { isRenewalDue, nextRenewalAt, renewEntitlements } from "../src/core/entitlement.ts";
 import { lapseGrants } from "../src/core/granting.ts";
 import { firstIdAt } from "../src/core/request-id.ts";
 import { REPLAY_MS } from "../src/core/reserve.ts";
@@ -27,6 +27,8 @@ export function expireReservations(turns: AccountTurns): void {
 
 /** Grants what the plan entitles to in the present period, if that was not done yet. */
 export function renew(turns: AccountTurns): void {
+  const known = turns.load();
+  if (!known || !isRenewalDue(known, turns.now())) return;
   turns.run((state, now) => {
     const change = state && renewEntitlements(state, now, sha256Hex);
     return { answer: undefined, change: change ?? NO_CHANGE };

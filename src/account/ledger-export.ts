@@ -71,14 +71,15 @@ function exportStream(
       controller.enqueue(text([header]));
     },
     async pull(controller) {
-      if (after < to) {
+      while (after < to) {
         const page = await readEntries(db, accountId, epoch, { after, to: Math.min(to, after + PAGE) });
-        const last = page.at(-1);
-        const balance = last?.updates.at(-1)?.balanceAfter ?? end.balance;
-        if (last) end = { seq: last.seq, head: last.hash, entries: end.entries + page.length, balance };
         after += PAGE;
-        if (page.length > 0) controller.enqueue(text(page));
-        if (page.length > 0 || after < to) return;
+        const last = page.at(-1);
+        if (!last) continue;
+        const balance = last.updates.at(-1)?.balanceAfter ?? end.balance;
+        end = { seq: last.seq, head: last.hash, entries: end.entries + page.length, balance };
+        controller.enqueue(text(page));
+        return;
       }
       // The digest of all lines before finds what the chain does not cover: the header.
       controller.enqueue(text([{ type: "end", ...end, seq: to, sha256: digest.copy().digest("hex") }]));

@@ -18,15 +18,21 @@ export function nextRenewalAt(state: AccountState, now: number): number | null {
   return next;
 }
 
+/** Whether an entitlement of the present period was not granted yet. */
+export function isRenewalDue(state: AccountState, now: number): boolean {
+  const { plan, renewals } = state.row;
+  return plan.entitlements.some(({ id, period }) => renewals[id] !== periodAt(period, now).start);
+}
+
 /**
  * Grants what the plan entitles to in the present period, once per period; `null` when nothing is due. What was left of
  * the period before lapses at its end; up to the cap it is granted again for one more period.
  */
 export function renewEntitlements(state: AccountState, now: number, sha256: Sha256): Change | null {
+  if (!isRenewalDue(state, now)) return null;
   const due = state.row.plan.entitlements.filter(
     ({ id, period }) => state.row.renewals[id] !== periodAt(period, now).start,
   );
-  if (due.length === 0) return null;
   // Each step builds on the one before, on a copy: the caller stores all of it as one change.
   const draft: AccountState = { ...state, grants: new Map(state.grants) };
   const grants = new Map<string, Grant>();

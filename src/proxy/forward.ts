@@ -52,7 +52,7 @@ async function stream(
   const { reading, transport } = await pump(toMeter, {
     meter: prepared.meter(),
     cut: call.cut,
-    idleMs: deps.upstream.idleMs,
+    watchdog: call.watchdog,
     onProgress: (sofar) => keepAlive(deps.accounts, journey, sofar),
   });
   await end(deps.accounts, journey, endingOf(reading, transport));
@@ -66,7 +66,7 @@ async function whole(
   headers: Headers,
   answer: Answer,
 ): Promise<void> {
-  const text = await readWhole(call.response, { cut: call.cut, idleMs: deps.upstream.idleMs });
+  const text = await readWhole(call);
   if (text === null) return refuse(deps, journey, unreachable(), answer);
   const reading = journey.prepared.read(text);
   await end(deps.accounts, journey, endingOf(reading, "whole"));
@@ -77,13 +77,11 @@ async function passRefusal(deps: GatewayDeps, journey: Journey, call: UpstreamCa
   const { response } = call;
   const failure = failureOf(response.status, response.headers.get("retry-after"));
   if (failure !== "pass") {
+    call.watchdog.stop();
     await response.body?.cancel();
     return refuse(deps, journey, failure, answer);
   }
-  const text = ((await readWhole(response, { cut: call.cut, idleMs: deps.upstream.idleMs })) ?? "").slice(
-    0,
-    REFUSAL_CHARACTERS,
-  );
+  const text = ((await readWhole(call)) ?? "").slice(0, REFUSAL_CHARACTERS);
   await end(deps.accounts, journey, { kind: "release", outcome: "rejected" });
   answer(new Response(text, { status: response.status, headers: answerHeaders(journey, response.headers, null) }));
 }

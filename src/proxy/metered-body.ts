@@ -1,6 +1,6 @@
 import type { Reading, StreamMeter } from "../protocol/adapter.ts";
 import type { Transport } from "./failure-policy.ts";
-import { Watchdog } from "./watchdog.ts";
+import type { Watchdog } from "./watchdog.ts";
 
 /** What was read of an answer when it ended. */
 export interface MeteredEnd {
@@ -12,7 +12,7 @@ export interface PumpOptions {
   readonly meter: StreamMeter;
   /** Cuts the upstream, and with it the client's stream. */
   readonly cut: (reason: string) => void;
-  readonly idleMs: number;
+  readonly watchdog: Watchdog;
   /** Called now and then while the stream runs, with what was counted so far. */
   readonly onProgress: (reading: Reading) => Promise<void>;
 }
@@ -26,8 +26,7 @@ const PROGRESS_MS = 30_000;
  * client that left still pays for exactly what upstream reports. It never changes a byte of the client's branch.
  */
 export async function pump(body: ReadableStream<Uint8Array>, options: PumpOptions): Promise<MeteredEnd> {
-  const { meter, cut, idleMs, onProgress } = options;
-  const watchdog = new Watchdog(idleMs, cut);
+  const { meter, cut, watchdog, onProgress } = options;
   const pace = new Pace();
   let buffer = new ArrayBuffer(LOOK_BYTES);
   let progressAt = Date.now();

@@ -1,9 +1,12 @@
 import type { UpstreamConfig } from "../env.ts";
 import { headersToUpstream } from "./upstream-headers.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** A call to the upstream that can be cut while it runs. */
 export interface UpstreamCall {
   readonly response: Response;
+  /** Touched by whoever reads the answer, and stopped at its end. */
+  readonly watchdog: Watchdog;
   cut(reason: string): void;
 }
 
@@ -24,7 +27,8 @@ export async function callUpstream(
   body: string,
 ): Promise<UpstreamCall> {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(new Error("upstream_first_byte")), config.firstByteMs);
+  const cut = (reason: string): void => controller.abort(new Error(reason));
+  const watchdog = new Watchdog(config, cut);
   try {
     const response = await fetch(config.baseUrl + path, {
       method: "POST",
@@ -33,10 +37,10 @@ export async function callUpstream(
       redirect: "manual",
       signal: controller.signal,
     });
-    return { response, cut: (reason) => controller.abort(new Error(reason)) };
+    watchdog.touch();
+    return { response, watchdog, cut };
   } catch (error) {
+    watchdog.stop();
     throw new UpstreamUnreachable(String(error), { cause: error });
-  } finally {
-    clearTimeout(timer);
   }
 }

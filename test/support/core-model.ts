@@ -8,24 +8,30 @@ import {
 } from "../../src/core/account.ts";
 import { type AuditState, auditEntry, beginAudit } from "../../src/core/audit.ts";
 import { checkpoint } from "../../src/core/checkpoint.ts";
+import { type Denials, foldDenial, writeDenials } from "../../src/core/denials.ts";
+import { renewEntitlements } from "../../src/core/entitlement.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
 import { type Grant, remaining } from "../../src/core/grant.ts";
-import { addGrant, type GrantCommand, lapseGrants } from "../../src/core/granting.ts";
+import { addGrant, type GrantCommand, lapseGrants, voidGrant } from "../../src/core/granting.ts";
 import type { Plan } from "../../src/core/plan.ts";
+import { refund, refundable } from "../../src/core/refund.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { type ReserveAnswer, reserve } from "../../src/core/reserve.ts";
 import { acceptsLate, type Ended, expire, release, settle, settleLate } from "../../src/core/settlement.ts";
 import type { Usage } from "../../src/core/usage.ts";
+import type { Demand } from "../../src/core/waterfall.ts";
 import {
   allowanceOf,
   anchored,
   CODEX_RATE,
+  calendar,
   commandOf,
   concurrencyGate,
   credits,
   DAY,
   demandOf,
   emptyRow,
+  entitlementOf,
   gateOf,
   HOUR,
   MINUTE,
@@ -39,7 +45,13 @@ import {
 
 /** One step of a random history. Requests and grants are named by small numbers, so that steps meet. */
 export type Step =
-  | { readonly do: "reserve"; readonly request: number; readonly bound: Usage; readonly open: boolean }
+  | {
+      readonly do: "reserve";
+      readonly request: number;
+      readonly key: number;
+      readonly bound: Usage;
+      readonly open: boolean;
+    }
   | { readonly do: "settle"; readonly request: number; readonly usage: Usage; readonly estimated: boolean }
   | { readonly do: "checkpoint"; readonly request: number; readonly usage: Usage }
   | { readonly do: "release"; readonly request: number }
@@ -51,6 +63,12 @@ export type Step =
       readonly lastsMs: number | null;
     }
   | { readonly do: "lapse" }
+  | { readonly do: "renew" }
+  | { readonly do: "void"; readonly grant: number }
+  /** Gives back a share, in hundredths, of what can be refunded. */
+  | { readonly do: "refund"; readonly request: number; readonly share: number }
+  /** Writes the denials since the last time to the journal. */
+  | { readonly do: "denials" }
   | { readonly do: "pass"; readonly ms: number }
   | { readonly do: "plan"; readonly index: number }
   | { readonly do: "status"; readonly frozen: boolean };
@@ -82,11 +100,60 @@ export const PLANS: readonly Plan[] = [
     estimate: "clamp",
   }),
   planOf({ id: "credits-only", features: FEATURES }),
+  planOf({
+    id: "volume",
+    features: FEATURES,
+    allowances: [
+      allowanceOf(
+        "tokens",
+        [calendar("day", "Europe/Berlin", 6_000), calendar("month", "Europe/Berlin", 40_000)],
+        null,
+        {
+          unit: "tokens",
+        },
+      ),
+      allowanceOf("calls", [calendar("week", "America/New_York", 2, 7)], null, { unit: "requests" }),
+      allowanceOf("included", [anchored(5 * HOUR, credits(0.5))]),
+    ],
+    gates: [
+      { ...requestGate("key-rpm", 3), per: "key" },
+      gateOf("hourly", "credits", credits(6), { window: anchored(HOUR, credits(6)) }),
+    ],
+    entitlements: [
+      entitlementOf("daily", 1, {
+        period: { unit: "day", timeZone: "UTC", weekStartsOn: 1 },
+        rolloverCap: credits(0.5),
+      }),
+    ],
+    estimate: "learned",
+  }),
+  planOf({
+    id: "entitled",
+    features: FEATURES,
+    allowances: [allowanceOf("calls", [sliding(DAY, 2)], null, { unit: "requests" })],
+    gates: [
+      concurrencyGate("key-in-flight", 2, { per: "key" }),
+      gateOf("dear", "credits", credits(2), { window: null }),
+    ],
+    entitlements: [
+      entitlementOf("daily", 0.7, { period: { unit: "day", timeZone: "UTC", weekStartsOn: 1 } }),
+      entitlementOf("weekly", 2, {
+        period: { unit: "week", timeZone: "Europe/Berlin", weekStartsOn: 1 },
+        rolloverCap: credits(1),
+      }),
+    ],
+    overshoot: "clamp",
+    estimate: "clamp",
+  }),
 ];
+
+/** The keys of the account that ask. */
+export const KEYS = ["key_1", "key_2"] as const;
 
 export type Happened =
   | {
       readonly kind: "answered";
+      readonly demand: Demand;
       readonly answer: ReserveAnswer;
       readonly existing: Reservation | null;
       readonly change: Change;
@@ -107,6 +174,8 @@ export class CoreModel {
   readonly grants = new Map<string, Grant>();
   readonly reservations = new Map<string, Reservation>();
   readonly entries: ChainedEntry[] = [];
+  readonly denials: Denials = new Map();
+  refunds = 0;
   readonly audit: AuditState;
   /** Plans that were in force at some time: a meter never exceeds the largest limit it ever had. */
   readonly plansSeen = new Set<Plan>();
@@ -121,7 +190,7 @@ export class CoreModel {
   run(step: Step): Happened {
     switch (step.do) {
       case "reserve":
-        return this.reserve(step.request, step.bound, step.open);
+        return this.reserve(step);
       case "settle":
         return this.end(step.request, step.usage, (reservation) =>
           settle(this.state, reservation, reportOf(step.usage, "completed", step.estimated), this.now, sha256),
@@ -140,6 +209,17 @@ export class CoreModel {
         return this.grant(step.terms, step.lastsMs);
       case "lapse":
         return this.commit(lapseGrants(this.state, this.now, sha256) ?? NO_CHANGE);
+      case "renew":
+        return this.commit(renewEntitlements(this.state, this.now, sha256) ?? NO_CHANGE);
+      case "void":
+        return this.void(step.grant);
+      case "refund":
+        return this.refund(step.request, step.share);
+      case "denials": {
+        const change = writeDenials(this.state, this.denials, this.now, sha256);
+        this.denials.clear();
+        return this.commit(change);
+      }
       case "pass":
         this.now += step.ms;
         this.latest = Math.max(this.latest, this.now);
@@ -174,15 +254,18 @@ export class CoreModel {
     );
   }
 
-  private reserve(request: number, bound: Usage, openOutput: boolean): Happened {
+  private reserve({ request, key, bound, open }: Extract<Step, { do: "reserve" }>): Happened {
     const requestId = `req_${request}`;
     const quote = { cardId: "default", cardVersion: 1, model: "gpt-5.4", rate: CODEX_RATE };
-    const demand = demandOf(0, { quote, bound, openOutput });
+    const demand = demandOf(0, { keyId: KEYS[key % KEYS.length] ?? KEYS[0], quote, bound, openOutput: open });
     const existing = this.reservations.get(requestId) ?? null;
     const command = commandOf(requestId, 0, { demand, keyed: true, holdMs: 10 * MINUTE });
     const { answer, change } = reserve(this.state, existing, command, this.now);
     this.commit(change);
-    return { kind: "answered", answer, existing, change };
+    if (answer.kind === "denied") {
+      foldDenial(this.denials, { requestId, demand, denial: answer.denial, at: this.now });
+    }
+    return { kind: "answered", demand, answer, existing, change };
   }
 
   private end(request: number, usage: Usage | null, how: (reservation: Reservation) => Ended): Happened {
@@ -218,13 +301,28 @@ export class CoreModel {
   private grant(terms: Pick<GrantCommand, "amount" | "kind" | "priority">, lastsMs: number | null): Happened {
     const command: GrantCommand = {
       ...terms,
-      id: `grt_${this.grants.size + 1}`,
+      id: `grt_${this.entries.length + 1}`,
       effectiveAt: this.now,
       expiresAt: lastsMs === null ? null : this.now + lastsMs,
       features: null,
       reason: "given",
     };
     return this.commit(addGrant(this.state, command, this.now, sha256).change);
+  }
+
+  private void(index: number): Happened {
+    const grant = [...this.grants.values()][index % Math.max(1, this.grants.size)];
+    return grant ? this.commit(voidGrant(this.state, grant, "taken back", this.now, sha256).change) : NOTHING;
+  }
+
+  private refund(request: number, share: number): Happened {
+    const reservation = this.reservations.get(`req_${request}`);
+    const amount = reservation ? Math.ceil((refundable(reservation) * share) / 100) : 0;
+    if (!reservation || amount === 0) return NOTHING;
+    this.refunds += 1;
+    const wanted = { id: `rfd_${this.refunds}`, amount, at: this.now, reason: "given back" };
+    const grantOf = (id: string): Grant | null => this.grants.get(id) ?? null;
+    return this.commit(refund(this.state, reservation, wanted, grantOf, sha256).change);
   }
 
   private commit(change: Change): Happened {

@@ -1,12 +1,15 @@
 import { expect } from "vitest";
-import { gateOwner, heldOfGrant, meterId, NO_CHANGE } from "../../../src/core/account.ts";
+import { allowanceOwner, gateOwner, heldOfGrant, meterId, NO_CHANGE } from "../../../src/core/account.ts";
 import { BrokenInvariant, sum } from "../../../src/core/amount.ts";
 import { auditHead } from "../../../src/core/audit.ts";
 import { remaining } from "../../../src/core/grant.ts";
 import { price } from "../../../src/core/rate-card.ts";
-import { sourcesOf } from "../../../src/core/sources.ts";
+import { sourcesOf, takeFrom } from "../../../src/core/sources.ts";
+import type { Demand, Denial } from "../../../src/core/waterfall.ts";
 import { leavesAt, type Marks, type WindowRule } from "../../../src/core/window.ts";
-import type { CoreModel, Happened } from "../../support/core-model.ts";
+import { type CoreModel, type Happened, KEYS } from "../../support/core-model.ts";
+
+const SUBJECT = { feature: "codex", model: "gpt-5.4" };
 
 /** Everything that must hold of an account after every step, whatever the step was. */
 export function checkAccount(model: CoreModel): void {
@@ -17,7 +20,7 @@ export function checkAccount(model: CoreModel): void {
 }
 
 /** I4, I10: conservation, per grant and together. */
-function checkGrants({ state, grants }: CoreModel): void {
+function checkGrants({ state, grants, now }: CoreModel): void {
   for (const grant of grants.values()) {
     const held = heldOfGrant(state, grant.id);
     expect(Math.min(grant.used, grant.lapsed, held)).toBeGreaterThanOrEqual(0);
@@ -27,7 +30,7 @@ function checkGrants({ state, grants }: CoreModel): void {
   expect(state.row.balance).toBeGreaterThanOrEqual(0);
   expect(state.row.used).toBe(sum([...grants.values()].map((grant) => grant.used)));
   expect(state.row.balance).toBe(sum([...grants.values()].map(remaining)));
-  for (const source of sourcesOf(state, "codex", 0)) expect(source.available).toBeGreaterThanOrEqual(0);
+  for (const source of sourcesOf(state, SUBJECT, now)) expect(source.available).toBeGreaterThanOrEqual(0);
 }
 
 /** I8: no window was ever used and held beyond the largest limit it had. */
@@ -55,9 +58,13 @@ function largestRules(plans: readonly CoreModel["state"]["row"]["plan"][]): Map<
     if (rule.limit > (rules.get(meter)?.limit ?? -1)) rules.set(meter, rule);
   };
   for (const plan of plans) {
-    for (const { id, windows } of plan.allowances) for (const rule of windows) note(id, rule);
-    for (const gate of plan.gates)
-      if (gate.window && gate.unit === "requests") note(gateOwner(gate, "key_1"), gate.window);
+    for (const allowance of plan.allowances) {
+      for (const rule of allowance.windows) note(allowanceOwner(allowance), rule);
+    }
+    for (const gate of plan.gates) {
+      if (!gate.window || gate.unit !== "requests") continue;
+      for (const key of KEYS) note(gateOwner(gate, key), gate.window);
+    }
   }
   return rules;
 }
@@ -79,19 +86,15 @@ export function checkHappened(model: CoreModel, happened: Happened): void {
   if (happened.kind === "ended") checkEnding(model, happened);
 }
 
-function checkAnswer(model: CoreModel, { answer, existing, change }: Extract<Happened, { kind: "answered" }>): void {
+function checkAnswer(
+  model: CoreModel,
+  { demand, answer, existing, change }: Extract<Happened, { kind: "answered" }>,
+): void {
   // A reservation moves no money; a denial, a replay or a mismatch changes nothing at all.
   expect(change.entries).toEqual([]);
   const isNew = answer.kind === "reserved" && answer.reservation !== existing;
   if (!isNew) expect(change).toBe(NO_CHANGE);
-  if (
-    answer.kind === "denied" &&
-    ["credits_exhausted", "allowance_exhausted", "credits_reserved"].includes(answer.denial.reason)
-  ) {
-    const available = sum(sourcesOf(model.state, "codex", model.now).map((source) => source.available));
-    expect(answer.denial.available).toBe(available);
-    expect(answer.denial.needed).toBeGreaterThan(available);
-  }
+  if (answer.kind === "denied") checkDenial(model, demand, answer.denial);
   if (!isNew) return;
   const { reservation } = answer;
   expect(sum(reservation.draws.map(({ amount }) => amount))).toBe(reservation.reserved);
@@ -99,21 +102,49 @@ function checkAnswer(model: CoreModel, { answer, existing, change }: Extract<Hap
   expect(reservation.attempt).toBe((existing?.attempt ?? 0) + 1);
 }
 
+function checkDenial(model: CoreModel, demand: Demand, denial: Denial): void {
+  if (!["credits_exhausted", "allowance_exhausted", "credits_reserved"].includes(denial.reason)) return;
+  expect(denial.needed).toBeGreaterThan(denial.available);
+  // What an account has learnt to expect is no part of the denial, so only worst cases can be looked at again.
+  if (denial.needed !== price(demand.quote.rate, demand.bound)) return;
+  const { missing } = takeFrom(sourcesOf(model.state, demand, model.now), demand.bound, denial.needed);
+  expect(denial.available).toBe(denial.needed - missing);
+  if (denial.reason !== "allowance_exhausted" || denial.resetsAt === null) return;
+  // C24: at the instant that is shown, the money is there.
+  const then = takeFrom(sourcesOf(model.state, demand, denial.resetsAt), demand.bound, denial.needed);
+  expect(then.missing).toBe(0);
+}
+
 function checkEnding(model: CoreModel, { before, usage, ended }: Extract<Happened, { kind: "ended" }>): void {
   const { settlement, reservation, change } = ended;
   expect(change.entries).toHaveLength(1);
-  expect(settlement.charge).toBe(sum(settlement.posted.map(({ amount }) => amount)) + settlement.overshoot);
+  const paid = sum(settlement.posted.map(({ amount }) => amount));
+  expect(settlement.charge).toBe(paid + settlement.overshoot);
   expect(model.state.pending.has(reservation.requestId)).toBe(false);
   // I15: never more than what was used costs, an expiry and what came late together.
   const priced = Number(usage ? price(before.quote.rate, usage) : 0);
   const earlier = before.settlement?.charge ?? 0;
   expect(settlement.charge).toBeLessThanOrEqual(Math.max(0, priced - earlier));
-  if (before.state === "pending") {
-    expect(settlement.returned).toBe(Math.max(0, before.reserved - settlement.charge));
-  }
+  if (before.state === "pending") expect(settlement.returned).toBe(Math.max(0, before.reserved - paid));
   if (reservation.state === "released") expect(settlement.charge).toBe(0);
-  if (settlement.overshoot > 0) {
-    const left = sum(sourcesOf(model.state, before.feature, model.now).map((source) => source.available));
-    expect(left, "overshoot only where nothing else could pay").toBe(0);
+  if (settlement.estimated && before.state === "pending") {
+    const reserved = new Set(before.draws.map(({ source }) => source));
+    for (const { source } of settlement.posted) expect(reserved, "counted by the gateway").toContain(source);
   }
+  if (settlement.overshoot > 0) {
+    const sources = sourcesOf(model.state, before, model.now);
+    const { draws } = takeFrom(sources, settlement.usage, settlement.charge, settlement.overshoot);
+    expect(draws, "overshoot only where nothing else could pay").toEqual([]);
+  }
+}
+
+/** What must hold once nothing is under way and everything that is due was done. */
+export function checkQuiet({ state, grants, entries, now }: CoreModel): void {
+  expect(state.pending.size + state.heldGrants.size + state.heldMeters.size).toBe(0);
+  for (const grant of grants.values()) {
+    const ended = grant.voidedAt !== null || (grant.expiresAt !== null && grant.expiresAt <= now);
+    if (ended) expect(remaining(grant), `grant ${grant.id} has ended`).toBe(0);
+  }
+  const ids = entries.flatMap(({ usage, updates }) => [...(usage ? [usage.id] : []), ...updates.map(({ id }) => id)]);
+  expect(new Set(ids).size).toBe(ids.length);
 }

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Usage } from "../../../src/core/usage.ts";
 import { credits, DAY, HOUR, MINUTE, SECOND, usageOf } from "../../support/core-fixtures.ts";
-import { CoreModel, type Happened, type Step } from "../../support/core-model.ts";
-import { checkAccount, checkHappened } from "./checks.ts";
+import { CoreModel, type Happened, PLANS, type Step } from "../../support/core-model.ts";
+import { checkAccount, checkHappened, checkQuiet } from "./checks.ts";
 
 const REQUESTS = 8;
 const request = fc.nat(REQUESTS - 1);
@@ -40,7 +40,13 @@ function stepsWith(passing: fc.Arbitrary<number>): fc.Arbitrary<Step> {
   return fc.oneof(
     {
       weight: 10,
-      arbitrary: fc.record({ do: fc.constant("reserve" as const), request, bound: usage, open: fc.boolean() }),
+      arbitrary: fc.record({
+        do: fc.constant("reserve" as const),
+        request,
+        key: fc.nat(1),
+        bound: usage,
+        open: fc.boolean(),
+      }),
     },
     {
       weight: 6,
@@ -52,8 +58,15 @@ function stepsWith(passing: fc.Arbitrary<number>): fc.Arbitrary<Step> {
     { weight: 5, arbitrary: fc.record({ do: fc.constant("late" as const), request, usage }) },
     { weight: 3, arbitrary: grant },
     { weight: 2, arbitrary: fc.constant({ do: "lapse" } as const) },
+    { weight: 2, arbitrary: fc.constant({ do: "renew" } as const) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("void" as const), grant: fc.nat(20) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant("refund" as const), request, share: fc.integer({ min: 1, max: 100 }) }),
+    },
+    { weight: 1, arbitrary: fc.constant({ do: "denials" } as const) },
     { weight: 5, arbitrary: passing.map((ms) => ({ do: "pass", ms }) as const) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("plan" as const), index: fc.nat(3) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("plan" as const), index: fc.nat(PLANS.length - 1) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("status" as const), frozen: fc.boolean() }) },
   );
 }
@@ -67,20 +80,40 @@ const anyStep = stepsWith(
 function quiesce(model: CoreModel): void {
   model.run({ do: "pass", ms: HOUR });
   for (let index = 0; index < REQUESTS; index += 1) model.run({ do: "expire", request: index });
+  model.run({ do: "lapse" });
+  model.run({ do: "denials" });
 }
 
 /** Names of the rare states in what happened. */
 function rareStates(model: CoreModel, happened: Happened): string[] {
   if (happened.kind === "answered") return rareAnswers(happened);
   if (happened.kind === "ended") return rareEndings(model, happened);
+  if (happened.kind === "changed") return rareChanges(model, happened);
   return happened.kind === "refused" ? ["ended twice"] : [];
 }
 
-function rareAnswers({ answer, existing }: Extract<Happened, { kind: "answered" }>): string[] {
+function rareChanges(model: CoreModel, { change }: Extract<Happened, { kind: "changed" }>): string[] {
+  const states: string[] = [];
+  for (const { usage, updates } of change.entries) {
+    const count = usage?.decision.denial?.count ?? 0;
+    if (count > 0) states.push(count > 1 ? "denials folded" : "denial");
+    for (const { kind } of updates) if (kind === "refund" || kind === "void") states.push(kind);
+  }
+  for (const { kind, reason, voidedAt, id } of change.grants) {
+    if (kind === "adjustment" && reason === "given back") states.push("refund of an ended grant");
+    if (voidedAt !== null && (model.state.heldGrants.get(id) ?? 0) > 0) states.push("voided while held");
+    if (kind === "entitlement") states.push(reason.replace(/^\w+: /, ""));
+  }
+  return states;
+}
+
+function rareAnswers({ demand, answer, existing }: Extract<Happened, { kind: "answered" }>): string[] {
   if (answer.kind === "denied") return [answer.denial.reason];
   if (answer.kind === "ended") return ["replayed"];
   if (answer.kind !== "reserved" || answer.reservation === existing) return [];
-  const states = [`${answer.reservation.draws.length} sources`];
+  const { bound, draws } = answer.reservation;
+  const states = [`${draws.length} sources`, ...draws.flatMap((draw) => ("unit" in draw ? [draw.unit] : []))];
+  if (bound.outputTokens < demand.bound.outputTokens && answer.reservation.clampedTo === null) states.push("learned");
   if (answer.reservation.clampedTo !== null) states.push("clamped");
   if (existing) states.push(existing.state === "released" ? "tried again" : "key forgotten");
   return states;
@@ -121,7 +154,7 @@ describe("whatever happens, in whatever order", () => {
         const model = new CoreModel();
         for (const step of steps) model.run(step);
         quiesce(model);
-        expect(model.state.pending.size + model.state.heldGrants.size + model.state.heldMeters.size).toBe(0);
+        checkQuiet(model);
         checkAccount(model);
       }),
       { numRuns: 150 },
@@ -164,7 +197,7 @@ describe("whatever happens, in whatever order", () => {
         ];
         for (const step of again) expect(["refused", "nothing"]).toContain(model.run(step).kind);
         expect(model.state).toEqual(before);
-        const replay = model.run({ do: "reserve", request: chosen, bound: used, open: false });
+        const replay = model.run({ do: "reserve", request: chosen, key: 0, bound: used, open: false });
         if (model.now - (settled?.endedAt ?? 0) < DAY) expect(replay).toMatchObject({ answer: { kind: "ended" } });
       }),
       { numRuns: 150 },
@@ -203,6 +236,17 @@ describe("whatever happens, in whatever order", () => {
         "estimated",
         "difference after a checkpoint",
         "3 sources",
+        "4 sources",
+        "credits",
+        "tokens",
+        "requests",
+        "denials folded",
+        "void",
+        "voided while held",
+        "refund",
+        "refund of an ended grant",
+        "renewed",
+        "rolled over",
       ]),
     );
   });

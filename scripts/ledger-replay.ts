@@ -1,0 +1,192 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { RateLookup } from "../src/core/audit.ts";
+import type { UsageEvent, UsageOutcome } from "../src/core/event.ts";
+import { price } from "../src/core/rate-card.ts";
+import type { Usage } from "../src/core/usage.ts";
+
+/**
+ * A ledger to replay: a connection whose schema `ledger` has the three datasets and the balances of D1, and whose own
+ * schema is free for scratch tables.
+ */
+export interface ReplaySource {
+  readonly database: DatabaseSync;
+  readonly rateOf: RateLookup;
+}
+
+/** One thing that the replay makes otherwise than the ledger has it. Amounts are micro-credits. */
+export interface ReplayDifference {
+  readonly seq: number;
+  readonly subject: string;
+  readonly replayed: string;
+  readonly ledger: string;
+}
+
+/** What the replay of one account came to. Amounts are micro-credits. */
+export interface AccountReplay {
+  readonly account: string;
+  readonly usageEvents: number;
+  /** All charges, replayed and as the ledger has them. */
+  readonly charges: { readonly replayed: number; readonly ledger: number };
+  readonly balance: { readonly replayed: number; readonly ledger: number };
+  /** In the order of sequence numbers; what concerns no entry comes last. */
+  readonly differences: readonly ReplayDifference[];
+}
+
+/** Differences kept for each account: the first is what matters. */
+const KEPT = 100;
+
+const SCRATCH = `
+  DROP TABLE IF EXISTS temp.charges;
+  DROP TABLE IF EXISTS temp.moves;
+  CREATE TABLE temp.charges (
+    id TEXT PRIMARY KEY, epoch INTEGER, seq INTEGER, card_id TEXT, card_version INTEGER, model TEXT, amount INTEGER
+  ) STRICT;
+  CREATE TABLE temp.moves (epoch INTEGER, seq INTEGER, delta INTEGER) STRICT;
+`;
+
+/** The accounts of a ledger, in the order of their ids. */
+export function accountsOf({ database }: ReplaySource): string[] {
+  const rows = database.prepare("SELECT account_id FROM ledger.balances ORDER BY account_id").all();
+  return rows.map((row) => String(row.account_id));
+}
+
+/**
+ * Rebuilds the charges of one account from its usage events and the rate cards alone, and its balance from those charges
+ * and from what no request caused (grants, expiries, voids, refunds). What of a charge was included use or overshoot is
+ * taken from the ledger: windows and plans are not in it. The ledger's monetization events and debits are not used; the
+ * result is held against them.
+ */
+export function replayAccount(source: ReplaySource, account: string): AccountReplay {
+  const { database } = source;
+  database.exec(SCRATCH);
+  const unpriced: ReplayDifference[] = [];
+  const usageEvents = rebuildCharges(source, account, unpriced);
+  database.prepare(MOVES).run({ account });
+  const ledger = numbers(database.prepare(LEDGER_SUMS).get({ account }));
+  const replayed = numbers(database.prepare(REPLAYED_SUMS).get());
+  const differences = [
+    ...unpriced.splice(0, KEPT),
+    ...differing(database, CHARGES_DIFFER, account),
+    ...differing(database, DEBITS_DIFFER, account),
+  ].sort((a, b) => a.seq - b.seq);
+  const balance = { replayed: replayed.balance, ledger: ledger.balance };
+  if (balance.replayed !== balance.ledger) {
+    differences.push({ seq: 0, subject: "balance", replayed: `${balance.replayed}`, ledger: `${balance.ledger}` });
+  }
+  return {
+    account,
+    usageEvents,
+    charges: { replayed: replayed.charges, ledger: ledger.charges },
+    balance,
+    differences,
+  };
+}
+
+const USAGE = `SELECT id, epoch, seq, model, outcome, estimated, usage, decision FROM ledger.usage_events
+  WHERE account_id = $account ORDER BY epoch, seq`;
+
+function rebuildCharges({ database, rateOf }: ReplaySource, account: string, unpriced: ReplayDifference[]): number {
+  const insert = database.prepare("INSERT INTO temp.charges VALUES (?, ?, ?, ?, ?, ?, ?)");
+  const before = database.prepare("SELECT amount FROM temp.charges WHERE id = ?");
+  let count = 0;
+  for (const row of database.prepare(USAGE).iterate({ account })) {
+    count += 1;
+    const event = eventOf(row);
+    if (event.outcome === "denied") continue;
+    const { id, version } = event.decision.rateCard;
+    const amount = chargeOf(event, rateOf, (charge) => Number(before.get(charge)?.amount ?? 0));
+    if (amount === null) {
+      const subject = `${event.id}: no rate for ${event.model} on ${id}@${version} that prices its usage`;
+      unpriced.push({ seq: Number(row.seq), subject, replayed: "none", ledger: "unknown" });
+    }
+    insert.run(chargeId(event.id), Number(row.epoch), Number(row.seq), id, version, event.model, amount ?? 0);
+  }
+  return count;
+}
+
+type ReplayedEvent = Pick<UsageEvent, "id" | "model" | "outcome" | "estimated" | "usage" | "decision">;
+
+function eventOf(row: Record<string, unknown>): ReplayedEvent {
+  return {
+    id: String(row.id),
+    model: String(row.model),
+    outcome: String(row.outcome) as UsageOutcome,
+    estimated: row.estimated === 1,
+    usage: JSON.parse(String(row.usage)) as Usage,
+    decision: JSON.parse(String(row.decision)) as UsageEvent["decision"],
+  };
+}
+
+function chargeId(usageId: string): string {
+  return usageId.replace(/^use_/, "mon_");
+}
+
+const LATE = "~late";
+
+/**
+ * The charge of a usage event in micro-credits; `null` when it has no price. What was estimated never costs more than
+ * was reserved; what came late costs what it is beyond the charge of the expiry before it, as `chargeBefore` knows it.
+ */
+function chargeOf(
+  { id, model, outcome, estimated, usage, decision }: ReplayedEvent,
+  rateOf: RateLookup,
+  chargeBefore: (chargeId: string) => number,
+): number | null {
+  const rate = rateOf(decision.rateCard.id, decision.rateCard.version, model);
+  const priced = rate && price(rate, usage);
+  if (typeof priced !== "number") return null;
+  const charge = estimated ? Math.min(priced, decision.reserved) : priced;
+  if (outcome !== "late") return charge;
+  return Math.max(0, charge - chargeBefore(chargeId(id.slice(0, -LATE.length))));
+}
+
+/** What moved the balance: the replayed charges, less what was included or refunded at once, and all the rest. */
+const MOVES = `INSERT INTO temp.moves
+  SELECT epoch, seq, delta FROM ledger.balance_updates
+  WHERE account_id = $account AND kind IN ('grant', 'expiry', 'void', 'refund')
+  UNION ALL
+  SELECT epoch, seq, -amount + (
+    SELECT coalesce(sum(u.amount), 0) FROM ledger.balance_updates u
+    WHERE u.account_id = $account AND u.epoch = c.epoch AND u.seq = c.seq AND u.kind IN ('allowance', 'overshoot_refund')
+  ) FROM temp.charges c`;
+
+const LEDGER_SUMS = `SELECT
+  (SELECT coalesce(sum(amount), 0) FROM ledger.monetization_events WHERE account_id = $account) AS charges,
+  (SELECT coalesce(sum(balance), 0) FROM ledger.balances WHERE account_id = $account) AS balance`;
+
+const REPLAYED_SUMS = `SELECT
+  (SELECT coalesce(sum(amount), 0) FROM temp.charges) AS charges,
+  (SELECT coalesce(sum(delta), 0) FROM temp.moves) AS balance`;
+
+/** A request that ended without a charge has no monetization event, which is the same as one of 0. */
+const CHARGES_DIFFER = `SELECT coalesce(c.seq, m.seq) AS seq, 'charge ' || coalesce(c.id, m.id) AS subject,
+    coalesce(c.amount || ' at ' || c.card_id || '@' || c.card_version || ' ' || c.model, 'none') AS replayed,
+    coalesce(m.amount || ' at ' || m.card_id || '@' || m.card_version || ' ' || m.model, 'none') AS ledger
+  FROM temp.charges c
+  FULL JOIN (SELECT * FROM ledger.monetization_events WHERE account_id = $account) m
+    ON m.id = c.id AND m.epoch = c.epoch AND m.seq = c.seq
+  WHERE coalesce(c.amount, 0) <> coalesce(m.amount, 0) OR c.id IS NULL
+    OR (m.id IS NOT NULL AND (m.card_id, m.card_version, m.model) <> (c.card_id, c.card_version, c.model))
+  ORDER BY 1 LIMIT ${KEPT}`;
+
+const DEBITS_DIFFER = `SELECT seq, 'debits of entry ' || seq AS subject,
+    CAST(-sum(replayed) AS TEXT) AS replayed, CAST(-sum(ledger) AS TEXT) AS ledger
+  FROM (
+    SELECT epoch, seq, delta AS replayed, 0 AS ledger FROM temp.moves
+    UNION ALL
+    SELECT epoch, seq, 0, delta FROM ledger.balance_updates WHERE account_id = $account
+  ) GROUP BY epoch, seq HAVING sum(replayed) <> sum(ledger) ORDER BY epoch, seq LIMIT ${KEPT}`;
+
+function differing(database: DatabaseSync, sql: string, account: string): ReplayDifference[] {
+  const rows = database.prepare(sql).all({ account });
+  return rows.map((row) => ({
+    seq: Number(row.seq),
+    subject: String(row.subject),
+    replayed: String(row.replayed),
+    ledger: String(row.ledger),
+  }));
+}
+
+function numbers(row: Record<string, unknown> | undefined): { charges: number; balance: number } {
+  return { charges: Number(row?.charges), balance: Number(row?.balance) };
+}

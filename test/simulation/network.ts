@@ -1,0 +1,75 @@
+import { AccountClient } from "../../durable-objects/client.ts";
+import type { Account } from "../../durable-objects/account.ts";
+import type { Invocation } from "./invocation.ts";
+import type { ObjectHost } from "./object-host.ts";
+
+/** Commands that a broken connection may deliver a second time, much later. */
+const COME_AGAIN = new Set(["reserve", "settle", "release", "checkpoint", "confirm", "grant"]);
+
+type Namespace = ConstructorParameters<typeof AccountClient>[0];
+
+/** The real client of one invocation, over a network that loses and repeats. */
+export function clientFor(invocation: Invocation, hosts: ReadonlyMap<string, ObjectHost>): AccountClient {
+  const getByName = (id: string) =>
+    new Proxy(
+      {},
+      {
+        get:
+          (_, method: string) =>
+          (...given: unknown[]) =>
+            transport(invocation, hostOf(hosts, id), method, given),
+      },
+    );
+  return new AccountClient({ getByName } as unknown as Namespace);
+}
+
+export function hostOf(hosts: ReadonlyMap<string, ObjectHost>, id: string): ObjectHost {
+  const host = hosts.get(id);
+  if (!host) throw new Error(`no object ${id}`);
+  return host;
+}
+
+async function transport(invocation: Invocation, host: ObjectHost, method: string, given: unknown[]): Promise<unknown> {
+  const { world } = invocation;
+  const { faults, random } = world;
+  await invocation.sleep(random.int(1, 15));
+  if (faults.strikes("object overloaded")) throw Object.assign(new Error("overloaded"), { overloaded: true });
+  if (faults.strikes("request to the object lost")) {
+    await invocation.sleep(random.int(10, 3_000));
+    throw lost("Network connection lost.");
+  }
+  if (COME_AGAIN.has(method) && faults.strikes("command delivered again, late")) {
+    const delay = random.chance(0.5) ? random.int(1, 2_000) : random.int(2_000, 20 * 60_000);
+    world.at(world.now + delay, () => deliverAgain(host, method, given));
+  }
+  const reply = await invocation.guard(deliver(host, method, given));
+  if (faults.strikes("reply of the object lost")) {
+    world.reach("reply lost after the command ran");
+    await invocation.sleep(random.int(10, 3_000));
+    throw lost("Network connection lost.");
+  }
+  await invocation.sleep(random.int(1, 10));
+  return reply;
+}
+
+async function deliver(host: ObjectHost, method: string, given: unknown[]): Promise<unknown> {
+  if (method === "wake") return host.wake();
+  return host.call(method, (account) => command(account, method, given));
+}
+
+function command(account: Account, method: string, given: unknown[]): unknown {
+  const commands = account as unknown as Record<string, (...given: unknown[]) => unknown>;
+  const run = commands[method];
+  if (!run) throw new Error(`the object has no command ${method}`);
+  return run.apply(account, given);
+}
+
+function deliverAgain(host: ObjectHost, method: string, given: unknown[]): void {
+  host.world.tell(`${host.id}: ${method} is delivered again`);
+  host.world.reach(`late duplicate of ${method}` as Parameters<typeof host.world.reach>[0]);
+  deliver(host, method, given).catch(() => {});
+}
+
+function lost(message: string): Error {
+  return Object.assign(new Error(message), { retryable: true });
+}

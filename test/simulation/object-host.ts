@@ -1,0 +1,230 @@
+import { Account } from "../../durable-objects/account.ts";
+import type { Platform } from "../../durable-objects/platform.ts";
+import type { LedgerMessage } from "../../src/core/ledger-message.ts";
+import { Injected, ObjectStorage } from "./object-storage.ts";
+import type { World } from "./world.ts";
+
+/** One instance of an object in memory. A dead one can no longer reach its storage. */
+interface Life {
+  alive: boolean;
+  readonly account: Account;
+  /** Alarms that are running in it. */
+  ringing: number;
+}
+
+/** What the host tells those who watch over the promises. */
+export interface Watch {
+  /** After everything that may have changed the object. */
+  stepped(host: ObjectHost): void;
+}
+
+const RETRY_ALARM_MS = 2_000;
+const MOST_RETRIES = 6;
+
+/** The place where one account's object runs: it is loaded, crashes and is loaded again; its storage stays. */
+export class ObjectHost {
+  readonly id: string;
+  readonly world: World;
+  readonly storage = new ObjectStorage();
+  /** How far the clock of the machine it runs on is ahead. */
+  skewMs = 0;
+  crashes = 0;
+  /** Local instant at which an alarm last ran to its end. */
+  lastAlarmAt = 0;
+  readonly #watch: Watch;
+  readonly #send: (messages: readonly LedgerMessage[]) => Promise<void>;
+  #life: Life | null = null;
+  #alarmSet = 0;
+
+  constructor(id: string, world: World, watch: Watch, send: (messages: readonly LedgerMessage[]) => Promise<void>) {
+    this.id = id;
+    this.world = world;
+    this.#watch = watch;
+    this.#send = send;
+  }
+
+  now(): number {
+    return this.world.now + this.skewMs;
+  }
+
+  /** Runs a command of the account, with crashes before it, within it and after it. */
+  call<T>(name: string, command: (account: Account) => T): T {
+    const { faults } = this.world;
+    if (faults.strikes("object crashes before a command")) this.crash("before a command");
+    const life = this.#load();
+    if (faults.strikes("object crashes inside a transaction")) this.#breakWrite(life, true);
+    else if (faults.strikes("storage refuses a write")) this.#breakWrite(life, false);
+    const written = this.storage.written;
+    let result: T;
+    try {
+      result = command(life.account);
+    } catch (error) {
+      if (!(error instanceof Injected)) this.world.violate("the object never throws", `${name}: ${String(error)}`);
+      throw life.alive ? retryable("the storage refused") : reset();
+    } finally {
+      this.storage.beforeWrite = null;
+      this.#watch.stepped(this);
+    }
+    if (faults.strikes("object crashes between commit and reply")) {
+      if (this.storage.written > written) this.world.reach("crash between commit and reply");
+      this.crash(`after the commit of ${name}`);
+      throw reset();
+    }
+    return result;
+  }
+
+  /** The sweeper, or a person, rings the alarm. */
+  async wake(): Promise<void> {
+    await this.#ring(this.#load());
+  }
+
+  /** Reads without any fault: for those who watch. */
+  look<T>(read: (account: Account) => T): T {
+    return read(this.#load().account);
+  }
+
+  isUnconfirmed(seq: number): boolean {
+    return this.storage.all("SELECT seq FROM outbox WHERE seq = ?", seq).length > 0;
+  }
+
+  crash(when: string): void {
+    const life = this.#life;
+    if (!life) return;
+    life.alive = false;
+    this.#life = null;
+    this.crashes += 1;
+    this.world.tell(`${this.id} crashes ${when}`);
+    if (life.ringing > 0) this.#retryAlarm(1);
+  }
+
+  /** The object goes on with another clock. */
+  moveClock(skewMs: number): void {
+    this.crash("and moves to a machine with another clock");
+    this.skewMs = skewMs;
+    this.#schedule();
+  }
+
+  #load(): Life {
+    if (this.#life) return this.#life;
+    const life: Life = { alive: true, account: new Account(this.#platform(() => life)), ringing: 0 };
+    life.account.alarmIsAt(this.storage.alarmAt);
+    this.#life = life;
+    return life;
+  }
+
+  #platform(lifeOf: () => Life): Platform {
+    // While the constructor runs there is no life yet, and nothing can have died.
+    let born = false;
+    const isDead = (): boolean => born && !lifeOf().alive;
+    queueMicrotask(() => {
+      born = true;
+    });
+    const check = (): void => {
+      if (isDead()) throw new Injected("this instance was reset");
+    };
+    return {
+      sql: {
+        exec: (query, ...bindings) => {
+          check();
+          return this.storage.exec(query, ...bindings);
+        },
+      },
+      transactionSync: (work) => {
+        check();
+        return this.storage.transaction(work);
+      },
+      setAlarm: (at) => {
+        check();
+        this.storage.alarmAt = at;
+        this.#schedule();
+      },
+      now: () => this.now(),
+      send: async (messages) => {
+        check();
+        this.#watch.stepped(this);
+        if (this.world.faults.strikes("object crashes while its alarm sends")) {
+          this.world.at(this.world.now + 5, () => this.crash("while its alarm sends"));
+        }
+        const life = lifeOf();
+        await this.#send(messages);
+        // What answers after the crash answers nobody.
+        if (!life.alive) await new Promise(() => {});
+      },
+      report: (event, detail) => this.#reported(event, detail, isDead()),
+    };
+  }
+
+  #reported(event: string, detail: Readonly<Record<string, unknown>>, dead: boolean): void {
+    this.world.tell(`${this.id} reports ${event}: ${String(detail.message)}`);
+    const injected = dead || String(detail.message).includes("Injected");
+    if (event === "alarm_part_failed" && !injected) {
+      this.world.violate("no part of an alarm fails", JSON.stringify(detail));
+    }
+  }
+
+  /** Lets one of the next writes fail, with or without the instance. */
+  #breakWrite(life: Life, crash: boolean): void {
+    let left = this.world.random.int(0, 4);
+    this.storage.beforeWrite = () => {
+      left -= 1;
+      if (left >= 0) return;
+      this.storage.beforeWrite = null;
+      this.world.reach(crash ? "crash within a transaction" : "write refused within a transaction");
+      if (crash && life.alive) this.crash("within a transaction");
+      throw new Injected("a write failed");
+    };
+  }
+
+  #schedule(): void {
+    this.#alarmSet += 1;
+    const set = this.#alarmSet;
+    const { alarmAt } = this.storage;
+    if (alarmAt === null) return;
+    const late = this.world.faults.strikes("alarm late") ? this.world.random.int(1_000, 120_000) : 0;
+    this.world.at(alarmAt - this.skewMs + late, () => {
+      // An alarm that was set by a transaction that rolled back is not set.
+      if (set !== this.#alarmSet || this.storage.alarmAt === null) return;
+      if (this.storage.alarmAt !== alarmAt) return this.#schedule();
+      this.#fire();
+    });
+  }
+
+  #fire(): void {
+    this.storage.alarmAt = null;
+    if (this.world.faults.strikes("alarm lost")) {
+      this.world.tell(`${this.id}: its alarm is lost`);
+      return;
+    }
+    this.world.spawn(() => this.#ring(this.#load()));
+  }
+
+  async #ring(life: Life): Promise<void> {
+    life.ringing += 1;
+    if (this.world.faults.strikes("object crashes inside a transaction")) this.#breakWrite(life, true);
+    const ran = life.account.alarm();
+    this.storage.beforeWrite = null;
+    this.#watch.stepped(this);
+    await ran;
+    life.ringing -= 1;
+    if (!life.alive) return;
+    this.lastAlarmAt = this.now();
+    this.#watch.stepped(this);
+  }
+
+  /** The platform repeats an alarm whose object crashed, and gives up after a while. */
+  #retryAlarm(tried: number): void {
+    if (tried > MOST_RETRIES) return;
+    this.world.at(this.world.now + RETRY_ALARM_MS * 2 ** (tried - 1), () => {
+      if (this.world.faults.strikes("alarm lost")) return;
+      this.world.spawn(() => this.#ring(this.#load()));
+    });
+  }
+}
+
+function reset(): Error {
+  return Object.assign(new Error("the object was reset"), { durableObjectReset: true, remote: true, retryable: true });
+}
+
+function retryable(message: string): Error {
+  return Object.assign(new Error(message), { remote: true, retryable: true });
+}

@@ -1,0 +1,68 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Sql } from "../../durable-objects/platform.ts";
+
+/** A failure that the simulation brought about; anything else that is thrown is a bug. */
+export class Injected extends Error {
+  override readonly name = "Injected";
+}
+
+/** The storage of one object: it outlives every instance. SQLite in memory, and the alarm. */
+export class ObjectStorage {
+  alarmAt: number | null = null;
+  /** Rows written so far. */
+  written = 0;
+  readonly #database = new DatabaseSync(":memory:");
+  readonly #statements = new Map<string, StatementSync>();
+  /** Called before each write of a command; may throw. */
+  beforeWrite: (() => void) | null = null;
+
+  exec<Row extends Record<string, SqlStorageValue>>(query: string, ...bindings: SqlStorageValue[]) {
+    if (/^\s*CREATE/.test(query)) {
+      this.#database.exec(query);
+      return answer<Row>([], 0);
+    }
+    const statement = this.#prepare(query);
+    const values = bindings as (string | number | null)[];
+    if (/^\s*SELECT/.test(query)) return answer(statement.all(...values) as Row[], 0);
+    this.beforeWrite?.();
+    const rows = Number(statement.run(...values).changes);
+    this.written += rows;
+    return answer<Row>([], rows);
+  }
+
+  /** Rolls back as a whole, the alarm included. */
+  transaction<T>(work: () => T): T {
+    const { alarmAt } = this;
+    this.#database.exec("BEGIN");
+    try {
+      const result = work();
+      this.#database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      this.alarmAt = alarmAt;
+      throw error;
+    }
+  }
+
+  all<Row>(query: string, ...values: (string | number)[]): Row[] {
+    return this.#prepare(query).all(...values) as Row[];
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #prepare(query: string): StatementSync {
+    let statement = this.#statements.get(query);
+    if (!statement) {
+      statement = this.#database.prepare(query);
+      this.#statements.set(query, statement);
+    }
+    return statement;
+  }
+}
+
+function answer<Row extends Record<string, SqlStorageValue>>(rows: Row[], rowsWritten: number): ReturnType<Sql["exec"]> {
+  return { toArray: <R>() => rows as unknown as R[], rowsWritten } as ReturnType<Sql["exec"]>;
+}
