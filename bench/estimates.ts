@@ -1,21 +1,17 @@
-import seededPlans from "../config/plans.json" with { type: "json" };
-import seededCards from "../config/rate-cards.json" with { type: "json" };
-import { describeFaults, type ParsedDocument } from "../src/catalog/document.ts";
-import { readPlanDocument, toPlan } from "../src/catalog/plan-document.ts";
-import { readRateCardDocument, toRate } from "../src/catalog/rate-card-document.ts";
 import { type AccountState, applyChange, openAccount } from "../src/core/account.ts";
 import { invariant, MICRO_PER_CREDIT, type MicroCredits, sum } from "../src/core/amount.ts";
 import { renewEntitlements } from "../src/core/entitlement.ts";
 import { addGrant } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
-import { price, type Rate } from "../src/core/rate-card.ts";
+import { price } from "../src/core/rate-card.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import { reserve } from "../src/core/reserve.ts";
 import { settle } from "../src/core/settlement.ts";
 import { sourcesOf } from "../src/core/sources.ts";
 import type { Usage } from "../src/core/usage.ts";
 import type { Demand } from "../src/core/waterfall.ts";
-import { type Call, type Habits, monthOf } from "./estimate-traffic.ts";
+import { PROFILES, type Profile, rateOf } from "./estimate-profiles.ts";
+import { type Call, monthOf } from "./estimate-traffic.ts";
 import { quantile } from "./statistics.ts";
 
 const START = Date.UTC(2026, 10, 1);
@@ -23,58 +19,6 @@ const DAY = 24 * 3_600_000;
 const HOLD_MS = 3_600_000;
 const ESTIMATES = ["ceiling", "learned", "clamp"] as const;
 type Estimate = (typeof ESTIMATES)[number];
-
-/** An account of one kind: what it may use, what is bought for it and when, and how it works. */
-interface Profile extends Habits {
-  readonly name: string;
-  readonly plan: Plan;
-  /** Credits bought at the beginning, and again every so many days (`null`: never). */
-  readonly buys: { readonly credits: number; readonly everyDays: number | null } | null;
-}
-
-function opened<T>(parsed: ParsedDocument<T>): T {
-  if (!parsed.ok) throw new Error(describeFaults(parsed.faults));
-  return parsed.document;
-}
-
-const RATES = new Map<string, Rate>(
-  Object.entries(opened(readRateCardDocument(seededCards.default)).models).map(([id, rate]) => [id, toRate(rate)]),
-);
-
-function rateOf(model: string): Rate {
-  const rate = RATES.get(model);
-  if (!rate) throw new Error(`${model} has no price`);
-  return rate;
-}
-
-function planOf(id: keyof typeof seededPlans): Plan {
-  return toPlan(id, 1, opened(readPlanDocument(seededPlans[id])));
-}
-
-const MIXED = { "gpt-6.1-sol": 45, "gpt-5.4": 30, "gpt-5.5": 15, "gpt-5.4-mini": 10 };
-const PREPAID: Plan = { ...planOf("plus"), id: "prepaid", allowances: [] };
-
-const PROFILES: readonly Profile[] = [
-  { name: "free", plan: planOf("free"), buys: null, threadsPerDay: 4, models: { "gpt-5.4-mini": 3, "gpt-6-luna": 1 } },
-  { name: "plus", plan: planOf("plus"), buys: null, threadsPerDay: 8, models: MIXED },
-  {
-    name: "plus, 300 credits",
-    plan: planOf("plus"),
-    buys: { credits: 300, everyDays: null },
-    threadsPerDay: 8,
-    models: MIXED,
-  },
-  {
-    name: "prepaid, 25 a day",
-    plan: PREPAID,
-    buys: { credits: 25, everyDays: 1 },
-    threadsPerDay: 3,
-    models: { "gpt-6.1-sol": 60, "gpt-5.4": 40 },
-  },
-  { name: "prepaid, 400 a week", plan: PREPAID, buys: { credits: 400, everyDays: 7 }, threadsPerDay: 5, models: MIXED },
-  { name: "pro", plan: planOf("pro"), buys: null, threadsPerDay: 16, models: { ...MIXED, "gpt-6-astra": 20 } },
-  { name: "enterprise", plan: planOf("enterprise"), buys: null, threadsPerDay: 16, models: MIXED },
-];
 
 /** What came of a month. */
 interface Tally {
@@ -263,14 +207,13 @@ function readSeed(argument: string | undefined): number {
 
 const seed = readSeed(process.argv[2]);
 console.log(`| ${HEADINGS.join(" | ")} |\n|${HEADINGS.map((_, index) => (index < 2 ? "---" : "--:")).join("|")}|`);
-const months = PROFILES.map((profile, index) => ({
-  profile,
-  calls: monthOf(profile, START, seed * 100 + index, rateOf),
-}));
-for (const { profile, calls } of months) {
-  for (const estimate of ESTIMATES) console.log(row(profile.name, estimate, live(profile, estimate, calls)));
+const tallies = new Map<Estimate, Tally[]>(ESTIMATES.map((estimate) => [estimate, []]));
+for (const [index, profile] of PROFILES.entries()) {
+  const calls = monthOf(profile, START, seed * 100 + index, rateOf);
+  for (const [estimate, lived] of tallies) {
+    const tally = live(profile, estimate, calls);
+    lived.push(tally);
+    console.log(row(profile.name, estimate, tally));
+  }
 }
-for (const estimate of ESTIMATES) {
-  const all = together(months.map(({ profile, calls }) => live(profile, estimate, calls)));
-  console.log(row("**all**", estimate, all));
-}
+for (const [estimate, lived] of tallies) console.log(row("**all**", estimate, together(lived)));

@@ -3,16 +3,14 @@ import type { MicroCredits } from "./amount.ts";
 import { periodAt } from "./calendar.ts";
 import type { ChainedEntry, Sha256 } from "./event.ts";
 import { type Grant, remaining } from "./grant.ts";
-import { addGrant, lapseGrants } from "./granting.ts";
+import { addGrant, canHold, lapseGrants } from "./granting.ts";
 import type { Entitlement } from "./plan.ts";
 
 /** When the next entitlement of the account is due (epoch ms); `null` when its plan has none. */
 export function nextRenewalAt(state: AccountState, now: number): number | null {
-  const { plan, renewals } = state.row;
   let next: number | null = null;
-  for (const { id, period } of plan.entitlements) {
-    const present = periodAt(period, now);
-    const at = renewals[id] === present.start ? present.end : now;
+  for (const entitlement of state.row.plan.entitlements) {
+    const at = isDue(state, entitlement, now) ? now : periodAt(entitlement.period, now).end;
     next = Math.min(next ?? at, at);
   }
   return next;
@@ -20,8 +18,13 @@ export function nextRenewalAt(state: AccountState, now: number): number | null {
 
 /** Whether an entitlement of the present period was not granted yet. */
 export function isRenewalDue(state: AccountState, now: number): boolean {
-  const { plan, renewals } = state.row;
-  return plan.entitlements.some(({ id, period }) => renewals[id] !== periodAt(period, now).start);
+  return state.row.plan.entitlements.some((entitlement) => isDue(state, entitlement, now));
+}
+
+/** A clock that goes back over the edge of a period grants nothing again. */
+function isDue({ row }: AccountState, { id, period }: Entitlement, now: number): boolean {
+  const before = row.renewals[id];
+  return before === undefined || before < periodAt(period, now).start;
 }
 
 /**
@@ -29,10 +32,8 @@ export function isRenewalDue(state: AccountState, now: number): boolean {
  * the period before lapses at its end; up to the cap it is granted again for one more period.
  */
 export function renewEntitlements(state: AccountState, now: number, sha256: Sha256): Change | null {
-  if (!isRenewalDue(state, now)) return null;
-  const due = state.row.plan.entitlements.filter(
-    ({ id, period }) => state.row.renewals[id] !== periodAt(period, now).start,
-  );
+  const due = state.row.plan.entitlements.filter((entitlement) => isDue(state, entitlement, now));
+  if (due.length === 0) return null;
   // Each step builds on the one before, on a copy: the caller stores all of it as one change.
   const draft: AccountState = { ...state, grants: new Map(state.grants) };
   const grants = new Map<string, Grant>();
@@ -60,7 +61,8 @@ function renew(
   const left = before === undefined ? 0 : leftOver(draft, grantId(sha256, draft.row.id, id, before, ""));
   take(lapseGrants(draft, now, sha256));
   const grant = (part: "" | "rollover", granted: MicroCredits, reason: string): void => {
-    if (granted === 0) return;
+    // What the account cannot hold is not granted: an entitlement must not stop the account.
+    if (granted === 0 || !canHold(draft, granted)) return;
     const command = {
       id: grantId(sha256, draft.row.id, id, present.start, part),
       kind: "entitlement" as const,

@@ -34,7 +34,8 @@ export function refund(
 ): { reservation: Reservation; change: Change } {
   const { amount, at, reason } = wanted;
   invariant(quantity(amount, "a refund") > 0 && amount <= refundable(reservation), "a refund is within its charge");
-  const grants: Grant[] = [];
+  // A grant may have paid at the settlement and again late.
+  const changed = new Map<string, Grant>();
   const updates: UpdateDraft[] = [];
   const cause = monetizationId(lastSettlement(reservation).usageId);
   let left = amount;
@@ -42,12 +43,12 @@ export function refund(
   for (const { id, room } of roomOf(reservation)) {
     const part = Math.min(left, room);
     if (part === 0) continue;
-    const grant = grantOf(id);
+    const grant = changed.get(id) ?? grantOf(id);
     invariant(grant !== null && grant.used >= part, `grant ${id} did not pay what is refunded`);
     left -= part;
     if (hasEnded(grant, at)) lost += part;
     else {
-      grants.push({ ...grant, used: grant.used - part });
+      changed.set(id, { ...grant, used: grant.used - part });
       updates.push({ kind: "refund", source: id, amount: part, delta: part, cause, detail: { reason } });
     }
   }
@@ -56,12 +57,15 @@ export function refund(
     const replacement = replacementOf(wanted, lost, state.row.seq + 1, sha256);
     const { kind, priority, effectiveAt, expiresAt, features } = replacement;
     const detail = { kind, priority, effectiveAt, expiresAt, features, reason };
-    grants.push(replacement);
+    changed.set(replacement.id, replacement);
     updates.push({ kind: "grant", source: replacement.id, amount: lost, delta: lost, cause, detail });
   }
   const { row, entry } = writeEntry(state.row, { usage: null, monetization: null, updates }, at, sha256);
   const refunded: Reservation = { ...reservation, refunds: [...reservation.refunds, wanted] };
-  return { reservation: refunded, change: { ...NO_CHANGE, row, grants, reservations: [refunded], entries: [entry] } };
+  return {
+    reservation: refunded,
+    change: { ...NO_CHANGE, row, grants: [...changed.values()], reservations: [refunded], entries: [entry] },
+  };
 }
 
 function hasEnded({ voidedAt, expiresAt }: Grant, at: number): boolean {

@@ -98,14 +98,14 @@ function giveBack(
   sha256: Sha256,
 ): Rerated {
   const cause = monetizationId(command.usage.id);
-  const grants: Grant[] = [];
+  const changed = new Map<string, Grant>();
   const updates: UpdateDraft[] = [];
   let left = wanted;
   for (const { source, amount } of [...command.paidByGrants].reverse()) {
-    const grant = grantOf(source);
+    const grant = changed.get(source) ?? grantOf(source);
     const part = Math.min(left, amount, grant?.used ?? 0);
     if (!grant || part === 0) continue;
-    grants.push({ ...grant, used: grant.used - part });
+    changed.set(source, { ...grant, used: grant.used - part });
     updates.push({ kind: "refund", source, amount: part, delta: part, cause, detail: { reason: command.reason } });
     left -= part;
   }
@@ -113,7 +113,7 @@ function giveBack(
   if (updates.length === 0) updates.push({ kind: "none", source: null, amount: 0, delta: 0, cause: event.id });
   const { row, entry } = writeEntry(state.row, { usage: event, monetization: null, updates }, now, sha256);
   const difference = -sum(updates.map(({ amount }) => amount));
-  return { difference, change: { ...NO_CHANGE, row, grants, entries: [entry] } };
+  return { difference, change: { ...NO_CHANGE, row, grants: [...changed.values()], entries: [entry] } };
 }
 
 /** The event of the correction: of the same request and usage, at the new price, for this reason. */

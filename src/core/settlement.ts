@@ -77,8 +77,8 @@ function end(
 ): Ended {
   const live = state.pending.get(reservation.requestId);
   invariant(live !== undefined && live.attempt === reservation.attempt, "only a pending reservation ends");
-  const { usage, charge } = chargeFor(reservation, report);
-  const covered = cover(state, reservation, usage, charge, now);
+  const { usage, charge, capped } = chargeFor(reservation, report);
+  const covered = capped ? asReserved(reservation) : cover(state, reservation, usage, charge, now);
   const posted = postDraws(state, covered.posted, reservation.gates, { usage, charge }, now);
   const usageEvent = usageEventOf(reservation, usageId(reservation.requestId, reservation.attempt), usage, report);
   const monetization = ending === "released" ? null : monetizationOf(reservation, usageEvent.id, charge);
@@ -125,7 +125,7 @@ export function settleLate(
   invariant(acceptsLate(reservation, now) && reservation.settlement !== null, "a late settlement follows an expiry");
   const { usage, charge } = chargeFor(reservation, report);
   const difference = Math.max(0, charge - reservation.settlement.charge);
-  const covered = cover(state, { ...reservation, draws: [], reserved: 0 }, usage, difference, now);
+  const covered = coverLate(state, reservation, reservation.settlement, usage, difference, now);
   const posted = postDraws(state, covered.posted, [], { usage: NO_USAGE, charge: 0 }, now);
   const lateReport: UsageReport = { ...report, outcome: "late" };
   const usageEvent = usageEventOf(reservation, `${reservation.settlement.usageId}~late`, usage, lateReport);
@@ -156,13 +156,21 @@ export function settleLate(
   };
 }
 
+interface Charged {
+  readonly usage: Usage;
+  readonly charge: MicroCredits;
+  /** Whether the charge was lowered to what was reserved. */
+  readonly capped: boolean;
+}
+
 /** Usage as it can be charged, and its charge. What was counted by the gateway never costs more than was reserved. */
-function chargeFor(reservation: Reservation, report: UsageReport): { usage: Usage; charge: MicroCredits } {
+function chargeFor(reservation: Reservation, report: UsageReport): Charged {
   invariant(incoherence(report.usage) === null, "usage is checked before it is settled");
   const usage = asQuoted(report.usage, reservation);
   const charge = price(reservation.quote.rate, usage);
   invariant(typeof charge === "number", "usage of a reserved request has a price");
-  return { usage, charge: report.estimated ? Math.min(charge, reservation.reserved) : charge };
+  const capped = report.estimated && charge > reservation.reserved;
+  return { usage, charge: capped ? reservation.reserved : charge, capped };
 }
 
 /**
@@ -201,17 +209,53 @@ function cover(
 ): Covered {
   const posted: Draw[] = [];
   let left = charge;
-  let returned = 0;
   for (const draw of reservation.draws) {
     const paid = postedPart(draw, usage, charge, left);
     if (paid.amount > 0) posted.push(paid);
-    returned += Math.max(0, draw.amount - paid.amount);
     left -= paid.amount;
   }
   // The reserved draws still count as held here, so what the sources show is beyond them.
   const sources = left > 0 ? sourcesOf(state, reservation, now) : [];
   const more = takeFrom(sources, usage, charge, left);
-  return { posted: mergeDraws([...posted, ...more.draws]), returned, overshoot: more.missing };
+  const paid = charge - more.missing;
+  return {
+    posted: mergeDraws([...posted, ...more.draws]),
+    returned: Math.max(0, reservation.reserved - paid),
+    overshoot: more.missing,
+  };
+}
+
+/** Every draw pays all that it holds. */
+function asReserved({ draws }: Reservation): Covered {
+  return { posted: draws, returned: 0, overshoot: 0 };
+}
+
+/**
+ * Who pays what an expired request used beyond what its expiry charged: sources that count units count only those
+ * beyond, and an allowance that has let the request in as one of its requests pays for all of it.
+ */
+function coverLate(
+  state: AccountState,
+  reservation: Reservation,
+  before: Settlement,
+  usage: Usage,
+  difference: MicroCredits,
+  now: number,
+): Covered {
+  const byRequest = before.posted.find((draw) => draw.kind === "allowance" && draw.unit === "requests");
+  if (byRequest?.kind === "allowance" && difference > 0) {
+    return { posted: [{ ...byRequest, amount: difference, units: 0 }], returned: 0, overshoot: 0 };
+  }
+  return cover(state, { ...reservation, draws: [], reserved: 0 }, beyond(usage, before.usage), difference, now);
+}
+
+function beyond(usage: Usage, before: Usage): Usage {
+  return {
+    ...usage,
+    inputTokens: Math.max(0, usage.inputTokens - before.inputTokens),
+    outputTokens: Math.max(0, usage.outputTokens - before.outputTokens),
+    seconds: Math.max(0, usage.seconds - before.seconds),
+  };
 }
 
 /** What a reserved draw pays of what is `left` of the final charge. */

@@ -5,7 +5,7 @@ import { passGates } from "./gates.ts";
 import { expectedOutput } from "./learning.ts";
 import { isEntitledFeature, isEntitledModel } from "./plan.ts";
 import { price, type QuotedRate } from "./rate-card.ts";
-import { resetsOf } from "./resets.ts";
+import { resetsOf, sourcesAt } from "./resets.ts";
 import { type OpenSource, sourcesOf, takeFrom } from "./sources.ts";
 import type { Usage } from "./usage.ts";
 
@@ -173,8 +173,9 @@ function outOfCredit(state: AccountState, demand: Demand, short: Shortfall, now:
     return deny("credits_reserved", null, { ...more, resetsAt: now + RESERVED_RETRY_MS });
   }
   // The first instant at which the sources can pay together, if nothing else is used meanwhile.
-  const reset = resetsOf(state, demand, now).find(({ at }) => isPayable(sourcesOf(state, demand, at)));
-  if (reset) return deny("allowance_exhausted", reset.allowance, { ...more, resetsAt: reset.at });
+  const reset = resetsOf(state, demand, now).find(({ at }) => isPayable(sourcesAt(state, demand, now, at)));
+  const reason = reset?.kind === "allowance" ? "allowance_exhausted" : "credits_exhausted";
+  if (reset) return deny(reason, reset.source, { ...more, resetsAt: reset.at });
   return state.row.status === "frozen"
     ? deny("account_frozen", state.row.id, more)
     : deny("credits_exhausted", null, more);

@@ -29,6 +29,7 @@ export function receiptSentence(receipt: Receipt): string {
     ending(receipt),
     returned(charge),
     overshoot(charge),
+    refunded(receipt),
   ]
     .filter((part) => part !== "")
     .join("; ")
@@ -70,7 +71,12 @@ function overshoot({ overshoot }: ReceiptCharge): string {
   return overshoot > 0 ? `${credits(overshoot)} more than your sources could pay were refunded at once` : "";
 }
 
+function refunded({ refunded }: Receipt): string {
+  return refunded > 0 ? `${credits(refunded)} were given back later` : "";
+}
+
 function from(draws: readonly SourceAmount[]): string {
+  if (draws.length === 0) return "free of charge";
   const parts = draws.map(({ kind, source, amount }) => {
     const name = kind === "allowance" ? `the allowance ${source}` : `the grant ${source}`;
     return draws.length === 1 ? name : `${credits(amount)} from ${name}`;

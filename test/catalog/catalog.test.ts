@@ -22,6 +22,7 @@ const PLAN: Plan = {
   features: {},
   gates: [],
   allowances: [],
+  entitlements: [],
   overshoot: "refund",
   estimate: "ceiling",
   degraded: "closed",

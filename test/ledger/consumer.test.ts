@@ -11,6 +11,8 @@ interface World {
   readonly deps: ConsumerDeps;
   readonly sqlite: ReturnType<typeof migratedD1>["sqlite"];
   readonly confirmed: [accountId: string, epoch: number, seqs: readonly number[]][];
+  /** Accounts whose paid use was to be stopped; the object cannot be reached. */
+  readonly frozen: string[];
   /** Runs at every batch sent to D1: `before` and `after` its commit. Throw to make it fail there. */
   onBatch: { before: (count: number) => void; after: (count: number) => void };
 }
@@ -18,6 +20,7 @@ interface World {
 function world(): World {
   const { db, sqlite } = migratedD1();
   const confirmed: World["confirmed"] = [];
+  const frozen: World["frozen"] = [];
   const onBatch: World["onBatch"] = { before: () => {}, after: () => {} };
   let count = 0;
   const observed = {
@@ -37,8 +40,12 @@ function world(): World {
     async confirm(accountId, epoch, seqs) {
       confirmed.push([accountId, epoch, seqs]);
     },
+    async freeze(accountId) {
+      frozen.push(accountId);
+      throw new Error("the object cannot be reached");
+    },
   };
-  return { deps, sqlite, confirmed, onBatch };
+  return { deps, sqlite, confirmed, frozen, onBatch };
 }
 
 function seqsIn({ sqlite }: World, accountId = "acct_1"): number[] {
@@ -126,9 +133,10 @@ describe("consuming the ledger's queue", () => {
       "shape: hash does not match the content",
       "version 7 is not known",
     ]);
+    expect(it.frozen).toEqual(["acct_1"]);
   });
 
-  it("moves nothing for a fork, and counts it when it comes again", async () => {
+  it("moves nothing for a fork, counts it when it comes again, and asks each time to stop paid use", async () => {
     const it = world();
     const history = requests(3);
     await consumeLedger(batchOf([delivered(messageOf(history.entries))]), it.deps);
@@ -139,6 +147,7 @@ describe("consuming the ledger's queue", () => {
     expect(it.sqlite.prepare("SELECT * FROM balances").all()).toEqual(before);
     expect(it.confirmed).toHaveLength(1);
     expect(quarantined(it)).toEqual([{ account_id: "acct_1", reason: "fork", count: 2, redriven_at: null }]);
+    expect(it.frozen).toEqual(["acct_1", "acct_1"]);
   });
 
   it.each(["before", "after"] as const)("loses nothing when D1 fails %s the commit", async (moment) => {

@@ -143,7 +143,7 @@ describe("reading a message", () => {
     ["a refund without a source", rehashed(refund, (copy) => Object.assign(update(copy), { source: null }))],
     [
       "a refund that takes away",
-      rehashed(refund, (copy) => Object.assign(update(copy), { delta: -update(copy).amount })),
+      rehashed(refund, (copy) => Object.assign(update(copy), { delta: -Number(update(copy).amount) })),
     ],
     ["a refund of nothing", rehashed(refund, (copy) => Object.assign(update(copy), { amount: 0, delta: 0 }))],
     ["a refund whose reason is a number", rehashed(refund, (copy) => detail(copy, { reason: 5 }))],

@@ -44,7 +44,8 @@ describe("quarantine", () => {
     expect(await redrive({ db, send, now: () => 9 }, row?.id ?? "")).toBe("sent");
     expect(sent).toEqual([body]);
     expect(await all(db)).toMatchObject([{ count: 1, redrivenAt: 9 }]);
-    const consumed = await consumeLedger(batchOf([delivered(sent[0])]), { db, now: () => 10, confirm: async () => {} });
+    const quiet = { confirm: async () => {}, freeze: async () => {} };
+    const consumed = await consumeLedger(batchOf([delivered(sent[0])]), { db, now: () => 10, ...quiet });
     expect(consumed).toEqual({ written: 1, quarantined: 0, retried: 0 });
   });
 

@@ -192,7 +192,13 @@ it("a fault of the request names the field", () => {
     status: 400,
     headers: { "content-type": "application/json", "x-request-id": "req_0000" },
     body: {
-      error: { message: "No.", type: "invalid_request_error", param: "n", code: "invalid_value", request_id: "req_0000" },
+      error: {
+        message: "No.",
+        type: "invalid_request_error",
+        param: "n",
+        code: "invalid_value",
+        request_id: "req_0000",
+      },
     },
   });
 });

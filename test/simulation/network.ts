@@ -2,9 +2,17 @@ import { AccountClient } from "../../durable-objects/client.ts";
 import type { Account } from "../../durable-objects/account.ts";
 import type { Invocation } from "./invocation.ts";
 import type { ObjectHost } from "./object-host.ts";
+import type { RareState } from "./rare-states.ts";
 
 /** Commands that a broken connection may deliver a second time, much later. */
-const COME_AGAIN = new Set(["reserve", "settle", "release", "checkpoint", "confirm", "grant"]);
+const COME_AGAIN: ReadonlyMap<string, RareState> = new Map([
+  ["reserve", "late duplicate of reserve"],
+  ["settle", "late duplicate of settle"],
+  ["release", "late duplicate of release"],
+  ["checkpoint", "late duplicate of checkpoint"],
+  ["confirm", "late duplicate of confirm"],
+  ["grant", "late duplicate of grant"],
+]);
 
 type Namespace = ConstructorParameters<typeof AccountClient>[0];
 
@@ -38,9 +46,13 @@ async function transport(invocation: Invocation, host: ObjectHost, method: strin
     await invocation.sleep(random.int(10, 3_000));
     throw lost("Network connection lost.");
   }
-  if (COME_AGAIN.has(method) && faults.strikes("command delivered again, late")) {
+  const again = COME_AGAIN.get(method);
+  if (again && faults.strikes("command delivered again, late")) {
     const delay = random.chance(0.5) ? random.int(1, 2_000) : random.int(2_000, 20 * 60_000);
-    world.at(world.now + delay, () => deliverAgain(host, method, given));
+    world.at(world.now + delay, () => {
+      world.reach(again);
+      deliverAgain(host, method, given);
+    });
   }
   const reply = await invocation.guard(deliver(host, method, given));
   if (faults.strikes("reply of the object lost")) {
@@ -66,7 +78,6 @@ function command(account: Account, method: string, given: unknown[]): unknown {
 
 function deliverAgain(host: ObjectHost, method: string, given: unknown[]): void {
   host.world.tell(`${host.id}: ${method} is delivered again`);
-  host.world.reach(`late duplicate of ${method}` as Parameters<typeof host.world.reach>[0]);
   deliver(host, method, given).catch(() => {});
 }
 

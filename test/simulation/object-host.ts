@@ -7,9 +7,13 @@ import type { World } from "./world.ts";
 /** One instance of an object in memory. A dead one can no longer reach its storage. */
 interface Life {
   alive: boolean;
-  readonly account: Account;
-  /** Alarms that are running in it. */
+  /** Alarms of the platform that are running in it. */
   ringing: number;
+}
+
+interface Instance {
+  readonly life: Life;
+  readonly account: Account;
 }
 
 /** What the host tells those who watch over the promises. */
@@ -19,7 +23,6 @@ export interface Watch {
 }
 
 const RETRY_ALARM_MS = 2_000;
-const MOST_RETRIES = 6;
 
 /** The place where one account's object runs: it is loaded, crashes and is loaded again; its storage stays. */
 export class ObjectHost {
@@ -33,7 +36,7 @@ export class ObjectHost {
   lastAlarmAt = 0;
   readonly #watch: Watch;
   readonly #send: (messages: readonly LedgerMessage[]) => Promise<void>;
-  #life: Life | null = null;
+  #instance: Instance | null = null;
   #alarmSet = 0;
 
   constructor(id: string, world: World, watch: Watch, send: (messages: readonly LedgerMessage[]) => Promise<void>) {
@@ -51,13 +54,13 @@ export class ObjectHost {
   call<T>(name: string, command: (account: Account) => T): T {
     const { faults } = this.world;
     if (faults.strikes("object crashes before a command")) this.crash("before a command");
-    const life = this.#load();
+    const { life, account } = this.#load();
     if (faults.strikes("object crashes inside a transaction")) this.#breakWrite(life, true);
     else if (faults.strikes("storage refuses a write")) this.#breakWrite(life, false);
     const written = this.storage.written;
     let result: T;
     try {
-      result = command(life.account);
+      result = command(account);
     } catch (error) {
       if (!(error instanceof Injected)) this.world.violate("the object never throws", `${name}: ${String(error)}`);
       throw life.alive ? retryable("the storage refused") : reset();
@@ -75,7 +78,9 @@ export class ObjectHost {
 
   /** The sweeper, or a person, rings the alarm. */
   async wake(): Promise<void> {
-    await this.#ring(this.#load());
+    const instance = this.#load();
+    await this.#ring(instance);
+    if (!instance.life.alive) throw reset();
   }
 
   /** Reads without any fault: for those who watch. */
@@ -88,13 +93,13 @@ export class ObjectHost {
   }
 
   crash(when: string): void {
-    const life = this.#life;
+    const life = this.#instance?.life;
     if (!life) return;
     life.alive = false;
-    this.#life = null;
+    this.#instance = null;
     this.crashes += 1;
     this.world.tell(`${this.id} crashes ${when}`);
-    if (life.ringing > 0) this.#retryAlarm(1);
+    if (life.ringing > 0) this.#retryAlarm();
   }
 
   /** The object goes on with another clock. */
@@ -104,23 +109,18 @@ export class ObjectHost {
     this.#schedule();
   }
 
-  #load(): Life {
-    if (this.#life) return this.#life;
-    const life: Life = { alive: true, account: new Account(this.#platform(() => life)), ringing: 0 };
-    life.account.alarmIsAt(this.storage.alarmAt);
-    this.#life = life;
-    return life;
+  #load(): Instance {
+    if (this.#instance) return this.#instance;
+    const life: Life = { alive: true, ringing: 0 };
+    const account = new Account(this.#platform(life));
+    account.alarmIsAt(this.storage.alarmAt);
+    this.#instance = { life, account };
+    return this.#instance;
   }
 
-  #platform(lifeOf: () => Life): Platform {
-    // While the constructor runs there is no life yet, and nothing can have died.
-    let born = false;
-    const isDead = (): boolean => born && !lifeOf().alive;
-    queueMicrotask(() => {
-      born = true;
-    });
+  #platform(life: Life): Platform {
     const check = (): void => {
-      if (isDead()) throw new Injected("this instance was reset");
+      if (!life.alive) throw new Injected("this instance was reset");
     };
     return {
       sql: {
@@ -145,12 +145,11 @@ export class ObjectHost {
         if (this.world.faults.strikes("object crashes while its alarm sends")) {
           this.world.at(this.world.now + 5, () => this.crash("while its alarm sends"));
         }
-        const life = lifeOf();
         await this.#send(messages);
         // What answers after the crash answers nobody.
         if (!life.alive) await new Promise(() => {});
       },
-      report: (event, detail) => this.#reported(event, detail, isDead()),
+      report: (event, detail) => this.#reported(event, detail, !life.alive),
     };
   }
 
@@ -195,28 +194,32 @@ export class ObjectHost {
       this.world.tell(`${this.id}: its alarm is lost`);
       return;
     }
-    this.world.spawn(() => this.#ring(this.#load()));
+    this.world.spawn(() => this.#ringByPlatform());
   }
 
-  async #ring(life: Life): Promise<void> {
-    life.ringing += 1;
+  async #ringByPlatform(): Promise<void> {
+    const instance = this.#load();
+    instance.life.ringing += 1;
+    await this.#ring(instance);
+    instance.life.ringing -= 1;
+  }
+
+  async #ring({ life, account }: Instance): Promise<void> {
     if (this.world.faults.strikes("object crashes inside a transaction")) this.#breakWrite(life, true);
-    const ran = life.account.alarm();
+    const ran = account.alarm();
     this.storage.beforeWrite = null;
     this.#watch.stepped(this);
     await ran;
-    life.ringing -= 1;
     if (!life.alive) return;
     this.lastAlarmAt = this.now();
     this.#watch.stepped(this);
   }
 
-  /** The platform repeats an alarm whose object crashed, and gives up after a while. */
-  #retryAlarm(tried: number): void {
-    if (tried > MOST_RETRIES) return;
-    this.world.at(this.world.now + RETRY_ALARM_MS * 2 ** (tried - 1), () => {
+  /** The platform repeats an alarm whose object crashed, unless it gives up. */
+  #retryAlarm(): void {
+    this.world.at(this.world.now + RETRY_ALARM_MS, () => {
       if (this.world.faults.strikes("alarm lost")) return;
-      this.world.spawn(() => this.#ring(this.#load()));
+      this.world.spawn(() => this.#ringByPlatform());
     });
   }
 }

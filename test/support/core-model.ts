@@ -181,7 +181,9 @@ export class CoreModel {
   readonly plansSeen = new Set<Plan>();
 
   constructor() {
-    const row = emptyRow({ plan: PLANS[0] ?? planOf() });
+    // One request short of enough, so that a short history gets to reserve by what was learnt.
+    const learned = { "gpt-5.4": Array<number>(7).fill(900) };
+    const row = emptyRow({ plan: PLANS[0] ?? planOf(), learned });
     this.state = openAccount(row, [], []);
     this.audit = beginAudit(sha256, row.id, row.epoch);
     this.plansSeen.add(row.plan);

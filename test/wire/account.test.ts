@@ -24,9 +24,9 @@ import {
 } from "../support/core-fixtures.ts";
 
 function shown(state: AccountState) {
-  const { id, status, plan, seq } = state.row;
+  const { id, status, statusReason, plan, seq } = state.row;
   const limits = viewLimits(state, "key_1", T0);
-  return accountWire({ kind: "account", id, status, plan, seq, limits, grants: viewGrants(state) });
+  return accountWire({ kind: "account", id, status, statusReason, plan, seq, limits, grants: viewGrants(state) });
 }
 
 describe("a quantity on the wire", () => {

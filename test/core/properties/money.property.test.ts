@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { ChainedEntry } from "../../../src/core/event.ts";
+import type { Grant } from "../../../src/core/grant.ts";
 import type { Usage } from "../../../src/core/usage.ts";
 import { credits, DAY, HOUR, MINUTE, SECOND, usageOf } from "../../support/core-fixtures.ts";
 import { CoreModel, type Happened, PLANS, type Step } from "../../support/core-model.ts";
@@ -58,15 +60,15 @@ function stepsWith(passing: fc.Arbitrary<number>): fc.Arbitrary<Step> {
     { weight: 5, arbitrary: fc.record({ do: fc.constant("late" as const), request, usage }) },
     { weight: 3, arbitrary: grant },
     { weight: 2, arbitrary: fc.constant({ do: "lapse" } as const) },
-    { weight: 2, arbitrary: fc.constant({ do: "renew" } as const) },
+    { weight: 5, arbitrary: fc.constant({ do: "renew" } as const) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("void" as const), grant: fc.nat(20) }) },
     {
-      weight: 2,
+      weight: 4,
       arbitrary: fc.record({ do: fc.constant("refund" as const), request, share: fc.integer({ min: 1, max: 100 }) }),
     },
     { weight: 1, arbitrary: fc.constant({ do: "denials" } as const) },
     { weight: 5, arbitrary: passing.map((ms) => ({ do: "pass", ms }) as const) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("plan" as const), index: fc.nat(PLANS.length - 1) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant("plan" as const), index: fc.nat(PLANS.length - 1) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("status" as const), frozen: fc.boolean() }) },
   );
 }
@@ -93,17 +95,19 @@ function rareStates(model: CoreModel, happened: Happened): string[] {
 }
 
 function rareChanges(model: CoreModel, { change }: Extract<Happened, { kind: "changed" }>): string[] {
+  return [...change.entries.flatMap(rareEntries), ...change.grants.flatMap((grant) => rareGrants(model, grant))];
+}
+
+function rareEntries({ usage, updates }: ChainedEntry): string[] {
+  const kinds = updates.map(({ kind }) => kind).filter((kind) => kind === "refund" || kind === "void");
+  return (usage?.decision.denial?.count ?? 0) > 1 ? [...kinds, "denials folded"] : kinds;
+}
+
+function rareGrants(model: CoreModel, { kind, reason, voidedAt, id }: Grant): string[] {
   const states: string[] = [];
-  for (const { usage, updates } of change.entries) {
-    const count = usage?.decision.denial?.count ?? 0;
-    if (count > 0) states.push(count > 1 ? "denials folded" : "denial");
-    for (const { kind } of updates) if (kind === "refund" || kind === "void") states.push(kind);
-  }
-  for (const { kind, reason, voidedAt, id } of change.grants) {
-    if (kind === "adjustment" && reason === "given back") states.push("refund of an ended grant");
-    if (voidedAt !== null && (model.state.heldGrants.get(id) ?? 0) > 0) states.push("voided while held");
-    if (kind === "entitlement") states.push(reason.replace(/^\w+: /, ""));
-  }
+  if (kind === "adjustment" && reason === "given back") states.push("refund of an ended grant");
+  if (voidedAt !== null && model.state.heldGrants.has(id)) states.push("voided while held");
+  if (kind === "entitlement" && reason !== "given") states.push(reason.replace(/^\w+: /, ""));
   return states;
 }
 
@@ -240,6 +244,7 @@ describe("whatever happens, in whatever order", () => {
         "credits",
         "tokens",
         "requests",
+        "learned",
         "denials folded",
         "void",
         "voided while held",
