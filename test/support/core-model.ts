@@ -65,7 +65,7 @@ export type Step =
   | { readonly do: "lapse" }
   | { readonly do: "renew" }
   | { readonly do: "void"; readonly grant: number }
-  /** Gives back a share, in hundredths, of what can be refunded. */
+  /** Gives back a share, in hundredths, of what can be refunded of one of the requests that paid with credits. */
   | { readonly do: "refund"; readonly request: number; readonly share: number }
   /** Writes the denials since the last time to the journal. */
   | { readonly do: "denials" }
@@ -317,10 +317,11 @@ export class CoreModel {
     return grant ? this.commit(voidGrant(this.state, grant, "taken back", this.now, sha256).change) : NOTHING;
   }
 
-  private refund(request: number, share: number): Happened {
-    const reservation = this.reservations.get(`req_${request}`);
-    const amount = reservation ? Math.ceil((refundable(reservation) * share) / 100) : 0;
-    if (!reservation || amount === 0) return NOTHING;
+  private refund(index: number, share: number): Happened {
+    const paid = [...this.reservations.values()].filter((reservation) => refundable(reservation) > 0);
+    const reservation = paid[index % Math.max(1, paid.length)];
+    if (!reservation) return NOTHING;
+    const amount = Math.ceil((refundable(reservation) * share) / 100);
     this.refunds += 1;
     const wanted = { id: `rfd_${this.refunds}`, amount, at: this.now, reason: "given back" };
     const grantOf = (id: string): Grant | null => this.grants.get(id) ?? null;

@@ -1,0 +1,118 @@
+import type { ChainedEntry } from "../../src/core/event.ts";
+import { type Rate, price } from "../../src/core/rate-card.ts";
+import type { Reservation, Settlement } from "../../src/core/reservation.ts";
+import type { Usage } from "../../src/core/usage.ts";
+import type { World } from "./world.ts";
+
+interface Execution {
+  readonly reservation: Reservation;
+  /** What upstream really used, priced as it was quoted. */
+  readonly price: number;
+  /** What the charge must be in the end, once the end was acknowledged; `null` while that is open. */
+  owed: number | null;
+}
+
+/** What was promised to whom, beside the code under test: every promise is checked against the journals. */
+export class Promises {
+  readonly entries = new Map<string, ChainedEntry>();
+  /** By account, request and attempt. */
+  readonly executions = new Map<string, Execution>();
+  readonly charged = new Map<string, number>();
+  /** Told "reserved": each must end in a usage event. */
+  readonly reserved = new Set<string>();
+  /** Grants and refunds of which the caller knows that they are made: amount by `account id`. */
+  readonly grantsAcknowledged = new Map<string, number>();
+  readonly refundsAcknowledged = new Map<string, number>();
+  readonly granted = new Map<string, number>();
+  readonly refunded = new Map<string, number>();
+  /** Denials told to callers, and those that the journals speak of. */
+  readonly denials = { told: 0, journaled: 0 };
+  readonly #world: World;
+  readonly #usageIds = new Set<string>();
+  readonly #chargedAttempts = new Map<string, number>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** A Worker was told to go ahead, and does. */
+  executed(accountId: string, reservation: Reservation, actual: Usage): void {
+    const key = attemptKey(accountId, reservation.requestId, reservation.attempt);
+    if (this.executions.has(key)) {
+      this.#world.violate("I14: upstream runs at most once per attempt", key);
+      return;
+    }
+    this.executions.set(key, { reservation, price: priceOf(reservation.quote.rate, actual), owed: null });
+  }
+
+  /** The end of an attempt was acknowledged to its Worker. `owed`: what the attempt must have cost in the end. */
+  ended(accountId: string, reservation: Reservation, settlement: Settlement, owed: number | null): void {
+    const { requestId, attempt } = reservation;
+    const entry = this.entries.get(`${accountId} ${settlement.seq}`);
+    const stands = entry?.usage?.id === settlement.usageId && (entry.monetization?.amount ?? 0) === settlement.charge;
+    if (!stands) {
+      const found = `${entry?.usage?.id} for ${entry?.monetization?.amount}`;
+      this.#world.violate(
+        "I12: what was told is what is charged",
+        `${requestId}: told ${settlement.usageId} for ${settlement.charge} in entry ${settlement.seq}, found ${found}`,
+      );
+    }
+    const execution = this.executions.get(attemptKey(accountId, requestId, attempt));
+    if (execution) execution.owed = owed;
+  }
+
+  /** A new entry of a journal. */
+  entered(entry: ChainedEntry): void {
+    this.entries.set(`${entry.accountId} ${entry.seq}`, entry);
+    if (entry.usage) this.#used(entry, entry.usage);
+    for (const { kind, source, amount } of entry.updates) {
+      if (kind === "grant" && source !== null) this.#granted(`${entry.accountId} ${source}`, amount);
+    }
+    const cause = entry.updates.find(({ cause }) => cause.startsWith("mon_"))?.cause;
+    if (cause !== undefined && entry.usage === null) {
+      const amount = entry.updates.reduce((sum, update) => sum + update.delta, 0);
+      const key = `${entry.accountId} ${cause}`;
+      this.refunded.set(key, (this.refunded.get(key) ?? 0) + amount);
+    }
+  }
+
+  #used({ accountId, monetization }: ChainedEntry, usage: NonNullable<ChainedEntry["usage"]>): void {
+    const id = `${accountId} ${usage.id}`;
+    if (this.#usageIds.has(id)) this.#world.violate("I1: one usage event per attempt", id);
+    this.#usageIds.add(id);
+    if (usage.outcome === "denied") this.denials.journaled += usage.decision.denial?.count ?? 0;
+    if (!monetization || monetization.amount === 0) return;
+    const key = attemptKey(accountId, usage.requestId, usage.attempt);
+    const charged = (this.charged.get(key) ?? 0) + monetization.amount;
+    this.charged.set(key, charged);
+    const most = this.executions.get(key)?.price ?? 0;
+    if (charged > most) {
+      this.#world.violate("I15: no charge above what upstream used", `${key}: charged ${charged}, used ${most}`);
+    }
+    const request = `${accountId} ${usage.requestId}`;
+    const other = this.#chargedAttempts.get(request);
+    if (other !== undefined && other !== usage.attempt) {
+      this.#world.violate("I7b: a request is charged on one attempt", request);
+    }
+    this.#chargedAttempts.set(request, usage.attempt);
+  }
+
+  #granted(key: string, amount: number): void {
+    if (this.granted.has(key)) this.#world.violate("I11: a grant is made once", key);
+    this.granted.set(key, amount);
+  }
+
+  hasUsage(accountId: string, usageId: string): boolean {
+    return this.#usageIds.has(`${accountId} ${usageId}`);
+  }
+}
+
+export function attemptKey(accountId: string, requestId: string, attempt: number): string {
+  return `${accountId} ${requestId}.${attempt}`;
+}
+
+export function priceOf(rate: Rate, usage: Usage): number {
+  const priced = price(rate, usage);
+  if (typeof priced !== "number") throw new Error("the simulation uses only what has a price");
+  return priced;
+}

@@ -1,0 +1,214 @@
+import { AccountUnreachable, type AccountClient } from "../../durable-objects/client.ts";
+import type { EndReply, ReserveReply, ReserveRequest } from "../../durable-objects/commands.ts";
+import type { Reservation } from "../../src/core/reservation.ts";
+import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
+import { endingOf } from "../../src/proxy/failure-policy.ts";
+import type { Cast } from "./cast.ts";
+import { Invocation } from "./invocation.ts";
+import { clientFor } from "./network.ts";
+import { keyOf } from "./offers.ts";
+import { priceOf } from "./promises.ts";
+import type { Fate, RequestAction } from "./workload.ts";
+
+const CHECKPOINT_MS = 20_000;
+
+/** What is under way for one request. */
+interface Journey {
+  readonly cast: Cast;
+  readonly accountId: string;
+  readonly action: RequestAction;
+  readonly fate: Fate;
+  readonly worker: Invocation;
+  readonly accounts: AccountClient;
+}
+
+/** A client asks, and asks again while it has no answer; each time another Worker serves it. */
+export async function requestStory(cast: Cast, accountId: string, action: RequestAction): Promise<void> {
+  const { world } = cast;
+  let answered = false;
+  let waited = 0;
+  for (const [tried, after] of action.asksAfterMs.entries()) {
+    await world.sleep(after - waited);
+    waited = after;
+    if (answered) return;
+    const worker = new Invocation(world);
+    const fate = action.fates[tried] ?? action.fates[0];
+    const journey = { cast, accountId, action, fate, worker, accounts: clientFor(worker, cast.hosts) };
+    cast.requests += 1;
+    cast.begin(async () => {
+      if (await serve(journey)) answered = true;
+    }, worker);
+  }
+}
+
+/** One Worker's part; returns whether its client has an answer that it does not repeat the request for. */
+async function serve(journey: Journey): Promise<boolean> {
+  const reply = await reserve(journey);
+  if (reply === null) return false;
+  const { world, promises } = journey.cast;
+  if (reply.kind !== "reserved") {
+    noteRefusal(journey, reply);
+    return reply.kind !== "in_flight";
+  }
+  const { reservation } = reply;
+  promises.reserved.add(`${journey.accountId} ${reservation.requestId}.${reservation.attempt}`);
+  world.tell(`${reservation.requestId}.${reservation.attempt} reserved ${reservation.reserved}`);
+  if (world.faults.strikes("Worker dies after reserving")) return journey.worker.vanish();
+  return goUpstream(journey, reservation);
+}
+
+async function reserve({ cast, accountId, action, accounts }: Journey): Promise<ReserveReply | null> {
+  const { offers, world } = cast;
+  const bound: Usage = { ...NO_USAGE, inputTokens: action.inputTokens, outputTokens: action.outputTokens };
+  const quote = offers.quote(action.model);
+  const request: ReserveRequest = {
+    caller: { key: keyOf(accountId), planVersions: offers.versions() },
+    command: {
+      requestId: action.requestId,
+      owner: world.random.hex(16),
+      fingerprint: action.content,
+      keyed: action.keyed,
+      holdMs: action.holdMs,
+      demand: { feature: "codex", model: action.model, quote, bound, openOutput: action.openOutput },
+    },
+  };
+  try {
+    const reply = await accounts.reserve(accountId, request);
+    if (reply.kind !== "plan_outdated") return reply;
+    await accounts.followPlan(accountId, offers.plan(reply.planId));
+    world.reach("plan followed to a newer version");
+    return await accounts.reserve(accountId, request);
+  } catch (error) {
+    if (!(error instanceof AccountUnreachable)) throw error;
+    return null;
+  }
+}
+
+function noteRefusal({ cast, action }: Journey, reply: Exclude<ReserveReply, { kind: "reserved" }>): void {
+  const { world, promises } = cast;
+  world.tell(`${action.requestId} ${reply.kind}${reply.kind === "denied" ? `: ${reply.denial.reason}` : ""}`);
+  if (reply.kind === "in_flight") world.reach("same request in flight twice");
+  if (reply.kind === "mismatch") world.reach("same id with another content");
+  if (reply.kind === "ended") world.reach("ended request asked for again");
+  if (reply.kind === "key_refused") world.violate("a good key is not refused", action.requestId);
+  if (reply.kind !== "denied") return;
+  promises.denials.told += 1;
+  const { reason } = reply.denial;
+  if (reason === "gate") world.reach("denied by a gate");
+  if (reason === "allowance_exhausted") world.reach("denied, allowance used up");
+  if (reason === "credits_exhausted") world.reach("denied, no credits");
+  if (reason === "credits_reserved") world.reach("denied, credits reserved");
+  if (reason === "account_frozen") world.reach("denied, account frozen");
+}
+
+async function goUpstream(journey: Journey, reservation: Reservation): Promise<boolean> {
+  const { cast, accountId, action, fate, worker } = journey;
+  const nothing = fate.ending === "failed" || fate.ending === "rejected";
+  const actual = nothing ? NO_USAGE : actualUsage(action, fate, reservation);
+  cast.promises.executed(accountId, reservation, actual);
+  if (reservation.quote.cardVersion !== cast.offers.cardVersion) {
+    cast.world.reach("charged at a price that is no longer in force");
+  }
+  if (nothing) {
+    await worker.sleep(Math.min(fate.lastsMs, 5_000));
+    await end(journey, reservation, () =>
+      journey.accounts.release(accountId, {
+        requestId: reservation.requestId,
+        attempt: reservation.attempt,
+        outcome: fate.ending === "rejected" ? "rejected" : "upstream_error",
+      }),
+      0,
+    );
+    return fate.ending === "rejected";
+  }
+  await stream(journey, reservation, actual);
+  if (cast.world.faults.strikes("Worker dies before settling")) return worker.vanish();
+  const report = reportOf(fate, actual);
+  const owed = report.estimated ? null : priceOf(reservation.quote.rate, actual);
+  const { requestId, attempt } = reservation;
+  return end(journey, reservation, () => journey.accounts.settle(accountId, { requestId, attempt, report }), owed);
+}
+
+/** Reads the answer to its end; of a stream, tells the object now and then how far it is. */
+async function stream(journey: Journey, reservation: Reservation, actual: Usage): Promise<void> {
+  const { accountId, action, fate, worker, accounts } = journey;
+  let left = fate.lastsMs;
+  while (action.stream && left > CHECKPOINT_MS) {
+    await worker.sleep(CHECKPOINT_MS);
+    left -= CHECKPOINT_MS;
+    const usage = counted(actual, 1 - left / fate.lastsMs);
+    const { requestId, attempt } = reservation;
+    try {
+      await accounts.checkpoint(accountId, { requestId, attempt, usage, holdMs: action.holdMs });
+    } catch (error) {
+      if (!(error instanceof AccountUnreachable)) throw error;
+    }
+  }
+  await worker.sleep(left);
+}
+
+function reportOf(fate: Fate, actual: Usage): Extract<ReturnType<typeof endingOf>, { kind: "settle" }>["report"] {
+  const completed = fate.ending === "completed";
+  const ending = endingOf(
+    {
+      end: fate.ending === "cut" ? "open" : "completed",
+      usage: completed ? actual : null,
+      invalid: null,
+      counted: counted(actual, 0.97),
+      produced: true,
+      answerId: null,
+    },
+    fate.ending === "cut" ? "broken" : "whole",
+  );
+  if (ending.kind !== "settle") throw new Error("what was produced is settled");
+  return ending.report;
+}
+
+/** Ends the attempt and holds the acknowledgement against the journal. */
+async function end(
+  { cast, accountId, worker }: Journey,
+  reservation: Reservation,
+  send: () => Promise<EndReply>,
+  owed: number | null,
+): Promise<boolean> {
+  const { world, promises } = cast;
+  const name = `${reservation.requestId}.${reservation.attempt}`;
+  let reply: EndReply;
+  try {
+    reply = await worker.guard(send());
+  } catch (error) {
+    if (!(error instanceof AccountUnreachable)) throw error;
+    world.tell(`${name} could not be ended`);
+    return true;
+  }
+  world.tell(`${name} ${reply.kind}${reply.kind === "ended" ? ` ${reply.settlement.charge}` : ""}`);
+  if (reply.kind === "ended") {
+    if (reply.settlement.outcome === "late" && reply.settlement.charge > 0) {
+      const charged = promises.charged.get(`${accountId} ${name}`) ?? 0;
+      if (charged > reply.settlement.charge) world.reach("settlement after the expiry, beyond a checkpoint");
+    }
+    promises.ended(accountId, reservation, reply.settlement, owed);
+  } else if (!(owed === 0 && reply.kind === "released")) {
+    world.violate("I13: a live attempt is never fenced off", `${name} is answered ${reply.kind}`);
+  }
+  return true;
+}
+
+function actualUsage({ inputTokens }: RequestAction, { share, inputShare }: Fate, reservation: Reservation): Usage {
+  const { bound, clampedTo } = reservation;
+  const outputTokens = Math.floor(bound.outputTokens * share);
+  return {
+    ...NO_USAGE,
+    inputTokens: Math.ceil(inputTokens * inputShare),
+    outputTokens: clampedTo === null ? outputTokens : Math.min(outputTokens, clampedTo),
+  };
+}
+
+/** What the gateway counts itself: never more than there is. */
+function counted(actual: Usage, share: number): Usage {
+  return {
+    ...actual,
+    inputTokens: Math.floor(actual.inputTokens * 0.9),
+    outputTokens: Math.floor(actual.outputTokens * share),
+  };
+}

@@ -1,0 +1,35 @@
+import type { ChainedEntry } from "../../src/core/event.ts";
+import type { Reservation } from "../../src/core/reservation.ts";
+import type { World } from "./world.ts";
+
+/** Notes which rare states a new entry shows. */
+export function noteEntry(world: World, entry: ChainedEntry): void {
+  const { usage, monetization, updates } = entry;
+  const kinds = new Set(updates.map(({ kind }) => kind));
+  if (kinds.has("overshoot")) world.reach("overshoot");
+  if (kinds.has("debit") && kinds.has("allowance")) world.reach("charge from allowance and grant together");
+  if (updates.filter(({ kind }) => kind === "debit").length > 1) world.reach("charge from two grants");
+  if (kinds.has("expiry")) world.reach("grant expired with something left");
+  if (kinds.has("refund")) world.reach("refund");
+  if (usage === null && updates.some(({ kind, cause }) => kind === "grant" && cause.startsWith("mon_"))) {
+    world.reach("refund into a new grant");
+  }
+  for (const { kind, detail } of updates) {
+    if (kind !== "grant" || !detail) continue;
+    if (detail.reason.endsWith(": renewed")) world.reach("entitlement renewed");
+    if (detail.reason.endsWith(": rolled over")) world.reach("rollover");
+  }
+  if (!usage) return;
+  if (usage.estimated) world.reach("estimated charge");
+  if (usage.outcome === "expired") world.reach(monetization?.amount ? "expiry with a checkpoint" : "expiry without a charge");
+  if (usage.outcome === "late") world.reach("settlement after the expiry");
+  if ((usage.decision.denial?.count ?? 0) > 1) world.reach("denials folded into one event");
+}
+
+/** Notes which rare states a new reservation shows. */
+export function noteReservation(world: World, { attempt, clampedTo, bound, reserved }: Reservation): void {
+  if (attempt > 1) world.reach("second attempt after a release");
+  if (clampedTo !== null && clampedTo <= bound.outputTokens && reserved > 0) {
+    world.reach("bound lowered to what can be paid");
+  }
+}
