@@ -112,16 +112,20 @@ export function refundRequest(turns: AccountTurns, request: command.RefundReques
   });
 }
 
-/** Prices a request again. The same usage event at the same rate-card version is corrected once. */
-export function rerateRequest(turns: AccountTurns, request: RerateCommand): command.RerateReply {
+/** Prices a request again. The same request at the same rate-card version is corrected once. */
+export function rerateRequest(turns: AccountTurns, request: RerateCommand, dryRun: boolean): command.RerateReply {
   return turns.run<command.RerateReply>((state, now) => {
     if (!state) return only({ kind: "no_account" });
-    const id = correctionId(request.usage.id, request.quote);
+    const { usage } = request.charged;
+    const id = correctionId(usage.id, request.quote);
     const before = turns.store.correction(id);
     if (before !== null) return only({ kind: "rerated", difference: before, repeated: true });
     const grantOf = (grantId: string) => state.grants.get(grantId) ?? turns.store.grant(grantId);
-    const { difference, change } = rerate(state, request, grantOf, now, sha256Hex);
+    const reservation = turns.reservation(state, usage.requestId);
+    const { difference, change } = rerate(state, reservation, request, grantOf, now, sha256Hex);
+    const answer: command.RerateReply = { kind: "rerated", difference, repeated: false };
+    if (dryRun || difference === 0) return only(answer);
     turns.store.addCorrection(id, difference);
-    return { answer: { kind: "rerated", difference, repeated: false }, change };
+    return { answer, change };
   });
 }

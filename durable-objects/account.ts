@@ -99,8 +99,8 @@ export class Account {
     return operations.refundRequest(this.#turns, request);
   }
 
-  rerate(request: RerateCommand): command.RerateReply {
-    return operations.rerateRequest(this.#turns, request);
+  rerate(request: RerateCommand, dryRun = false): command.RerateReply {
+    return operations.rerateRequest(this.#turns, request, dryRun);
   }
 
   addKey(key: StoredKey): boolean {

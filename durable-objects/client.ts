@@ -75,8 +75,8 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.refund(request));
   }
 
-  rerate(accountId: string, request: RerateCommand): Promise<command.RerateReply> {
-    return this.#call(accountId, (stub) => stub.rerate(request));
+  rerate(accountId: string, request: RerateCommand, dryRun: boolean): Promise<command.RerateReply> {
+    return this.#call(accountId, (stub) => stub.rerate(request, dryRun));
   }
 
   addKey(accountId: string, key: StoredKey): Promise<boolean> {

@@ -1,8 +1,8 @@
 import { Hono } from "hono";
 import { readAccount, readAccountIds, readRate } from "../catalog/read.ts";
-import { formatCredits, sum } from "../core/amount.ts";
-import { price, type QuotedRate } from "../core/rate-card.ts";
-import type { RerateCommand } from "../core/rerate.ts";
+import { formatCredits } from "../core/amount.ts";
+import { price } from "../core/rate-card.ts";
+import { chargedOf, type RerateCommand } from "../core/rerate.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { type ChargedRequest, type RerateQuery, readCharges } from "../ledger/rerating.ts";
@@ -36,11 +36,15 @@ async function rerateAll(c: HttpContext) {
       const command = await commandFor(c, charge, body.rate_card, body.to_version, body.reason);
       if (!command) continue;
       charges += 1;
-      const posted = body.dry_run ? preview(command) : await apply(c, accountId, command);
+      const posted = await apply(c, accountId, command, body.dry_run);
       if (posted === 0) continue;
       difference += posted;
       if (corrected.length < LISTED) {
-        corrected.push({ account: accountId, usage_event: command.usage.id, difference: formatCredits(posted) });
+        corrected.push({
+          account: accountId,
+          usage_event: command.charged.usage.id,
+          difference: formatCredits(posted),
+        });
       }
     }
   }
@@ -75,7 +79,7 @@ async function* chargesOf(c: HttpContext, accountId: string, query: RerateQuery)
   }
 }
 
-/** What the object is asked to correct; `null` for events that are differences themselves, which go with their request. */
+/** What the object is asked to correct; `null` for charges that are differences themselves, which go with their request. */
 async function commandFor(
   c: HttpContext,
   { monetizationId, entries }: ChargedRequest,
@@ -83,33 +87,22 @@ async function commandFor(
   cardVersion: number,
   reason: string,
 ): Promise<RerateCommand | null> {
-  const entry = entries.find(({ monetization }) => monetization?.id === monetizationId);
-  const usage = entry?.usage;
-  if (!usage || usage.outcome === "late" || usage.outcome === "corrected") return null;
-  const rate = await readRate(c.env.DB, cardId, cardVersion, usage.model);
-  if (!rate) {
-    throw new HttpFault(422, "unpriced", `${cardId} version ${cardVersion} has no rate for ${usage.model}.`);
+  const event = entries.find(({ monetization }) => monetization?.id === monetizationId)?.usage;
+  const charged = event ? chargedOf(entries, event.attempt) : null;
+  if (!event || !charged || charged.usage.id !== event.id) return null;
+  const rate = await readRate(c.env.DB, cardId, cardVersion, event.model);
+  const missing = !rate || typeof price(rate, (charged.late ?? event).usage) !== "number";
+  if (missing) {
+    throw new HttpFault(
+      422,
+      "unpriced",
+      `${cardId} version ${cardVersion} does not price ${event.model} as it was used.`,
+    );
   }
-  const quote: QuotedRate = { cardId, cardVersion, model: usage.model, rate };
-  const updates = entries.flatMap((one) => one.updates);
-  const refunded = sum(updates.filter(({ kind }) => kind === "refund").map(({ amount }) => amount));
-  const charged = sum(entries.map(({ monetization }) => monetization?.amount ?? 0)) - refunded;
-  const paidByGrants = updates
-    .filter(({ kind }) => kind === "debit")
-    .map(({ source, amount }) => ({ source: source ?? "", amount }));
-  return { usage, charged, paidByGrants, quote, reason };
+  return { charged, quote: { cardId, cardVersion, model: event.model, rate }, reason };
 }
 
-function preview({ usage, charged, quote }: RerateCommand): number {
-  const right = price(quote.rate, usage.usage);
-  if (typeof right !== "number") {
-    throw new HttpFault(422, "unpriced", `${quote.cardId} version ${quote.cardVersion} does not price ${usage.id}.`);
-  }
-  return right - charged;
-}
-
-async function apply(c: HttpContext, accountId: string, command: RerateCommand): Promise<number> {
-  preview(command);
-  const reply = await c.var.services.accounts.rerate(accountId, command);
+async function apply(c: HttpContext, accountId: string, command: RerateCommand, dryRun: boolean): Promise<number> {
+  const reply = await c.var.services.accounts.rerate(accountId, command, dryRun);
   return reply.kind === "rerated" && !reply.repeated ? reply.difference : 0;
 }

@@ -10,9 +10,11 @@ const REMEMBERED = 64;
 const MODELS = 16;
 /** Fewer than this many tell too little, and the ceiling is reserved. */
 const FEWEST = 8;
-/** Headroom over the highest that was seen, because the next may be higher. */
+/** The share of recent requests that may have produced more than what is expected of the next. */
+const EXCEEDING = 0.05;
+/** Headroom, because the next may be higher. What was chosen is compared with others in docs/estimates.md. */
 const HEADROOM = 1.5;
-const LEAST_TOKENS = 2_048;
+const LEAST_TOKENS = 1_024;
 
 /** `learned` with one more request of `model`. */
 export function learn(learned: Learned, model: string, outputTokens: number): Learned {
@@ -23,7 +25,8 @@ export function learn(learned: Learned, model: string, outputTokens: number): Le
 
 /** A cautious bound of the next request's output; `null` while too little is known. */
 export function expectedOutput(learned: Learned, model: string): number | null {
-  const recent = learned[model] ?? [];
-  if (recent.length < FEWEST) return null;
-  return Math.max(LEAST_TOKENS, Math.ceil(Math.max(...recent) * HEADROOM));
+  const highestFirst = [...(learned[model] ?? [])].sort((a, b) => b - a);
+  if (highestFirst.length < FEWEST) return null;
+  const quantile = highestFirst[Math.floor(EXCEEDING * highestFirst.length)] ?? 0;
+  return Math.max(LEAST_TOKENS, Math.ceil(quantile * HEADROOM));
 }

@@ -55,8 +55,9 @@ export interface Plan {
   /** `clamp` sends the reserved bound upstream, so that a request cannot use more than was reserved. */
   readonly overshoot: "refund" | "clamp";
   /**
-   * What is reserved for a request that sets no bound: `ceiling` the worst case; `learned` a high quantile of what this
-   * account's recent requests produced; `clamp` the worst case, or what the sources can pay, sent upstream as the bound.
+   * What is reserved for a request that sets no bound: `ceiling` the worst case, `learned` a high quantile of what this
+   * account's recent requests produced, `clamp` the worst case. The latter two fall back to what the sources can pay,
+   * and then send that upstream as the bound.
    */
   readonly estimate: "ceiling" | "learned" | "clamp";
   /** What happens when the account's object cannot be reached. */

@@ -129,29 +129,26 @@ export function receiptOfDenial({ latest, count }: DenialFold, plan: Receipt["pl
   };
 }
 
-/** The receipt of a request from its ledger entries, oldest first: its last attempt, and what came late. */
+/** The receipt of a request from its ledger entries, oldest first: its last attempt, and what came late or was corrected. */
 export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | null {
   const last = entries.findLast((entry) => entry.usage !== null);
-  const usage = last?.usage;
-  if (!last || !usage) return null;
-  const ofAttempt = entries.filter((entry) => entry.usage?.attempt === usage.attempt);
-  const updates = ofAttempt.flatMap((entry) => entry.updates);
-  const posted = updates.filter(isPaid).map(({ kind, source, amount }): SourceAmount => {
-    return { kind: kind === "allowance" ? "allowance" : "grant", source: source ?? "", amount };
-  });
+  if (!last?.usage) return null;
+  const { attempt } = last.usage;
+  const ofAttempt = entries.filter((entry) => entry.usage?.attempt === attempt);
+  const corrections = ofAttempt.filter(isCorrection);
+  // A correction changes the price only: what was used, and how it ended, stands in the events that it corrects.
+  const ends = ofAttempt.filter((entry) => !isCorrection(entry));
+  const usage = ends.at(-1)?.usage ?? last.usage;
   const { decision } = usage;
-  const { monetization } = last;
-  // What came late was never reserved, so it is no part of what came back.
-  const ended = ofAttempt.find((entry) => entry.usage?.outcome !== "late") ?? last;
   return {
     requestId: usage.requestId,
-    attempt: usage.attempt,
+    attempt,
     at: decision.reservedAt,
     feature: usage.feature,
     model: usage.model,
     keyId: usage.keyId,
     plan: decision.plan,
-    rateCard: decision.rateCard,
+    rateCard: corrections.at(-1)?.usage?.decision.rateCard ?? decision.rateCard,
     considered: decision.considered,
     state: stateOf(ofAttempt),
     reserved: decision.reserved,
@@ -162,22 +159,65 @@ export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | n
     outcome: usage.outcome,
     estimated: usage.estimated,
     usage: decision.denial ? null : usage.usage,
-    charge: decision.denial
-      ? null
-      : {
-          amount: sum(ofAttempt.map((entry) => entry.monetization?.amount ?? 0)),
-          posted,
-          returned: Math.max(0, decision.reserved - sum(ended.updates.filter(isPaid).map(({ amount }) => amount))),
-          overshoot: sum(updates.filter(({ kind }) => kind === "overshoot").map(({ amount }) => amount)),
-        },
+    charge: decision.denial ? null : ledgerCharge(ends, corrections, decision.reserved),
     rows: {
       seq: last.seq,
-      usageEvent: usage.id,
-      monetizationEvent: monetization?.id ?? null,
+      usageEvent: last.usage.id,
+      monetizationEvent: last.monetization?.id ?? null,
       balanceUpdates: last.updates.map(({ id }) => id),
       confirmed: true,
     },
   };
+}
+
+function isCorrection({ usage }: ChainedEntry): boolean {
+  return usage?.outcome === "corrected";
+}
+
+function ledgerCharge(
+  ends: readonly ChainedEntry[],
+  corrections: readonly ChainedEntry[],
+  reserved: MicroCredits,
+): ReceiptCharge {
+  const all = [...ends, ...corrections];
+  const updates = all.flatMap((entry) => entry.updates);
+  const back = corrections
+    .flatMap((entry) => entry.updates)
+    .filter(({ kind }) => kind === "refund" || kind === "grant");
+  // What came late was never reserved, so it is no part of what came back.
+  const [first] = ends;
+  const paidFirst = sum((first?.updates ?? []).filter(isPaid).map(({ amount }) => amount));
+  return {
+    amount: sum(all.map((entry) => entry.monetization?.amount ?? 0)) - sum(back.map(({ amount }) => amount)),
+    posted: without(updates.filter(isPaid).map(paidBy), back),
+    returned: Math.max(0, reserved - paidFirst),
+    overshoot: sum(updates.filter(({ kind }) => kind === "overshoot").map(({ amount }) => amount)),
+  };
+}
+
+function paidBy({ kind, source, amount }: BalanceUpdate): SourceAmount {
+  return { kind: kind === "allowance" ? "allowance" : "grant", source: source ?? "", amount };
+}
+
+/**
+ * Who has paid after corrections gave something back: each grant so much less, its last payment first. A grant in place
+ * of one that has ended (kind `grant`) stands for whichever paid last.
+ */
+function without(paid: readonly SourceAmount[], back: readonly BalanceUpdate[]): SourceAmount[] {
+  const left = [...paid];
+  for (const { kind, source, amount } of [...back].sort(
+    (a, b) => Number(a.kind === "grant") - Number(b.kind === "grant"),
+  )) {
+    let due = amount;
+    for (let index = left.length - 1; index >= 0 && due > 0; index -= 1) {
+      const one = left[index];
+      if (one?.kind !== "grant" || (kind === "refund" && one.source !== source)) continue;
+      const part = Math.min(due, one.amount);
+      left[index] = { ...one, amount: one.amount - part };
+      due -= part;
+    }
+  }
+  return left.filter(({ amount }) => amount > 0);
 }
 
 /** What a refund gave back: to the grant that had paid, or as a grant in its place. */

@@ -1,55 +1,106 @@
 import { type AccountState, type Change, NO_CHANGE } from "./account.ts";
 import { invariant, type MicroCredits, sum } from "./amount.ts";
-import { type MonetizationEvent, monetizationId, type Sha256, type UsageEvent } from "./event.ts";
+import { type ChainedEntry, type MonetizationEvent, monetizationId, type Sha256, type UsageEvent } from "./event.ts";
+import { giveBack, type Payer } from "./give-back.ts";
 import type { Grant } from "./grant.ts";
-import { type UpdateDraft, writeEntry } from "./journal.ts";
+import { writeEntry } from "./journal.ts";
 import { postDraws } from "./posting.ts";
 import { price, type QuotedRate } from "./rate-card.ts";
+import type { Reservation } from "./reservation.ts";
 import { sourcesOf, takeFrom } from "./sources.ts";
 import { NO_USAGE } from "./usage.ts";
 
-/** A charge that was made at a wrong price, as the ledger has it, and the rate at which it should have been made. */
-export interface RerateCommand {
-  /** The usage event that was charged. */
+/** One attempt of a request as the ledger has it: what was used, what was charged for it, and who paid. */
+export interface Charged {
+  /** The event of its end; a late one only tells what it used beyond. */
   readonly usage: UsageEvent;
-  /** What was charged for it so far, corrections included. */
-  readonly charged: MicroCredits;
-  /** What each grant paid of that and did not get back yet, in the order in which they paid. */
-  readonly paidByGrants: readonly { readonly source: string; readonly amount: MicroCredits }[];
+  readonly late: UsageEvent | null;
+  /** The price as it stands: all charges, less what corrections gave back. */
+  readonly gross: MicroCredits;
+  /** What included use covered. */
+  readonly included: MicroCredits;
+  /** What grants paid, in the order in which they paid. */
+  readonly payers: readonly Payer[];
+  /** What went back to them, by hand or by corrections. */
+  readonly givenBack: MicroCredits;
+}
+
+/** A request that was charged at a wrong price, and the rate at which it should have been charged. */
+export interface RerateCommand {
+  readonly charged: Charged;
   readonly quote: QuotedRate;
   readonly reason: string;
 }
 
 export interface Rerated {
-  /** The signed difference that was posted: above zero was charged, below zero given back. */
+  /** The signed difference that is posted: above zero is charged, below zero given back. */
   readonly difference: MicroCredits;
   readonly change: Change;
 }
 
-/** The id of the correction of a usage event to a rate-card version: the same correction is never made twice. */
+/** The id of the correction of a request to a rate-card version: the same correction is never made twice. */
 export function correctionId(usageId: string, quote: QuotedRate): string {
   return `${usageId}~c${quote.cardVersion}`;
 }
 
+/** What an attempt of a request came to, by its ledger entries; `null` when the event of its end is not among them. */
+export function chargedOf(entries: readonly ChainedEntry[], attempt: number): Charged | null {
+  const own = entries.filter(({ usage }) => usage?.attempt === attempt);
+  const end = own.find(({ usage }) => usage && usage.outcome !== "late" && usage.outcome !== "corrected");
+  if (!end?.usage) return null;
+  // A refund by hand is an entry without a usage event; it names the charge that it undoes.
+  const charges = new Set(own.flatMap(({ monetization }) => monetization?.id ?? []));
+  const byHand = entries.filter(({ usage, updates }) => !usage && updates.some(({ cause }) => charges.has(cause)));
+  const corrections = own.filter(({ usage }) => usage?.outcome === "corrected");
+  const updates = own.flatMap((entry) => entry.updates);
+  const ofKind = (kind: string) => updates.filter((update) => update.kind === kind);
+  return {
+    usage: end.usage,
+    late: own.find(({ usage }) => usage?.outcome === "late")?.usage ?? null,
+    gross: sum(own.map(({ monetization }) => monetization?.amount ?? 0)) - givenBackBy(corrections),
+    included: sum(ofKind("allowance").map(({ amount }) => amount)),
+    payers: ofKind("debit").map(({ source, amount }) => ({ source: source ?? "", amount })),
+    givenBack: givenBackBy([...corrections, ...byHand]),
+  };
+}
+
+function givenBackBy(entries: readonly ChainedEntry[]): MicroCredits {
+  const updates = entries.flatMap((entry) => entry.updates);
+  return sum(updates.filter(({ kind }) => kind === "refund" || kind === "grant").map(({ amount }) => amount));
+}
+
 /**
  * Prices a request again and posts the difference as an entry of its own. More is taken from what the sources can give
- * now, and what they cannot is overshoot, refunded at once. Less goes back to the grants that paid; use that was included
- * in the plan is no credits and stays used.
+ * now, and what they cannot is overshoot, refunded at once. Less goes back to the grants that paid, as far as they paid
+ * more than the right price leaves to them; use that was included in the plan is no credits and stays used.
+ * `reservation` is the request as the object still knows it, so that a later refund counts what went back here.
  */
 export function rerate(
   state: AccountState,
+  reservation: Reservation | null,
   command: RerateCommand,
   grantOf: (id: string) => Grant | null,
   now: number,
   sha256: Sha256,
 ): Rerated {
-  const right = price(command.quote.rate, command.usage.usage);
-  invariant(typeof right === "number", "a usage is only re-rated at a rate that prices it");
-  const difference = right - command.charged;
-  if (difference === 0) return { difference, change: NO_CHANGE };
-  return difference > 0
-    ? chargeMore(state, command, difference, now, sha256)
-    : giveBack(state, command, -difference, grantOf, now, sha256);
+  const { gross, included, payers, givenBack } = command.charged;
+  const right = rightPrice(command);
+  if (right > gross) return chargeMore(state, command, right - gross, now, sha256);
+  const paid = sum(payers.map(({ amount }) => amount)) - givenBack;
+  const back = right < gross ? Math.max(0, paid - Math.max(0, right - included)) : 0;
+  if (back === 0) return { difference: 0, change: NO_CHANGE };
+  return payBack(state, reservation, command, back, grantOf, now, sha256);
+}
+
+/** What was counted by the gateway was never charged beyond what was reserved; a late end never less than the expiry. */
+function rightPrice({ charged, quote }: RerateCommand): MicroCredits {
+  const { usage, late } = charged;
+  const prices = [usage, ...(late ? [late] : [])].map((event) => {
+    const priced = price(quote.rate, event.usage);
+    invariant(typeof priced === "number", "a usage is only re-rated at a rate that prices it");
+    return event.estimated ? Math.min(priced, event.decision.reserved) : priced;
+  });
+  return Math.max(...prices);
 }
 
 function chargeMore(
@@ -59,66 +110,57 @@ function chargeMore(
   now: number,
   sha256: Sha256,
 ): Rerated {
-  const { usage, quote } = command;
+  const { quote, charged } = command;
   const event = correctionOf(command);
-  const monetization: MonetizationEvent = {
-    id: monetizationId(event.id),
-    usageId: event.id,
-    cardId: quote.cardId,
-    cardVersion: quote.cardVersion,
-    model: quote.model,
-    amount: difference,
-  };
-  const cause = monetization.id;
-  const taken = takeFrom(sourcesOf(state, usage, now), usage.usage, difference);
+  const { cardId, cardVersion, model } = quote;
+  const id = monetizationId(event.id);
+  const monetization: MonetizationEvent = { id, usageId: event.id, cardId, cardVersion, model, amount: difference };
+  // Sources that count requests, tokens or seconds have counted this request already: its use has not changed.
+  const sources = sourcesOf(state, charged.usage, now).filter(({ unit }) => unit === "credits");
+  const taken = takeFrom(sources, NO_USAGE, difference);
   const posted = postDraws(state, taken.draws, [], { usage: NO_USAGE, charge: 0 }, now);
-  const updates: UpdateDraft[] = taken.draws.map(({ kind, source, amount }) => ({
-    kind: kind === "grant" ? "debit" : "allowance",
-    source,
-    amount,
-    delta: kind === "grant" ? -amount : 0,
-    cause,
-  }));
-  if (taken.missing > 0) {
-    const amount = taken.missing;
-    updates.push({ kind: "overshoot_refund", source: null, amount, delta: amount, cause });
-    updates.push({ kind: "overshoot", source: null, amount, delta: -amount, cause });
-  }
+  const paid = taken.draws.map(({ kind, source, amount }) =>
+    kind === "grant"
+      ? ({ kind: "debit", source, amount, delta: -amount, cause: id } as const)
+      : ({ kind: "allowance", source, amount, delta: 0, cause: id } as const),
+  );
+  const missing = taken.missing;
+  const uncovered = [
+    { kind: "overshoot_refund", source: null, amount: missing, delta: missing, cause: id },
+    { kind: "overshoot", source: null, amount: missing, delta: -missing, cause: id },
+  ] as const;
+  const updates = missing > 0 ? [...paid, ...uncovered] : paid;
   const base = { ...state.row, meters: posted.meters };
   const { row, entry } = writeEntry(base, { usage: event, monetization, updates }, now, sha256);
   return { difference, change: { ...NO_CHANGE, row, grants: posted.grants, entries: [entry] } };
 }
 
-function giveBack(
+function payBack(
   state: AccountState,
+  reservation: Reservation | null,
   command: RerateCommand,
-  wanted: MicroCredits,
+  amount: MicroCredits,
   grantOf: (id: string) => Grant | null,
   now: number,
   sha256: Sha256,
 ): Rerated {
-  const cause = monetizationId(command.usage.id);
-  const changed = new Map<string, Grant>();
-  const updates: UpdateDraft[] = [];
-  let left = wanted;
-  for (const { source, amount } of [...command.paidByGrants].reverse()) {
-    const grant = changed.get(source) ?? grantOf(source);
-    const part = Math.min(left, amount, grant?.used ?? 0);
-    if (!grant || part === 0) continue;
-    changed.set(source, { ...grant, used: grant.used - part });
-    updates.push({ kind: "refund", source, amount: part, delta: part, cause, detail: { reason: command.reason } });
-    left -= part;
-  }
+  const { charged, reason } = command;
   const event = correctionOf(command);
-  if (updates.length === 0) updates.push({ kind: "none", source: null, amount: 0, delta: 0, cause: event.id });
+  const cause = monetizationId(charged.usage.id);
+  const act = { id: event.id, amount, before: charged.givenBack, at: now, cause, reason, seq: state.row.seq + 1 };
+  const { grants, updates } = giveBack(charged.payers, act, grantOf, sha256);
   const { row, entry } = writeEntry(state.row, { usage: event, monetization: null, updates }, now, sha256);
-  const difference = -sum(updates.map(({ amount }) => amount));
-  return { difference, change: { ...NO_CHANGE, row, grants: [...changed.values()], entries: [entry] } };
+  const same = reservation?.attempt === charged.usage.attempt ? reservation : null;
+  const refund = { id: event.id, amount, at: now, reason };
+  const reservations = same ? [{ ...same, refunds: [...same.refunds, refund] }] : [];
+  return { difference: -amount, change: { row, grants, reservations, entries: [entry] } };
 }
 
 /** The event of the correction: of the same request and usage, at the new price, for this reason. */
-function correctionOf({ usage, quote, reason }: RerateCommand): UsageEvent {
+function correctionOf({ charged, quote, reason }: RerateCommand): UsageEvent {
+  const { usage, late } = charged;
   const rateCard = { id: quote.cardId, version: quote.cardVersion };
   const decision = { ...usage.decision, rateCard, draws: [], correction: { of: usage.id, reason } };
-  return { ...usage, id: correctionId(usage.id, quote), outcome: "corrected", decision };
+  const used = (late ?? usage).usage;
+  return { ...usage, id: correctionId(usage.id, quote), outcome: "corrected", usage: used, decision };
 }

@@ -124,8 +124,8 @@ function estimateOf(
   if (typeof amount !== "number") return amount;
   const open = { bound, amount, clampedTo: null };
   if (bound.outputTokens === 0) return open;
-  const clamps = plan.estimate === "clamp" && demand.openOutput;
-  if (clamps && takeFrom(sources, bound, amount).missing > 0) return payable(demand, sources) ?? open;
+  const clamps = plan.estimate !== "ceiling" && demand.openOutput;
+  if (clamps && takeFrom(sources, bound, amount).missing > 0) return payable(demand.quote, bound, sources) ?? open;
   return plan.overshoot === "clamp" ? { ...open, clampedTo: bound.outputTokens } : open;
 }
 
@@ -136,7 +136,7 @@ function withOutput(bound: Usage, outputTokens: number): Usage {
 }
 
 /** The largest output that the sources can pay; `null` when not even one token. Found by halving: charges only grow. */
-function payable({ bound, quote }: Demand, sources: readonly OpenSource[]): Estimate | null {
+function payable(quote: QuotedRate, bound: Usage, sources: readonly OpenSource[]): Estimate | null {
   const estimateAt = (outputTokens: number): Estimate | null => {
     const lower = withOutput(bound, outputTokens);
     const amount = price(quote.rate, lower);

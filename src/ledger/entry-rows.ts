@@ -134,7 +134,9 @@ export async function readRequest(db: D1Database, accountId: string, requestId: 
     )),
   );
   const entries: ChainedEntry[] = [];
-  for (const { epoch, seq } of places) {
+  // A correction that gave something back is found by its usage event and by its refund.
+  const once = new Map(places.map((place) => [`${place.epoch}.${place.seq}`, place]));
+  for (const { epoch, seq } of once.values()) {
     entries.push(...(await readEntries(db, accountId, epoch, { after: seq - 1, to: seq })));
   }
   return entries.sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);

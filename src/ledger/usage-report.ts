@@ -36,8 +36,8 @@ const GROUPS: Readonly<Record<UsageGroup, string>> = {
 };
 
 const SUMS = {
-  // A late settlement is the second event of its request; a denial is no request that was served.
-  requests: "sum(u.outcome NOT IN ('late', 'denied'))",
+  // A late settlement or a correction is a further event of its request; a denial is no request that was served.
+  requests: "sum(u.outcome NOT IN ('late', 'corrected', 'denied'))",
   // One event stands for all refusals of a minute with the same reason and key, and says how many.
   denied: "sum(CASE u.outcome WHEN 'denied' THEN coalesce(u.decision ->> '$.denial.count', 1) ELSE 0 END)",
   inputTokens: countSql("inputTokens"),
@@ -50,10 +50,10 @@ const SUMS = {
 
 /**
  * The late event of an expired request counts everything it used, and charges the difference: charges add up, while
- * quantities would count twice what the expiry knew of.
+ * quantities would count twice what the expiry knew of. A correction repeats the quantities that it prices again.
  */
 function countSql(field: string): string {
-  return `sum(CASE WHEN u.outcome = 'expired' AND EXISTS (
+  return `sum(CASE WHEN u.outcome = 'corrected' THEN 0 WHEN u.outcome = 'expired' AND EXISTS (
     SELECT 1 FROM usage_events late WHERE late.account_id = u.account_id AND late.id = u.id || '~late'
   ) THEN 0 ELSE u.usage ->> '$.${field}' END)`;
 }

@@ -5,6 +5,7 @@ import type * as command from "../../durable-objects/commands.ts";
 import { auditEntry, auditHead, beginAudit } from "../../src/core/audit.ts";
 import type { GrantCommand } from "../../src/core/granting.ts";
 import type { Plan } from "../../src/core/plan.ts";
+import { readMessage } from "../../src/ledger/message.ts";
 import { MINUTE, sha256, T0 } from "../support/core-fixtures.ts";
 import { SqlitePlatform } from "../support/sqlite-platform.ts";
 import { readRecorded, recordedRateOf } from "./recorded.ts";
@@ -109,6 +110,7 @@ describe.each([
 /** Everything that was sent verifies, and comes to what the object says of itself. */
 function expectTrueHistory(): void {
   const audit = beginAudit(sha256, "acct_fixture", 1);
+  for (const message of platform.sent) expect(readMessage(message)).toMatchObject({ kind: "message", refused: [] });
   const entries = new Map(platform.sent.flatMap((message) => message.entries).map((entry) => [entry.seq, entry]));
   for (const entry of [...entries.values()].sort((a, b) => a.seq - b.seq)) {
     auditEntry(audit, entry, recordedRateOf, sha256);

@@ -14,7 +14,7 @@ const ACCOUNT = "acct_fixture";
 const WHOLE = { after: 0, to: 1_000 };
 
 function consume(db: D1Database, bodies: readonly unknown[]) {
-  const deps = { db, now: () => 1, confirm: async () => {} };
+  const deps = { db, now: () => 1, confirm: async () => {}, freeze: async () => {} };
   return consumeLedger(batchOf(bodies.map((body, index) => delivered(body, `m${index}`))), deps);
 }
 

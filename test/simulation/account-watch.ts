@@ -113,8 +113,10 @@ export class AccountWatch {
       if (kind === "grant") held.set(source, (held.get(source) ?? 0) + amount);
     }
     let left = 0;
-    for (const { id, amount, used, lapsed } of grants) {
+    const now = this.#host.now();
+    for (const { id, amount, used, lapsed, expires_at } of grants) {
       left += amount - used - lapsed;
+      if (expires_at !== null && expires_at <= now && held.has(id)) this.#host.world.reach("grant ended while held");
       const together = used + lapsed + (held.get(id) ?? 0);
       if (used < 0 || lapsed < 0 || together > amount) {
         this.#broken("I10: used, lapsed and held fit into the grant", `${id}: ${used}+${lapsed}+${held.get(id)} of ${amount}`);

@@ -26,6 +26,7 @@ export class LedgerQueue {
   readonly #consume: Consume;
   readonly #mostAttempts: number;
   readonly #ready: Queued[] = [];
+  readonly #sent = new Set<string>();
   #waiting = 0;
   #running = 0;
   #called = false;
@@ -43,6 +44,7 @@ export class LedgerQueue {
 
   async send(messages: readonly LedgerMessage[]): Promise<void> {
     const { faults, random } = this.#world;
+    this.#noteRepeats(messages);
     await this.#world.sleep(random.int(1, 40));
     if (faults.strikes("queue refuses")) throw new Injected("Too Many Requests");
     if (faults.strikes("queue does not answer")) {
@@ -52,6 +54,16 @@ export class LedgerQueue {
     }
     this.put(messages.map((message) => JSON.stringify(message)));
     if (faults.strikes("queue takes the messages and then refuses")) throw new Injected("Internal Server Error");
+  }
+
+  #noteRepeats(messages: readonly LedgerMessage[]): void {
+    for (const { accountId, entries } of messages) {
+      for (const { seq } of entries) {
+        const name = `${accountId} ${seq}`;
+        if (this.#sent.has(name)) this.#world.reach("entry sent again by its object");
+        this.#sent.add(name);
+      }
+    }
   }
 
   put(bodies: readonly string[]): void {

@@ -1,5 +1,6 @@
 import { AccountClient } from "../../durable-objects/client.ts";
 import type { Account } from "../../durable-objects/account.ts";
+import type { Reservation } from "../../src/core/reservation.ts";
 import type { Invocation } from "./invocation.ts";
 import type { ObjectHost } from "./object-host.ts";
 import type { RareState } from "./rare-states.ts";
@@ -66,7 +67,25 @@ async function transport(invocation: Invocation, host: ObjectHost, method: strin
 
 async function deliver(host: ObjectHost, method: string, given: unknown[]): Promise<unknown> {
   if (method === "wake") return host.wake();
-  return host.call(method, (account) => command(account, method, given));
+  if (method === "confirm") noteConfirmation(host, given[1]);
+  const reply = host.call(method, (account) => command(account, method, given));
+  noteReply(host, method, reply);
+  return reply;
+}
+
+function noteConfirmation(host: ObjectHost, seqs: unknown): void {
+  const known = Array.isArray(seqs) && seqs.every((seq) => !host.isUnconfirmed(Number(seq)));
+  if (known) host.world.reach("confirmation of what was confirmed before");
+}
+
+function noteReply(host: ObjectHost, method: string, reply: unknown): void {
+  if (typeof reply !== "object" || reply === null || !("kind" in reply)) return;
+  if (reply.kind === "fenced") host.world.reach("attempt fenced off");
+  if (method !== "reserve" || reply.kind !== "reserved") return;
+  const { reservation } = reply as unknown as { reservation: Reservation };
+  const attempt = `${reservation.requestId}.${reservation.attempt}`;
+  if (host.answered.has(attempt)) host.world.reach("answer repeated to its own asker");
+  host.answered.add(attempt);
 }
 
 function command(account: Account, method: string, given: unknown[]): unknown {

@@ -1,6 +1,7 @@
 import { Account } from "../../durable-objects/account.ts";
 import type { Platform } from "../../durable-objects/platform.ts";
 import type { LedgerMessage } from "../../src/core/ledger-message.ts";
+import type { Reservation } from "../../src/core/reservation.ts";
 import { Injected, ObjectStorage } from "./object-storage.ts";
 import type { World } from "./world.ts";
 
@@ -32,6 +33,8 @@ export class ObjectHost {
   /** How far the clock of the machine it runs on is ahead. */
   skewMs = 0;
   crashes = 0;
+  /** Attempts that a reserving caller was told of. */
+  readonly answered = new Set<string>();
   /** Local instant at which an alarm last ran to its end. */
   lastAlarmAt = 0;
   readonly #watch: Watch;
@@ -58,6 +61,7 @@ export class ObjectHost {
     if (faults.strikes("object crashes inside a transaction")) this.#breakWrite(life, true);
     else if (faults.strikes("storage refuses a write")) this.#breakWrite(life, false);
     const written = this.storage.written;
+    const seq = this.#seq();
     let result: T;
     try {
       result = command(account);
@@ -68,12 +72,25 @@ export class ObjectHost {
       this.storage.beforeWrite = null;
       this.#watch.stepped(this);
     }
+    this.#checkDenial(result, written, seq);
     if (faults.strikes("object crashes between commit and reply")) {
       if (this.storage.written > written) this.world.reach("crash between commit and reply");
       this.crash(`after the commit of ${name}`);
       throw reset();
     }
     return result;
+  }
+
+  /** I17: what is refused writes nothing, unless a renewal that was due made its entries first. */
+  #checkDenial(reply: unknown, written: number, seq: number): void {
+    const denied = typeof reply === "object" && reply !== null && "kind" in reply && reply.kind === "denied";
+    if (denied && this.storage.written > written && this.#seq() === seq) {
+      this.world.violate("I17: a denial writes nothing", `${this.id}: ${this.storage.written - written} rows`);
+    }
+  }
+
+  #seq(): number {
+    return this.storage.all<{ seq: number }>("SELECT seq FROM account")[0]?.seq ?? 0;
   }
 
   /** The sweeper, or a person, rings the alarm. */
@@ -102,11 +119,33 @@ export class ObjectHost {
     if (life.ringing > 0) this.#retryAlarm();
   }
 
+  pending(): Reservation[] {
+    const rows = this.storage.all<{ body: string }>("SELECT body FROM reservations WHERE pending = 1");
+    return rows.map(({ body }) => JSON.parse(body) as Reservation);
+  }
+
+  outboxSize(): number {
+    return this.storage.all<{ n: number }>("SELECT count(*) AS n FROM outbox")[0]?.n ?? 0;
+  }
+
   /** The object goes on with another clock. */
   moveClock(skewMs: number): void {
+    this.#noteMove(this.now(), this.world.now + skewMs);
     this.crash("and moves to a machine with another clock");
     this.skewMs = skewMs;
     this.#schedule();
+  }
+
+  #noteMove(from: number, to: number): void {
+    const { world } = this;
+    if (this.pending().some(({ expiresAt }) => from < expiresAt && expiresAt <= to)) {
+      world.reach("clock jumped over an expiry");
+    }
+    const [row] = this.storage.all<{ meters: string }>("SELECT meters FROM account");
+    const meters = Object.values(JSON.parse(row?.meters ?? "{}") as Record<string, [number, number][]>);
+    if (meters.some((marks) => marks.some(([mark]) => to < mark && mark <= from))) {
+      world.reach("clock went back over the start of a window");
+    }
   }
 
   #load(): Instance {

@@ -22,7 +22,7 @@ export class Promises {
   readonly reserved = new Set<string>();
   /** Grants and refunds of which the caller knows that they are made: amount by `account id`. */
   readonly grantsAcknowledged = new Map<string, number>();
-  readonly refundsAcknowledged = new Map<string, number>();
+  readonly refundsAcknowledged = new Map<string, Map<string, number>>();
   readonly granted = new Map<string, number>();
   readonly refunded = new Map<string, number>();
   /** Denials told to callers, and those that the journals speak of. */
@@ -43,6 +43,13 @@ export class Promises {
       return;
     }
     this.executions.set(key, { reservation, price: priceOf(reservation.quote.rate, actual), owed: null });
+  }
+
+  /** A refund of what `charge` names was acknowledged. */
+  refundAcknowledged(charge: string, refundId: string, amount: number): void {
+    const refunds = this.refundsAcknowledged.get(charge) ?? new Map<string, number>();
+    refunds.set(refundId, amount);
+    this.refundsAcknowledged.set(charge, refunds);
   }
 
   /** The end of an attempt was acknowledged to its Worker. `owed`: what the attempt must have cost in the end. */

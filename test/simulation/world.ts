@@ -40,7 +40,7 @@ export class World {
   }
 
   at(at: number, run: () => void): void {
-    const event = { at: Math.max(at, this.now), order: this.#order, run };
+    const event = { at: Math.max(Math.ceil(at), this.now), order: this.#order, run };
     this.#order += 1;
     push(this.#heap, event);
   }

@@ -181,8 +181,8 @@ export class CoreModel {
   readonly plansSeen = new Set<Plan>();
 
   constructor() {
-    // One request short of enough, so that a short history gets to reserve by what was learnt.
-    const learned = { "gpt-5.4": Array<number>(7).fill(900) };
+    // Enough for a short history to reserve by what was learnt.
+    const learned = { "gpt-5.4": Array<number>(8).fill(900) };
     const row = emptyRow({ plan: PLANS[0] ?? planOf(), learned });
     this.state = openAccount(row, [], []);
     this.audit = beginAudit(sha256, row.id, row.epoch);

@@ -1,12 +1,14 @@
 import { expect } from "vitest";
-import { allowanceOwner, gateOwner, heldOfGrant, meterId, NO_CHANGE } from "../../../src/core/account.ts";
+import { allowanceOwner, applyChange, gateOwner, heldOfGrant, meterId, NO_CHANGE } from "../../../src/core/account.ts";
 import { BrokenInvariant, sum } from "../../../src/core/amount.ts";
 import { auditHead } from "../../../src/core/audit.ts";
+import { renewEntitlements } from "../../../src/core/entitlement.ts";
 import { remaining } from "../../../src/core/grant.ts";
 import { price } from "../../../src/core/rate-card.ts";
 import { sourcesOf, takeFrom } from "../../../src/core/sources.ts";
 import type { Demand, Denial } from "../../../src/core/waterfall.ts";
 import { leavesAt, type Marks, type WindowRule } from "../../../src/core/window.ts";
+import { sha256 } from "../../support/core-fixtures.ts";
 import { type CoreModel, type Happened, KEYS } from "../../support/core-model.ts";
 
 const SUBJECT = { feature: "codex", model: "gpt-5.4" };
@@ -109,9 +111,11 @@ function checkDenial(model: CoreModel, demand: Demand, denial: Denial): void {
   if (denial.needed !== price(demand.quote.rate, demand.bound)) return;
   const { missing } = takeFrom(sourcesOf(model.state, demand, model.now), demand.bound, denial.needed);
   expect(denial.available).toBe(denial.needed - missing);
-  if (denial.reason !== "allowance_exhausted" || denial.resetsAt === null) return;
-  // C24: at the instant that is shown, the money is there.
-  const then = takeFrom(sourcesOf(model.state, demand, denial.resetsAt), demand.bound, denial.needed);
+  if (denial.reason === "credits_reserved" || denial.resetsAt === null) return;
+  // C24: at the instant that is shown, the money is there, renewed entitlements with it.
+  const later = structuredClone(model.state);
+  applyChange(later, renewEntitlements(later, denial.resetsAt, sha256) ?? NO_CHANGE);
+  const then = takeFrom(sourcesOf(later, demand, denial.resetsAt), demand.bound, denial.needed);
   expect(then.missing).toBe(0);
 }
 

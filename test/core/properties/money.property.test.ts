@@ -147,7 +147,7 @@ describe("whatever happens, in whatever order", { timeout: 30_000 }, () => {
           checkAccount(model);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 200 },
     );
   });
 
@@ -212,7 +212,7 @@ describe("whatever happens, in whatever order", { timeout: 30_000 }, () => {
   it("the random histories reach the rare states", () => {
     const reached = new Map<string, number>();
     const arbitrary = fc.array(anyStep, { minLength: 50, maxLength: 50, size: "max" });
-    for (const steps of fc.sample(arbitrary, { seed: 20_261_122, numRuns: 400 })) {
+    for (const steps of fc.sample(arbitrary, { seed: 20_261_122, numRuns: 800 })) {
       const model = new CoreModel();
       for (const step of steps) {
         for (const state of rareStates(model, model.run(step))) reached.set(state, (reached.get(state) ?? 0) + 1);

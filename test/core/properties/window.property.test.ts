@@ -6,11 +6,13 @@ import { bookUse, fitsAt, type Marks, markAt, viewWindow, type WindowRule } from
 import {
   accountWith,
   allowanceOf,
+  calendar,
   charge,
   commandOf,
   credits,
   demandOf,
   grantOf,
+  HOUR,
   hold,
   planOf,
   T0,
@@ -128,6 +130,51 @@ it("a request that is told to wait for a reset is let in at that instant, and no
       expect(decide(state, demandOf(amount), decision.resetsAt)).toMatchObject({ outcome: "allowed" });
       expect(decide(state, demandOf(amount), decision.resetsAt - 1)).toMatchObject({ outcome: "denied" });
     }),
+  );
+});
+
+// C24
+it("so it is with calendars, units, and grants that begin and end meanwhile", () => {
+  const anyRule: fc.Arbitrary<WindowRule> = fc.oneof(
+    fc.record({
+      kind: fc.constantFrom("anchored", "sliding"),
+      periodMs: fc.integer({ min: HOUR, max: 40 * HOUR }),
+      limit: fc.integer({ min: 1, max: 20 }),
+    }),
+    fc
+      .record({ unit: fc.constantFrom("day", "week"), place: fc.constantFrom("UTC", "Europe/Berlin", "Asia/Kolkata") })
+      .chain(({ unit, place }) => fc.integer({ min: 1, max: 20 }).map((limit) => calendar(unit, place, limit))),
+  );
+  const allowances = fc
+    .array(fc.record({ unit: fc.constantFrom("credits", "requests", "tokens"), rule: anyRule }), { maxLength: 3 })
+    .map((all) =>
+      all.map(({ unit, rule: at }, index) => {
+        const limit = unit === "credits" ? credits(at.limit) : at.limit;
+        return allowanceOf(`a${index}`, [{ ...at, limit }], null, { unit });
+      }),
+    );
+  const ahead = fc.integer({ min: 1, max: 60 }).map((hours) => T0 + hours * HOUR);
+  const grants = fc.array(
+    fc.record({ amount: fc.integer({ min: 1, max: 5 }), effectiveAt: ahead, expiresAt: fc.option(ahead) }),
+    { maxLength: 3 },
+  );
+  const spaced = fc.array(fc.record({ hours: fc.nat(6), amount: fc.integer({ min: 1, max: 8 }) }), { maxLength: 12 });
+  fc.assert(
+    fc.property(allowances, grants, spaced, fc.integer({ min: 1, max: 30 }), (plan, given, asked, amount) => {
+      const commands = given.map((each, index) => grantOf(`g${index}`, 0, { ...each, amount: credits(each.amount) }));
+      const state = accountWith({ plan: planOf({ allowances: plan }) }, commands);
+      let now = T0;
+      for (const [index, use] of asked.entries()) {
+        now += use.hours * HOUR;
+        if (decide(state, demandOf(use.amount), now).outcome === "denied") continue;
+        charge(state, hold(state, commandOf(`req_${index}`, use.amount), now), use.amount, now);
+      }
+      const decision = decide(state, demandOf(amount), now);
+      if (decision.outcome === "allowed" || decision.resetsAt === null) return;
+      expect(decide(state, demandOf(amount), decision.resetsAt)).toMatchObject({ outcome: "allowed" });
+      expect(decide(state, demandOf(amount), decision.resetsAt - 1)).toMatchObject({ outcome: "denied" });
+    }),
+    { numRuns: 300 },
   );
 });
 

@@ -1,0 +1,126 @@
+import { usageId } from "../../src/core/event.ts";
+import { auditAccount } from "../../src/ledger/account-audit.ts";
+import { consumeLedger } from "../../src/ledger/consumer.ts";
+import { consumeDeadLetters } from "../../src/ledger/dead-letter.ts";
+import type { Cast } from "./cast.ts";
+
+/** What must hold when everything has come to rest. */
+export async function checkAtRest(cast: Cast): Promise<void> {
+  await checkLedger(cast);
+  checkCharges(cast);
+  checkAcknowledged(cast);
+  checkDenials(cast);
+  await checkReplay(cast);
+  await checkQuarantine(cast);
+}
+
+/** I1–I3, I6, I9: the ledger says what the object says, and adds up. */
+async function checkLedger({ world, hosts, watches, database, offers }: Cast): Promise<void> {
+  for (const [id, host] of hosts) {
+    const headOf = async () => host.look((account) => account.head());
+    const { differences, head } = await auditAccount({ db: database.db, rateOf: offers.rateOf, headOf }, id);
+    const [difference] = differences;
+    if (difference) world.violate("the ledger adds up at rest", `${id}: ${JSON.stringify(difference)}`);
+    const [balance] = database.all<{ balance: number; entries: number }>("SELECT * FROM balances WHERE account_id = ?", id);
+    if ((balance?.balance ?? 0) !== head?.balance || (balance?.entries ?? 0) !== head?.seq) {
+      world.violate("I2: the ledger's balance is the object's", `${id}: ${JSON.stringify(balance)}, ${head?.balance} at ${head?.seq}`);
+    }
+    if (watches.get(id)?.audit.seq !== head?.seq) world.violate("I6: the journal was seen whole", id);
+  }
+}
+
+/** I15, and its other side: no usage is lost whose end was acknowledged. */
+function checkCharges({ world, promises }: Cast): void {
+  for (const [key, { owed }] of promises.executions) {
+    const charged = promises.charged.get(key) ?? 0;
+    if (owed !== null && charged !== owed) {
+      world.violate("what was used is charged", `${key}: owed ${owed}, charged ${charged}`);
+    }
+  }
+  for (const key of promises.reserved) {
+    const [accountId = "", attempt = ""] = key.split(" ");
+    const dot = attempt.lastIndexOf(".");
+    const id = usageId(attempt.slice(0, dot), Number(attempt.slice(dot + 1)));
+    if (!promises.hasUsage(accountId, id)) world.violate("I5: every reservation ends in a usage event", key);
+  }
+}
+
+function checkAcknowledged({ world, promises }: Cast): void {
+  for (const [key, amount] of promises.grantsAcknowledged) {
+    if (promises.granted.get(key) !== amount) world.violate("I11: an acknowledged top-up is there", key);
+  }
+  for (const [key, refunds] of promises.refundsAcknowledged) {
+    const acknowledged = [...refunds.values()].reduce((sum, amount) => sum + amount, 0);
+    const refunded = promises.refunded.get(key) ?? 0;
+    if (refunded < acknowledged) world.violate("an acknowledged refund is made", `${key}: ${refunded} of ${acknowledged}`);
+    if (refunded > (promises.charged.get(key.replace(" mon_", " req_")) ?? 0)) {
+      world.violate("no refund above the charge", `${key}: ${refunded}`);
+    }
+  }
+}
+
+/** Denials live in memory for a minute: a crash may lose some, nothing may invent one. */
+function checkDenials({ world, hosts, promises: { denials } }: Cast): void {
+  const crashed = [...hosts.values()].some(({ crashes }) => crashes > 0);
+  if (!crashed && denials.journaled < denials.told) {
+    world.violate("every denial is journaled", `${denials.journaled} of ${denials.told}`);
+  }
+}
+
+const REPLAYED_AT_ONCE = 25;
+
+/** I16: delivering everything again, in any order, changes nothing. */
+async function checkReplay({ world, queue, database }: Cast): Promise<void> {
+  const good = [...new Set(queue.archive)];
+  const before = contents(database);
+  const written = database.rowsWritten();
+  const shuffled = world.random.shuffle(good);
+  for (let from = 0; from < shuffled.length; from += REPLAYED_AT_ONCE) {
+    const bodies = shuffled.slice(from, from + REPLAYED_AT_ONCE);
+    await consumeLedger(batchOf(bodies), { db: database.db, confirm: async () => {}, now: () => world.now });
+  }
+  const rows = database.rowsWritten() - written;
+  const quarantined = database.all<{ n: number }>("SELECT count(*) AS n FROM quarantine")[0]?.n ?? 0;
+  if (contents(database) !== before) world.violate("I16: a replay changes nothing", "the ledger differs afterwards");
+  if (quarantined === 0 && rows !== 0) world.violate("I16: a replay writes no row", `${rows} rows`);
+}
+
+function contents(database: Cast["database"]): string {
+  const sums = (table: string, columns: string) => database.all(`SELECT count(*) AS n, ${columns} FROM ${table}`);
+  return JSON.stringify([
+    sums("usage_events", "sum(seq) AS seqs, sum(at) AS ats"),
+    sums("monetization_events", "sum(seq) AS seqs, sum(amount) AS amounts"),
+    sums("balance_updates", "sum(seq) AS seqs, sum(delta) AS deltas, sum(amount) AS amounts"),
+    database.all("SELECT * FROM balances ORDER BY account_id"),
+  ]);
+}
+
+/** Only what was spoilt is in quarantine, or what the queue gave up on. */
+async function checkQuarantine({ world, queue, database, poison }: Cast): Promise<void> {
+  const rows = database.all<{ reason: string; body: string }>("SELECT reason, body FROM quarantine");
+  for (const { reason, body } of rows) {
+    world.reach("quarantine hit");
+    if (reason === "fork") world.reach("forged second history refused");
+    if (reason.includes("hash does not match")) world.reach("good entry beside a bad one");
+    const spoilt = [...poison].some((mark) => body.includes(mark));
+    if (!spoilt) world.violate("nothing good is in quarantine", `${reason}: ${body.slice(0, 300)}`);
+  }
+  if (queue.dead.length === 0) return;
+  await consumeDeadLetters(batchOf(queue.dead), { db: database.db, now: () => world.now });
+  const dead = database.all<{ body: string }>("SELECT body FROM quarantine WHERE reason = 'undelivered'");
+  if (dead.length !== new Set(queue.dead).size) {
+    world.violate("what the queue gave up on is kept", `${dead.length} of ${queue.dead.length}`);
+  }
+}
+
+function batchOf(bodies: readonly string[]): MessageBatch {
+  const messages = bodies.map((json, index) => ({
+    id: `again ${index}`,
+    attempts: 1,
+    timestamp: new Date(0),
+    body: JSON.parse(json) as unknown,
+    ack() {},
+    retry() {},
+  }));
+  return { queue: "spillway-ledger", messages, ackAll() {}, retryAll() {} } as unknown as MessageBatch;
+}

@@ -1,0 +1,149 @@
+import { type AccountClient, AccountUnreachable } from "../../durable-objects/client.ts";
+import type { GrantCommand } from "../../src/core/granting.ts";
+import { auditAccount } from "../../src/ledger/account-audit.ts";
+import type { Cast } from "./cast.ts";
+import { Invocation } from "./invocation.ts";
+import { clientFor, hostOf } from "./network.ts";
+import { poisonOf } from "./poison.ts";
+import { requestStory } from "./request-story.ts";
+import type { Action, GrantAction } from "./workload.ts";
+
+const TRIES = 4;
+const BETWEEN_TRIES_MS = 30_000;
+
+/** Lets an action of the workload happen. */
+export function begin(cast: Cast, accountId: string, action: Action): void {
+  const { world, offers } = cast;
+  switch (action.kind) {
+    case "request":
+      return cast.begin(() => requestStory(cast, accountId, action), new Invocation(world));
+    case "grant":
+      for (let copy = 0; copy < action.copies; copy += 1) {
+        operate(cast, (accounts) => topUp(cast, accounts, accountId, action));
+      }
+      return;
+    case "void":
+      return operate(cast, (accounts) => voidSome(cast, accounts, accountId, action.n));
+    case "refund":
+      return refundTwice(cast, accountId, action.n);
+    case "freeze":
+      return operate(cast, async (accounts) => void (await accounts.freeze(accountId)));
+    case "thaw":
+      return operate(cast, async (accounts) => void (await accounts.setStatus(accountId, "active")));
+    case "publish":
+      return offers.publish(world.random.fork(`plan ${action.n}`), world.random.pick(["plus", "pro"]));
+    case "move":
+      return operate(cast, async (accounts) => {
+        await accounts.followPlan(accountId, offers.plan(world.random.pick(["plus", "pro"])), true);
+        world.reach("moved to another plan");
+      });
+    case "prices":
+      return offers.changePrices();
+    case "audit":
+      return operate(cast, (accounts) => audit(cast, accounts, accountId));
+    case "clock":
+      world.faults.note("clock jumps");
+      world.tell(`${accountId}: its clock is now ${action.skewMs / 1_000} s ahead`);
+      return hostOf(cast.hosts, accountId).moveClock(action.skewMs);
+    case "outage":
+      world.faults.note("D1 out for minutes");
+      world.tell(`D1 is out for ${action.lastsMs / 1_000} s`);
+      if ([...cast.hosts.values()].some((host) => host.outboxSize() > 0)) world.reach("D1 out while entries wait");
+      return cast.database.failFor(action.lastsMs);
+    case "poison":
+      return putPoison(cast, accountId, action);
+  }
+}
+
+/** Runs `work`, again if the object cannot be reached. */
+function operate(cast: Cast, work: (accounts: AccountClient) => Promise<void>): void {
+  const invocation = new Invocation(cast.world);
+  const accounts = clientFor(invocation, cast.hosts);
+  cast.begin(async () => {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await work(accounts);
+      } catch (error) {
+        if (!(error instanceof AccountUnreachable)) throw error;
+        if (tried === TRIES) return;
+        await cast.world.sleep(BETWEEN_TRIES_MS);
+      }
+    }
+  }, invocation);
+}
+
+async function topUp(cast: Cast, accounts: AccountClient, accountId: string, action: GrantAction & Action): Promise<void> {
+  const effectiveAt = action.at + action.startsAfterMs;
+  const command: GrantCommand = {
+    id: action.grantId,
+    kind: action.promotional ? "promotional" : "paid",
+    amount: action.amount,
+    priority: action.priority,
+    effectiveAt,
+    expiresAt: action.lastsMs === null ? null : effectiveAt + action.lastsMs,
+    features: null,
+    reason: "bought",
+  };
+  const reply = await accounts.grant(accountId, command);
+  if (reply.kind === "granted") {
+    cast.world.tell(`${accountId}: granted ${action.amount}${reply.created ? "" : ", again"}`);
+    cast.promises.grantsAcknowledged.set(`${accountId} ${action.grantId}`, action.amount);
+  } else cast.world.violate("I11: a top-up is acknowledged", `${action.grantId}: ${reply.kind}`);
+}
+
+async function voidSome(cast: Cast, accounts: AccountClient, accountId: string, n: number): Promise<void> {
+  const known = [...cast.promises.granted.keys()].filter((key) => key.startsWith(`${accountId} `));
+  const chosen = known[n % Math.max(1, known.length)]?.split(" ")[1];
+  if (chosen === undefined) return;
+  const held = hostOf(cast.hosts, accountId).pending().some(({ draws }) => draws.some(({ source }) => source === chosen));
+  const reply = await accounts.voidGrant(accountId, chosen, "a person decided so");
+  if (!reply?.grant.voidedAt) cast.world.violate("a void is acknowledged", chosen);
+  if (held) cast.world.reach("grant voided while held");
+}
+
+/** A person gives back a part of a charge; the button was pressed twice. */
+function refundTwice(cast: Cast, accountId: string, n: number): void {
+  const { world, promises } = cast;
+  const charged = [...promises.charged.keys()].filter((key) => key.startsWith(`${accountId} `));
+  const chosen = charged[n % Math.max(1, charged.length)]?.split(" ")[1];
+  if (chosen === undefined) return;
+  const requestId = chosen.slice(0, chosen.lastIndexOf("."));
+  const key = `${accountId} ${chosen.replace(/^req_/, "mon_")}`;
+  const amount = world.random.pick([null, 1_000]);
+  const id = `ref_${n}`;
+  for (const _ of ["first", "second"]) {
+    operate(cast, async (accounts) => {
+      const reply = await accounts.refund(accountId, { id, requestId, amount, reason: "a person decided so" });
+      if (reply.kind === "unknown") world.violate("what was charged can be refunded", requestId);
+      if (reply.kind === "refunded") promises.refundAcknowledged(key, id, reply.refund.amount);
+    });
+  }
+}
+
+/** Anybody may hold the ledger against the object at any time, and finds nothing. */
+async function audit(cast: Cast, accounts: AccountClient, accountId: string): Promise<void> {
+  const { world, database, offers } = cast;
+  const { differences } = await auditAccount(
+    {
+      db: database.db,
+      rateOf: offers.rateOf,
+      headOf: async (id) => {
+        const head = await accounts.head(id);
+        if (head && head.unconfirmed.length > 0) world.reach("audit while entries are under way");
+        return head;
+      },
+    },
+    accountId,
+  );
+  const [difference] = differences;
+  if (difference) world.violate("an audit at any time finds nothing", `${accountId}: ${JSON.stringify(difference)}`);
+}
+
+function putPoison(cast: Cast, accountId: string, action: Action & { kind: "poison" }): void {
+  const poison = poisonOf(cast, accountId, action.how, action.n);
+  if (!poison) return;
+  cast.world.faults.note("poison on the queue");
+  cast.world.tell(`poison on the queue: ${action.how}`);
+  cast.poison.add(poison.mark);
+  cast.queue.put([poison.json]);
+}
