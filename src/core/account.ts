@@ -1,4 +1,5 @@
 import { invariant, type MicroCredits } from "./amount.ts";
+import type { CalendarPeriod } from "./calendar.ts";
 import type { Booking } from "./draw.ts";
 import type { ChainedEntry } from "./event.ts";
 import { type Grant, remaining } from "./grant.ts";
@@ -87,8 +88,12 @@ export function applyChange(state: AccountState, change: Change): void {
 
 /** The meter of one window of an allowance or gate. A new limit keeps what was used; a new period starts afresh. */
 export function meterId(owner: string, rule: WindowRule): string {
-  const period = rule.kind === "calendar" ? `${rule.unit}@${rule.timeZone}` : rule.periodMs;
+  const period = rule.kind === "calendar" ? calendarName(rule) : rule.periodMs;
   return `${owner}/${rule.kind}/${period}`;
+}
+
+function calendarName({ unit, timeZone, weekStartsOn }: CalendarPeriod): string {
+  return unit === "week" ? `${unit}${weekStartsOn}@${timeZone}` : `${unit}@${timeZone}`;
 }
 
 /** The meters that `plan` still has; use of limits that are gone is forgotten. */

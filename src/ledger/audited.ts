@@ -1,4 +1,4 @@
-import { desc, eq, gt } from "drizzle-orm";
+import { asc, eq, isNull, lt, or } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { AuditState } from "../core/audit.ts";
 import { audited, balances } from "./schema.ts";
@@ -22,13 +22,14 @@ export async function saveAudited(db: D1Database, state: AuditState, at: number)
     .onConflictDoUpdate({ target: audited.accountId, set: row });
 }
 
-/** Accounts whose ledger has moved since `since` (epoch ms), the latest first. */
-export async function movedSince(db: D1Database, since: number, limit: number): Promise<string[]> {
+/** Accounts with entries that no audit has seen, those first that were audited longest ago. */
+export async function unaudited(db: D1Database, limit: number): Promise<string[]> {
   const rows = await drizzle(db)
     .select({ id: balances.accountId })
     .from(balances)
-    .where(gt(balances.updatedAt, since))
-    .orderBy(desc(balances.updatedAt))
+    .leftJoin(audited, eq(audited.accountId, balances.accountId))
+    .where(or(isNull(audited.seq), lt(audited.seq, balances.maxSeq)))
+    .orderBy(asc(audited.at))
     .limit(limit);
   return rows.map(({ id }) => id);
 }

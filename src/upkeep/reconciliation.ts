@@ -2,19 +2,17 @@ import { v7 } from "uuid";
 import { readRateLookup } from "../catalog/rate-lookup.ts";
 import { readAccountIds } from "../catalog/read.ts";
 import type { Services } from "../http/services.ts";
-import { movedSince } from "../ledger/audited.ts";
+import { unaudited } from "../ledger/audited.ts";
 import { type ReconcileDeps, reconcileRecent } from "../ledger/reconcile.ts";
 
 const EVERY_MINUTES = 15;
-/** Twice the pause, so that what moved while the last run was under way is looked at again. */
-const LOOK_BACK_MS = 2 * EVERY_MINUTES * 60_000;
 const ACCOUNTS_MOST = 200;
 
-/** Every quarter of an hour, checks what was written since for the accounts that moved. */
+/** Every quarter of an hour, checks what no audit has seen yet. */
 export async function reconcileMoved(services: Services, scheduledAt: number): Promise<void> {
   if (new Date(scheduledAt).getUTCMinutes() % EVERY_MINUTES !== 0) return;
-  const moved = await movedSince(services.env.DB, scheduledAt - LOOK_BACK_MS, ACCOUNTS_MOST);
-  if (moved.length > 0) await reconcileRecent(await reconcileDeps(services), moved);
+  const accounts = await unaudited(services.env.DB, ACCOUNTS_MOST);
+  if (accounts.length > 0) await reconcileRecent(await reconcileDeps(services), accounts);
 }
 
 /** What a reconciliation needs: every old rate, and the objects' own word. */

@@ -40,9 +40,10 @@ describe("what is expected of the next request", () => {
   it.each([
     ["half as much again as the highest", [...Array(7).fill(100), 4_000], 6_000],
     ["rounded up", [...Array(7).fill(100), 3_333], 5_000],
-    ["never less than a short answer", Array(8).fill(10), 2_048],
-    ["forgotten after 64 others", [90_000, ...Array(64).fill(4_000)], 6_000],
-    ["not forgotten before", [90_000, ...Array(63).fill(4_000)], 135_000],
+    ["never less than a short answer", Array(8).fill(10), 1_024],
+    ["not raised by one long answer among many", [...Array(63).fill(4_000), 90_000], 6_000],
+    ["raised by several", [...Array(60).fill(4_000), ...Array(4).fill(90_000)], 135_000],
+    ["forgotten after 64 others", [...Array(4).fill(90_000), ...Array(64).fill(4_000)], 6_000],
   ])("is %s", (_, tokens, expected) => expect(expectedOutput(learnt(...tokens), "gpt-5.4")).toBe(expected));
 
   it("is remembered for the models in use, and never for more than a few", () => {

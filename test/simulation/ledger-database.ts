@@ -1,20 +1,41 @@
-import type { DatabaseSync } from "node:sqlite";
-import { migratedD1 } from "../support/sqlite-d1.ts";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { SqliteD1 } from "../support/sqlite-d1.ts";
 import type { Invocation } from "./invocation.ts";
 import type { World } from "./world.ts";
 
-/** The ledger's D1: the real schema and SQL, with hours in which it does not answer. */
+const DIRECTORY = join(import.meta.dirname, "../../migrations");
+const SCHEMA = readdirSync(DIRECTORY)
+  .filter((name) => name.endsWith(".sql"))
+  .sort()
+  .map((name) => readFileSync(join(DIRECTORY, name), "utf8"));
+
+/** A database that prepares each statement once. */
+class PreparedDatabase extends DatabaseSync {
+  readonly #statements = new Map<string, StatementSync>();
+
+  override prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      statement = super.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+/** The ledger's D1: the real schema and SQL, with minutes in which it does not answer. */
 export class LedgerDatabase {
   readonly db: D1Database;
-  readonly sqlite: DatabaseSync;
+  readonly sqlite: DatabaseSync = new PreparedDatabase(":memory:");
   readonly #world: World;
-  /** Called after every committed batch. */
-  committed: () => void = () => {};
   #downUntil = 0;
 
   constructor(world: World) {
     this.#world = world;
-    ({ db: this.db, sqlite: this.sqlite } = migratedD1());
+    for (const migration of SCHEMA) this.sqlite.exec(migration);
+    this.db = new SqliteD1(this.sqlite) as unknown as D1Database;
   }
 
   get down(): boolean {
@@ -52,7 +73,6 @@ export function faultyD1(invocation: Invocation, database: LedgerDatabase, dies:
       return never;
     }
     const results = await database.db.batch(statements);
-    database.committed();
     if (faults.strikes("D1 commits and reports an error")) {
       world.reach("D1 committed and reported an error");
       throw new Error("D1_ERROR: storage caused object to be reset");
