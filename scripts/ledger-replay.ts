@@ -87,28 +87,33 @@ const USAGE = `SELECT id, epoch, seq, model, outcome, estimated, usage, decision
 
 function rebuildCharges({ database, rateOf }: ReplaySource, account: string, unpriced: ReplayDifference[]): number {
   const insert = database.prepare("INSERT INTO temp.charges VALUES (?, ?, ?, ?, ?, ?, ?)");
-  const before = database.prepare("SELECT amount FROM temp.charges WHERE id = ?");
+  const earlier = earlierOf(database, account);
   let count = 0;
   for (const row of database.prepare(USAGE).iterate({ account })) {
     count += 1;
     const event = eventOf(row);
     if (event.outcome === "denied") continue;
     const { id, version } = event.decision.rateCard;
-    const amount = chargeOf(event, rateOf, (charge) => Number(before.get(charge)?.amount ?? 0));
+    const amount = chargeOf(event, rateOf, earlier);
     if (amount === null) {
       const subject = `${event.id}: no rate for ${event.model} on ${id}@${version} that prices its usage`;
-      unpriced.push({ seq: Number(row.seq), subject, replayed: "none", ledger: "unknown" });
+      unpriced.push({ seq: event.seq, subject, replayed: "none", ledger: "unknown" });
     }
-    insert.run(chargeId(event.id), Number(row.epoch), Number(row.seq), id, version, event.model, amount ?? 0);
+    insert.run(chargeId(event.id), event.epoch, event.seq, id, version, event.model, amount ?? 0);
   }
   return count;
 }
 
-type ReplayedEvent = Pick<UsageEvent, "id" | "model" | "outcome" | "estimated" | "usage" | "decision">;
+interface ReplayedEvent extends Pick<UsageEvent, "id" | "model" | "outcome" | "estimated" | "usage" | "decision"> {
+  readonly epoch: number;
+  readonly seq: number;
+}
 
 function eventOf(row: Record<string, unknown>): ReplayedEvent {
   return {
     id: String(row.id),
+    epoch: Number(row.epoch),
+    seq: Number(row.seq),
     model: String(row.model),
     outcome: String(row.outcome) as UsageOutcome,
     estimated: row.estimated === 1,
@@ -121,23 +126,67 @@ function chargeId(usageId: string): string {
   return usageId.replace(/^use_/, "mon_");
 }
 
-const LATE = "~late";
+/** What is known of a request when a further event of it is replayed. Usage events are named by the one of its end. */
+interface Earlier {
+  /** The events of its end: the first, and a late one. */
+  ends(usageId: string): ReplayedEvent[];
+  /** What it was charged so far, as replayed. */
+  charged(usageId: string): number;
+  /** What corrections before `event` gave back. */
+  givenBack(usageId: string, event: ReplayedEvent): number;
+}
+
+const EARLIER_ENDS = `SELECT id, epoch, seq, model, outcome, estimated, usage, decision FROM ledger.usage_events
+  WHERE account_id = $account AND id IN ($id, $id || '~late')`;
+const EARLIER_CHARGES = `SELECT coalesce(sum(amount), 0) AS amount FROM temp.charges
+  WHERE id = $charge OR (id > $charge || '~' AND id < $charge || '~~')`;
+const EARLIER_RETURNS = `SELECT coalesce(sum(b.amount), 0) AS amount FROM ledger.usage_events u
+  JOIN ledger.balance_updates b ON b.account_id = u.account_id AND b.epoch = u.epoch AND b.seq = u.seq
+  WHERE u.account_id = $account AND u.id > $id || '~' AND u.id < $id || '~~' AND u.outcome = 'corrected'
+    AND (u.epoch, u.seq) < ($epoch, $seq) AND b.kind IN ('refund', 'grant')`;
+
+function earlierOf(database: DatabaseSync, account: string): Earlier {
+  const ends = database.prepare(EARLIER_ENDS);
+  const charges = database.prepare(EARLIER_CHARGES);
+  const returns = database.prepare(EARLIER_RETURNS);
+  return {
+    ends: (id) => ends.all({ account, id }).map(eventOf),
+    charged: (id) => Number(charges.get({ charge: chargeId(id) })?.amount),
+    givenBack: (id, { epoch, seq }) => Number(returns.get({ account, id, epoch, seq })?.amount),
+  };
+}
+
+const LATE = /~late$/;
+const CORRECTION = /~c\d+$/;
 
 /**
- * The charge of a usage event in micro-credits; `null` when it has no price. What was estimated never costs more than
- * was reserved; what came late costs what it is beyond the charge of the expiry before it, as `chargeBefore` knows it.
+ * The charge of a usage event in micro-credits; `null` when it has no price. What came late, and what was corrected to a
+ * higher price, costs what it is beyond all that the request was charged before.
  */
-function chargeOf(
-  { id, model, outcome, estimated, usage, decision }: ReplayedEvent,
-  rateOf: RateLookup,
-  chargeBefore: (chargeId: string) => number,
-): number | null {
-  const rate = rateOf(decision.rateCard.id, decision.rateCard.version, model);
-  const priced = rate && price(rate, usage);
-  if (typeof priced !== "number") return null;
-  const charge = estimated ? Math.min(priced, decision.reserved) : priced;
-  if (outcome !== "late") return charge;
-  return Math.max(0, charge - chargeBefore(chargeId(id.slice(0, -LATE.length))));
+function chargeOf(event: ReplayedEvent, rateOf: RateLookup, earlier: Earlier): number | null {
+  const { id, outcome } = event;
+  if (outcome === "late") {
+    const whole = priceOf(event, event, rateOf);
+    return whole === null ? null : Math.max(0, whole - earlier.charged(id.replace(LATE, "")));
+  }
+  if (outcome !== "corrected") return priceOf(event, event, rateOf);
+  const first = id.replace(CORRECTION, "");
+  const prices = earlier.ends(first).map((end) => priceOf(end, event, rateOf));
+  const whole = prices.reduce<number | null>(
+    (most, each) => (most === null || each === null ? null : Math.max(most, each)),
+    0,
+  );
+  if (whole === null) return null;
+  return Math.max(0, whole - earlier.charged(first) + earlier.givenBack(first, event));
+}
+
+/** The usage of `event` at the rate that `priced` names. What was estimated never costs more than was reserved. */
+function priceOf(event: ReplayedEvent, priced: ReplayedEvent, rateOf: RateLookup): number | null {
+  const { id, version } = priced.decision.rateCard;
+  const rate = rateOf(id, version, priced.model);
+  const whole = rate && price(rate, event.usage);
+  if (typeof whole !== "number") return null;
+  return event.estimated ? Math.min(whole, event.decision.reserved) : whole;
 }
 
 /** What moved the balance: the replayed charges, less what was included or refunded at once, and all the rest. */

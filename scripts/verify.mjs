@@ -17,8 +17,8 @@
  *           hash = SHA-256(prev + the entry without prev and hash, as JSON with sorted keys and no spaces)
  *   sums    every update moves the balance by its amount in the direction of its kind; the running balance follows;
  *           neither the balance nor any grant is ever below zero, no grant has more than was granted
- *   price   the usage priced again from the rates of the header is the charge; what the gateway had to estimate and
- *           what came late may be charged lower, never higher
+ *   price   the usage priced again from the rates of the header is the charge; what the gateway had to estimate, what
+ *           came late and what was corrected later (both are differences) may be charged lower, never higher
  *   paid    included use + debits + overshoot = the charge, and overshoot is refunded in the same entry
  *   once    no usage event is charged twice
  * And of the file: the end line agrees with all that, and its sha256 with the bytes before it.
@@ -269,7 +269,7 @@ class Ledger {
     const amount = countOf(monetization, "amount");
     const price = priceOf(rateOf(this.header.rates, monetization), objectOf(usage, "usage"));
     check(typeof usage.estimated === "boolean", '"estimated" should be true or false');
-    const mayBeLess = usage.estimated || usage.outcome === "late";
+    const mayBeLess = usage.estimated || usage.outcome === "late" || usage.outcome === "corrected";
     const right = mayBeLess ? BigInt(amount) <= price : BigInt(amount) === price;
     const wanted = mayBeLess ? `at most ${price}` : `${price}`;
     check(right, `${monetization.id}: its usage costs ${wanted}, and ${amount} was charged`);
@@ -374,7 +374,7 @@ function printable({ account, epoch, entries, firstAt, lastAt, head, balance, ch
     `Everything adds up: ${entries} entries of ${account}, epoch ${epoch}.`,
     ...(entries === 0 ? [] : [`  from       ${day(firstAt)} to ${day(lastAt)}`]),
     `  granted    ${credits(totals.grant)}`,
-    `  charged    ${credits(charges.amount)} for ${charges.count} requests: ${credits(totals.debit)} from grants, ${credits(totals.allowance)} included, ${credits(totals.overshoot)} refunded as overshoot`,
+    `  charged    ${credits(charges.amount)} in ${charges.count} charges: ${credits(totals.debit)} from grants, ${credits(totals.allowance)} included, ${credits(totals.overshoot)} refunded as overshoot`,
     ...others.map((kind) => `  ${kind.padEnd(9)}  ${credits(totals[kind])}`),
     `  balance    ${credits(balance)}`,
     ...grants.map(([id, left]) => `    ${credits(left)} left of ${id}`),

@@ -52,7 +52,7 @@ describe("what version 1 wrote", () => {
       "void",
     ]);
     const outcomes = new Set(RECORDED_ENTRIES.flatMap(({ usage }) => usage?.outcome ?? []));
-    expect([...outcomes].sort()).toEqual(["completed", "cut", "denied", "expired", "late", "rejected"]);
+    expect([...outcomes].sort()).toEqual(["completed", "corrected", "cut", "denied", "expired", "late", "rejected"]);
   });
 
   it.each(RECORDED)("is accepted and rebuilt as it was hashed: $name", async ({ body }) => {

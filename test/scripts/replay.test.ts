@@ -20,15 +20,19 @@ import { migratedD1 } from "../support/sqlite-d1.ts";
 const directory = mkdtempSync(join(tmpdir(), "spillway-replay-test-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-const MODEL = {
-  feature: "codex",
-  per_million_tokens: { input: "62.5", cached_input: "6.25", cache_write: "78.125", output: "375" },
-  long_context: { above_input_tokens: 272_000, input_multiplier: "2", output_multiplier: "1.5" },
-  service_tiers: { priority: "2", flex: "0.5" },
-  max_output_tokens: 128_000,
-  per_call: { web_search: "0.25", code_interpreter: "0" },
-};
-const CARD = { effective_at: null, models: { "gpt-5.4": MODEL, "gpt-5.4-pro": MODEL } };
+/** A rate card with the prices that the recorded history was charged at, times `factor`. */
+function cardOf(factor: number): string {
+  const prices = { input: 62.5, cached_input: 6.25, cache_write: 78.125, output: 375 };
+  const model = {
+    feature: "codex",
+    per_million_tokens: Object.fromEntries(Object.entries(prices).map(([name, price]) => [name, `${price * factor}`])),
+    long_context: { above_input_tokens: 272_000, input_multiplier: "2", output_multiplier: "1.5" },
+    service_tiers: { priority: "2", flex: "0.5" },
+    max_output_tokens: 128_000,
+    per_call: { web_search: "0.25", code_interpreter: "0" },
+  };
+  return JSON.stringify({ effective_at: null, models: { "gpt-5.4": model, "gpt-5.4-pro": model } });
+}
 
 let states = 0;
 
@@ -37,7 +41,9 @@ async function stateWith(sql = ""): Promise<string> {
   const { db, sqlite } = migratedD1();
   await writeEntries(db, RECORDED_ENTRIES);
   await writeEntries(db, new History("acct_other").give(grantOf("grt_other", 7)).entries);
-  sqlite.prepare("INSERT INTO rate_cards VALUES ('default', 1, 0, ?, 0)").run(JSON.stringify(CARD));
+  const addCard = sqlite.prepare("INSERT INTO rate_cards VALUES ('default', ?, 0, ?, 0)");
+  // A charge of the history was corrected to the lower prices, another one to the higher.
+  for (const [version, factor] of [1, 0.5, 1.5].entries()) addCard.run(version + 1, cardOf(factor));
   if (sql !== "") {
     for (const table of ["usage_events", "monetization_events", "balance_updates"]) {
       sqlite.exec(`DROP TRIGGER ${table}_no_update; DROP TRIGGER ${table}_no_delete`);
@@ -106,6 +112,7 @@ describe("a replay of the usage events", () => {
 
   const late = RECORDED_ENTRIES.find(({ usage }) => usage?.outcome === "late")?.seq ?? 0;
   const several = RECORDED_ENTRIES.find(({ updates }) => updates.length === 4)?.seq ?? 0;
+  const corrected = RECORDED_ENTRIES.findLast(({ usage }) => usage?.outcome === "corrected")?.seq ?? 0;
   const estimated = RECORDED_ENTRIES.find(({ usage }) => usage?.outcome === "cut")?.seq ?? 0;
 
   it.each<[string, number, RegExp, string]>([
@@ -129,6 +136,12 @@ describe("a replay of the usage events", () => {
       `UPDATE monetization_events SET card_version = 2 WHERE seq = ${several}`,
     ],
     [
+      "a correction that charges something else",
+      corrected,
+      /^charge mon_fixture2.1~c3$/,
+      `UPDATE monetization_events SET amount = amount - 1 WHERE seq = ${corrected}`,
+    ],
+    [
       "usage that was changed",
       several,
       /^charge mon_/,
@@ -150,7 +163,7 @@ describe("a replay of the usage events", () => {
       "a rate that no longer exists",
       RECORDED_ENTRIES.find(({ monetization }) => monetization)?.seq ?? 0,
       /no rate for gpt-5.4 on default@1 that prices its usage$/,
-      "UPDATE rate_cards SET version = 2",
+      "DELETE FROM rate_cards WHERE version = 1",
     ],
     ["a balance that was changed", 0, /^balance$/, "UPDATE balances SET balance = balance + 1"],
   ])("finds %s, and where", async (_, seq, subject, sql) => {
@@ -184,7 +197,7 @@ describe("the command", () => {
     const state = await stateWith();
     const { code, out } = await run("--state-dir", state);
     expect(code).toBe(0);
-    expect(out).toMatch(/^8 usage events of 2 accounts replayed\n {2}charges {3}\d/);
+    expect(out).toMatch(/^10 usage events of 2 accounts replayed\n {2}charges {3}\d/);
     expect(out).toContain("no differences");
     expect((await run("--state-dir", state, "--account", "acct_other")).out).toMatch(/^0 usage events of 1 accounts/);
   });

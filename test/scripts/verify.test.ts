@@ -378,7 +378,7 @@ describe("the command", () => {
     const { code, out } = await run(path);
     expect(code).toBe(0);
     expect(out).toMatch(/^Everything adds up: 4 entries of acct_1, epoch 1\.\n/);
-    expect(out).toContain("charged    10.000000 for 2 requests: 8.000000 from grants");
+    expect(out).toContain("charged    10.000000 in 2 charges: 8.000000 from grants");
   });
 
   it("names the first bad line of a bad one, and exits with 1", async () => {

@@ -33,13 +33,13 @@ export class ObjectStorage {
   /** Rolls back as a whole, the alarm included. */
   transaction<T>(work: () => T): T {
     const { alarmAt } = this;
-    this.#database.exec("BEGIN");
+    this.#prepare("BEGIN").run();
     try {
       const result = work();
-      this.#database.exec("COMMIT");
+      this.#prepare("COMMIT").run();
       return result;
     } catch (error) {
-      this.#database.exec("ROLLBACK");
+      this.#prepare("ROLLBACK").run();
       this.alarmAt = alarmAt;
       throw error;
     }

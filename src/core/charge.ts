@@ -1,0 +1,40 @@
+import { invariant, type MicroCredits } from "./amount.ts";
+import { price } from "./rate-card.ts";
+import type { Reservation } from "./reservation.ts";
+import type { UsageReport } from "./settlement.ts";
+import { incoherence, NO_USAGE, type Usage } from "./usage.ts";
+
+/** Usage as it is charged, with its charge. */
+export interface Charge {
+  readonly usage: Usage;
+  readonly charge: MicroCredits;
+  /** Whether the charge was lowered to what was reserved. */
+  readonly capped: boolean;
+}
+
+/** Usage as it can be charged, and its charge. What was counted by the gateway never costs more than was reserved. */
+export function chargeFor(reservation: Reservation, report: UsageReport): Charge {
+  invariant(incoherence(report.usage) === null, "usage is checked before it is settled");
+  const usage = asQuoted(report.usage, reservation);
+  const charge = price(reservation.quote.rate, usage);
+  invariant(typeof charge === "number", "usage of a reserved request has a price");
+  const capped = report.estimated && charge > reservation.reserved;
+  return { usage, charge: capped ? reservation.reserved : charge, capped };
+}
+
+/**
+ * Usage with every dimension that has no price replaced by what was quoted: upstream may answer with another tier, size
+ * or tool than was asked for, and nothing may be charged that was not quoted. What has a price stays as it is.
+ */
+function asQuoted(usage: Usage, { quote, bound }: Reservation): Usage {
+  const { rate } = quote;
+  const priced = (part: Partial<Usage>): boolean => typeof price(rate, { ...NO_USAGE, ...part }) === "number";
+  const calls = Object.entries(usage.calls).filter(([tool]) => Object.hasOwn(rate.perCall, tool));
+  return {
+    ...(rate.tokens ? usage : { ...NO_USAGE, seconds: usage.seconds }),
+    size: priced({ seconds: 1, size: usage.size }) ? usage.size : bound.size,
+    serviceTier: priced({ serviceTier: usage.serviceTier }) ? usage.serviceTier : bound.serviceTier,
+    seconds: priced({ seconds: 1, size: bound.size }) || priced({ seconds: 1, size: usage.size }) ? usage.seconds : 0,
+    calls: Object.fromEntries(calls),
+  };
+}

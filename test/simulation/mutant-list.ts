@@ -1,0 +1,391 @@
+/** One safeguard, and the edits of the source that take it away. */
+export interface Mutant {
+  readonly safeguard: string;
+  readonly edits: readonly Edit[];
+  /** Why taking it away changes nothing that is promised; then nobody need catch it. */
+  readonly knownEquivalent?: string;
+}
+
+interface Edit {
+  readonly file: string;
+  /** Must stand in the file exactly once. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+const CORE_ENDS_ONCE: Edit = {
+  file: "src/core/settlement.ts",
+  find: `  invariant(live !== undefined && live.attempt === reservation.attempt, "only a pending reservation ends");`,
+  replace: "  void live;",
+};
+
+/** What the protocol rests on. Each of these, taken away alone, must break a promise. */
+export const MUTANTS: readonly Mutant[] = [
+  {
+    safeguard: "the ledger's primary key: a balance moves once per update",
+    edits: [
+      {
+        file: "migrations/0002_ledger.sql",
+        find: `  PRIMARY KEY (account_id, epoch, seq, draw)\n) STRICT, WITHOUT ROWID;`,
+        replace: "  CHECK (true)\n) STRICT;",
+      },
+    ],
+  },
+  {
+    safeguard: "an entry leaves the outbox when the ledger has it, not when the queue took it",
+    edits: [
+      {
+        file: "durable-objects/outbox.ts",
+        find: "  const sentSeq = fresh.at(-1)?.seq ?? before.sentSeq;",
+        replace:
+          "  if (sent) store.confirm([...stale, ...fresh].map(({ seq }) => seq));\n  const sentSeq = fresh.at(-1)?.seq ?? before.sentSeq;",
+      },
+    ],
+  },
+  {
+    safeguard: "settling again settles nothing",
+    edits: [
+      CORE_ENDS_ONCE,
+      {
+        file: "durable-objects/account-requests.ts",
+        find: `reservation.state === "settled" ? null : end(`,
+        replace: "end(",
+      },
+      {
+        file: "durable-objects/account-requests.ts",
+        find: `    if (reservation.state === "pending") return settle(`,
+        replace: `    if (reservation.state !== "expired") return settle(`,
+      },
+    ],
+  },
+  {
+    safeguard: "reserving again reserves nothing",
+    edits: [
+      {
+        file: "src/core/reserve.ts",
+        find: `  return existing.owner === command.owner
+    ? { kind: "reserved", reservation: existing }
+    : { kind: "in_flight", reservation: existing };`,
+        replace: "  return null;",
+      },
+    ],
+  },
+  {
+    safeguard: "a late settlement charges only the difference",
+    edits: [
+      {
+        file: "src/core/settlement.ts",
+        find: "Math.max(0, charge - reservation.settlement.charge)",
+        replace: "charge",
+      },
+    ],
+  },
+  {
+    safeguard: "an object is told after the ledger's commit, not before it",
+    edits: [
+      {
+        file: "src/ledger/consumer.ts",
+        find: "  const written = await writeAll(",
+        replace: "  await confirmAll(deps, items);\n  const written = await writeAll(",
+      },
+    ],
+  },
+  {
+    safeguard: "an update and its balance are one transaction",
+    edits: [
+      {
+        file: "migrations/0002_ledger.sql",
+        find: "CREATE TRIGGER balance_updates_apply AFTER INSERT ON balance_updates\nBEGIN",
+        replace: "CREATE TRIGGER balance_updates_apply AFTER INSERT ON balance_updates WHEN false\nBEGIN",
+      },
+      {
+        file: "src/ledger/write.ts",
+        find: "  // The events come first: when the balance moves",
+        replace: `  const known = new Set<string>();
+  for (const { accountId, seq } of entries) {
+    const row = await db.prepare("SELECT 1 FROM balance_updates WHERE account_id = ?1 AND seq = ?2").bind(accountId, seq).first();
+    if (row) known.add(accountId + seq);
+  }
+  queueMicrotask(() => {});
+  const fresh = [...new Map(entries.map((entry) => [entry.accountId + entry.seq, entry])).values()].filter(({ accountId, seq }) => !known.has(accountId + seq));
+  // The events come first: when the balance moves`,
+      },
+      {
+        file: "src/ledger/write.ts",
+        find: `      rows.flatMap((row) => row.updates),
+    ),
+  ]);`,
+        replace: `      rows.flatMap((row) => row.updates),
+    ),
+  ]);
+  if (fresh.length === 0) return;
+  await db.batch(fresh.map((entry) => db.prepare(
+    "INSERT INTO balances (account_id, balance, entries, max_seq, updated_at) VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT (account_id) DO UPDATE SET balance = balance + excluded.balance, entries = entries + 1, max_seq = max(max_seq, excluded.max_seq), updated_at = max(updated_at, excluded.updated_at)",
+  ).bind(entry.accountId, entry.updates.reduce((sum, update) => sum + update.delta, 0), entry.seq, entry.at)));`,
+      },
+    ],
+  },
+  {
+    safeguard: "an event has its id from its decision, not from its sending",
+    edits: [
+      {
+        file: "durable-objects/outbox.ts",
+        find: "  const messages = packEntries(accountId, rows);",
+        replace: `  const messages = packEntries(accountId, rows.map(({ seq, json }) => {
+    const { prev, hash: _, ...entry } = JSON.parse(json);
+    if (entry.usage) entry.usage.id = entry.usage.id + "~" + Math.floor(Math.random() * 1e9);
+    if (entry.monetization) entry.monetization.usageId = entry.usage.id;
+    if (entry.monetization) entry.monetization.id = entry.usage.id.replace("use_", "mon_");
+    return { seq, json: JSON.stringify(chain(sha256Hex, entry, prev)) };
+  }));`,
+      },
+      {
+        file: "durable-objects/outbox.ts",
+        find: `import { packEntries } from "../src/core/ledger-message.ts";`,
+        replace: `import { packEntries } from "../src/core/ledger-message.ts";
+import { chain } from "../src/core/event.ts";
+import { sha256Hex } from "../src/sha256.ts";`,
+      },
+    ],
+  },
+  {
+    safeguard: "exact numbers are confirmed, not all up to the highest",
+    edits: [
+      {
+        file: "durable-objects/account-store.ts",
+        find: `"DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", JSON.stringify(seqs)`,
+        replace: `"DELETE FROM outbox WHERE seq <= ?", Math.max(...seqs)`,
+      },
+    ],
+  },
+  {
+    safeguard: "what is not confirmed is sent again",
+    edits: [
+      {
+        file: "durable-objects/outbox.ts",
+        find: "  const stale = due ? ",
+        replace: "  const stale = due && before.sentSeq < 0 ? ",
+      },
+    ],
+  },
+  {
+    safeguard: "releasing again releases nothing",
+    edits: [
+      CORE_ENDS_ONCE,
+      {
+        file: "durable-objects/account-requests.ts",
+        find: `    if (reservation.state === "released") return only({ kind: "released" });\n`,
+        replace: "",
+      },
+      {
+        file: "durable-objects/account-requests.ts",
+        find: `    reservation.state === "pending" ? release(`,
+        replace: `    reservation.state !== "expired" ? release(`,
+      },
+    ],
+  },
+  {
+    safeguard: "a top-up that comes again is the same",
+    edits: [
+      {
+        file: "durable-objects/account-operations.ts",
+        find: "    const existing = turns.store.grant(request.id);\n    if (existing) {",
+        replace: "    const existing = turns.store.grant(request.id);\n    if (existing && existing.amount < 0) {",
+      },
+    ],
+  },
+  {
+    safeguard: "a decision counts what others hold",
+    edits: [
+      {
+        file: "src/core/sources.ts",
+        find: "available: holds ? left - heldOfGrant(state, grant.id) : left,",
+        replace: "available: left,",
+      },
+    ],
+  },
+  {
+    safeguard: "the end of a grant takes nothing that is held",
+    edits: [
+      {
+        file: "src/core/granting.ts",
+        find: "  return ended ? remaining(grant) - heldOfGrant(state, grant.id) : 0;",
+        replace: "  return ended ? remaining(grant) : 0;",
+      },
+    ],
+  },
+  {
+    safeguard: "a command of an earlier attempt is fenced off",
+    edits: [
+      {
+        file: "durable-objects/account-requests.ts",
+        find: `    if (reservation.attempt !== request.attempt) return only({ kind: "fenced" });\n`,
+        replace: "",
+      },
+    ],
+  },
+  {
+    safeguard: "the id of a charge does not contain its price",
+    edits: [
+      {
+        file: "src/core/settlement.ts",
+        find: "  return { id: monetizationId(usage), usageId: usage, cardId, cardVersion, model, amount };",
+        replace: "  return { id: monetizationId(usage) + cardVersion, usageId: usage, cardId, cardVersion, model, amount };",
+      },
+    ],
+  },
+  {
+    safeguard: "the sweeper wakes accounts whose alarm was lost",
+    edits: [
+      {
+        file: "src/upkeep/sweeper.ts",
+        find: "ids.map((id) => accounts.wake(id))",
+        replace: "ids.map(async (id) => id === \"\" && accounts.wake(id))",
+      },
+    ],
+  },
+  {
+    safeguard: "only its own asker is told again to go ahead",
+    edits: [
+      {
+        file: "src/core/reserve.ts",
+        find: "  return existing.owner === command.owner\n",
+        replace: "  return existing.owner !== null\n",
+      },
+    ],
+  },
+  {
+    safeguard: "an expiry charges the last checkpoint, not what was reserved",
+    edits: [
+      {
+        file: "src/core/settlement.ts",
+        find: "    usage: reservation.checkpoint ?? NO_USAGE,",
+        replace: "    usage: reservation.bound,",
+      },
+    ],
+  },
+  {
+    safeguard: "another content under the same id is refused",
+    edits: [
+      {
+        file: "src/core/reserve.ts",
+        find: `  if (existing.fingerprint !== command.fingerprint) return { kind: "mismatch" };\n`,
+        replace: "",
+      },
+    ],
+    knownEquivalent: "Money is safe without it: the second content is answered as a repetition of the first one.",
+  },
+  {
+    safeguard: "a second history of an account is refused",
+    edits: [
+      {
+        file: "migrations/0002_ledger.sql",
+        find: "account_id = NEW.account_id AND epoch = NEW.epoch AND seq = NEW.seq AND hash <> NEW.hash",
+        replace: "false AND hash <> NEW.hash",
+      },
+    ],
+  },
+  {
+    safeguard: "a message is proven by its hash",
+    edits: [
+      {
+        file: "src/ledger/message.ts",
+        find: `.hash === hash ? null : "hash does not match the content"`,
+        replace: `.hash !== "" ? null : String(hash)`,
+      },
+    ],
+  },
+  {
+    safeguard: "a chunk that is refused is halved until the bad entry stands alone",
+    edits: [
+      {
+        file: "src/ledger/consumer.ts",
+        find: "      if (only && chunk.length === 1) {",
+        replace: "      if (only) {",
+      },
+    ],
+  },
+  {
+    safeguard: "memory is read again after a failed transaction",
+    edits: [
+      {
+        file: "durable-objects/account-turns.ts",
+        find: "    } catch (error) {\n      this.forget();\n      throw error;",
+        replace: "    } catch (error) {\n      throw error;",
+      },
+    ],
+    knownEquivalent: "A turn changes memory only after its transaction; what is stored and held stays the same without it.",
+  },
+  {
+    safeguard: "a change is stored before it is in memory",
+    edits: [
+      {
+        file: "durable-objects/account-turns.ts",
+        find: "          this.store.write(done.change);",
+        replace: "          if (state) applyChange(state, done.change);\n          this.store.write(done.change);",
+      },
+      { file: "durable-objects/account-turns.ts", find: "      if (state) applyChange(state, change);\n      return answer;", replace: "      void change;\n      return answer;" },
+      {
+        file: "durable-objects/account-turns.ts",
+        find: "    } catch (error) {\n      this.forget();\n      throw error;",
+        replace: "    } catch (error) {\n      throw error;",
+      },
+    ],
+  },
+  {
+    safeguard: "an alarm looks for what has expired",
+    edits: [
+      {
+        file: "durable-objects/account.ts",
+        find: `    this.#attempt("expire", () => upkeep.expireReservations(this.#turns));\n`,
+        replace: "",
+      },
+    ],
+  },
+  {
+    safeguard: "a failing part of the alarm keeps no other from running",
+    edits: [
+      {
+        file: "durable-objects/account.ts",
+        find: `    this.#attempt("arm", () => upkeep.armNext(this.#turns));\n`,
+        replace: "",
+      },
+    ],
+    knownEquivalent: "The sweeper and the alarms of new entries do the same, only later.",
+  },
+  {
+    safeguard: "a refund that comes again is the same",
+    edits: [
+      {
+        file: "durable-objects/account-operations.ts",
+        find: "find(({ id }) => id === request.id)",
+        replace: "find(({ id }) => id === \"\")",
+      },
+      {
+        file: "durable-objects/account-operations.ts",
+        find: "    turns.store.addRefund(request.id, request.requestId);\n",
+        replace: "",
+      },
+    ],
+  },
+  {
+    safeguard: "an estimated charge stays within what upstream used",
+    edits: [
+      {
+        file: "src/proxy/failure-policy.ts",
+        find: "report: { usage: reading.counted, outcome, estimated: true }",
+        replace: "report: { usage: { ...reading.counted, outputTokens: reading.counted.outputTokens * 2 }, outcome, estimated: true }",
+      },
+    ],
+  },
+  {
+    safeguard: "a renewal is made once per period, also when the clock goes back",
+    edits: [
+      {
+        file: "src/core/entitlement.ts",
+        find: "RENEWAL_CONDITION",
+        replace: "RENEWAL_WITHOUT_MEMORY",
+      },
+    ],
+  },
+];
