@@ -4,7 +4,7 @@ import type { Plan } from "../src/core/plan.ts";
 import type { RerateCommand } from "../src/core/rerate.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import type { AccountObject } from "./account-object.ts";
-import type { StoredKey } from "./account-store.ts";
+import type { StoredKey } from "./account-rows.ts";
 import type * as command from "./commands.ts";
 
 /** The account's object could not be reached. Nothing is known of what it did; every command may be repeated. */

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
-import type { StoredKey } from "./account-store.ts";
+import type { StoredKey } from "./account-rows.ts";
 
 /** What a request shows of its key: the id, and the SHA-256 (hex) of its secret. */
 export interface KeyClaim {

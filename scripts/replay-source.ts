@@ -35,11 +35,19 @@ function lookup(rates: Rates): RateLookup {
 /** The columns of the ledger's tables that a replay reads. */
 const TABLES = `
   ATTACH ':memory:' AS ledger;
-  CREATE TABLE ledger.usage_events (account_id, id, epoch, seq, model, outcome, estimated, usage, decision);
-  CREATE TABLE ledger.monetization_events (account_id, id, epoch, seq, card_id, card_version, model, amount);
-  CREATE TABLE ledger.balance_updates (account_id, epoch, seq, draw, kind, amount, delta);
-  CREATE INDEX ledger.updates_by_place ON balance_updates (account_id, epoch, seq);
-  CREATE TABLE ledger.balances (account_id, balance);
+  CREATE TABLE ledger.usage_events (
+    account_id TEXT, id TEXT, epoch INTEGER, seq INTEGER, model TEXT, outcome TEXT, estimated INTEGER, usage TEXT,
+    decision TEXT, PRIMARY KEY (account_id, id)
+  ) STRICT;
+  CREATE TABLE ledger.monetization_events (
+    account_id TEXT, id TEXT, epoch INTEGER, seq INTEGER, card_id TEXT, card_version INTEGER, model TEXT,
+    amount INTEGER, PRIMARY KEY (account_id, id)
+  ) STRICT;
+  CREATE TABLE ledger.balance_updates (
+    account_id TEXT, epoch INTEGER, seq INTEGER, draw INTEGER, kind TEXT, amount INTEGER, delta INTEGER,
+    PRIMARY KEY (account_id, epoch, seq, draw)
+  ) STRICT;
+  CREATE TABLE ledger.balances (account_id TEXT PRIMARY KEY, balance INTEGER) STRICT;
 `;
 
 /** A ledger in an export of `GET /api/ledger/export`. Its chain is not checked: that is what verifying is for. */

@@ -219,7 +219,10 @@ describe("the command", () => {
     writeFileSync(path, text);
     expect((await run("--file", path)).code).toBe(0);
     writeFileSync(path, text.replace('"amount":1000000,"delta":-1000000', '"amount":1000001,"delta":-1000001'));
-    expect((await run("--file", path)).code).toBe(1);
+    expect(await run("--file", path)).toMatchObject({
+      code: 1,
+      err: "acct_1 differs at entry 2: debits of entry 2\n  replayed  1000000\n  ledger    1000001\n",
+    });
   });
 
   it("exits with 2 when there is nothing to replay", async () => {

@@ -1,0 +1,117 @@
+import type { AccountRow, AccountStatus } from "../src/core/account.ts";
+import type { Grant, GrantKind } from "../src/core/grant.ts";
+import type { Plan } from "../src/core/plan.ts";
+import type { Reservation } from "../src/core/reservation.ts";
+import type { Marks } from "../src/core/window.ts";
+
+/** Rows of the object's tables, and what they are outside of SQL. */
+export type AccountColumns = {
+  account_id: string;
+  epoch: number;
+  seq: number;
+  head: string;
+  status: AccountStatus;
+  status_reason: string | null;
+  balance: number;
+  used: number;
+  meters: string;
+  renewals: string;
+  learned: string;
+};
+
+export type GrantColumns = {
+  id: string;
+  kind: GrantKind;
+  amount: number;
+  priority: number;
+  effective_at: number;
+  expires_at: number | null;
+  features: string | null;
+  reason: string;
+  created_at: number;
+  created_seq: number;
+  used: number;
+  lapsed: number;
+  voided_at: number | null;
+};
+
+/** A key as it is stored: only the digest of its secret is kept. */
+export interface StoredKey {
+  readonly id: string;
+  readonly digest: string;
+  readonly name: string | null;
+  readonly scopes: readonly string[] | null;
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+  readonly revokedAt: number | null;
+}
+
+export type KeyColumns = {
+  id: string;
+  digest: string;
+  name: string | null;
+  scopes: string | null;
+  created_at: number;
+  expires_at: number | null;
+  revoked_at: number | null;
+};
+
+export function toReservation(row: { body: string }): Reservation {
+  return JSON.parse(row.body) as Reservation;
+}
+
+export function toGrant(row: GrantColumns): Grant {
+  return {
+    id: row.id,
+    kind: row.kind,
+    amount: row.amount,
+    priority: row.priority,
+    effectiveAt: row.effective_at,
+    expiresAt: row.expires_at,
+    features: row.features === null ? null : (JSON.parse(row.features) as string[]),
+    reason: row.reason,
+    createdAt: row.created_at,
+    createdSeq: row.created_seq,
+    used: row.used,
+    lapsed: row.lapsed,
+    voidedAt: row.voided_at,
+  };
+}
+
+export function toKey(row: KeyColumns): StoredKey {
+  return {
+    id: row.id,
+    digest: row.digest,
+    name: row.name,
+    scopes: row.scopes === null ? null : (JSON.parse(row.scopes) as string[]),
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    revokedAt: row.revoked_at,
+  };
+}
+
+export function serialiseMeters(meters: AccountRow["meters"]): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(meters).map(([meter, marks]) => [meter, [...marks]])));
+}
+
+export function parseMeters(json: string): AccountRow["meters"] {
+  const stored = JSON.parse(json) as Record<string, [number, number][]>;
+  return Object.fromEntries(Object.entries(stored).map(([meter, marks]): [string, Marks] => [meter, new Map(marks)]));
+}
+
+export function toAccount(row: AccountColumns, plan: string): AccountRow {
+  return {
+    id: row.account_id,
+    epoch: row.epoch,
+    seq: row.seq,
+    head: row.head,
+    status: row.status,
+    statusReason: row.status_reason,
+    plan: JSON.parse(plan) as Plan,
+    balance: row.balance,
+    used: row.used,
+    meters: parseMeters(row.meters),
+    renewals: JSON.parse(row.renewals) as AccountRow["renewals"],
+    learned: JSON.parse(row.learned) as AccountRow["learned"],
+  };
+}
