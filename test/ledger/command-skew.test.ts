@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Account } from "../../durable-objects/account.ts";
-import type { StoredKey } from "../../durable-objects/account-store.ts";
+import type { StoredKey } from "../../durable-objects/account-rows.ts";
 import type * as command from "../../durable-objects/commands.ts";
 import { auditEntry, auditHead, beginAudit } from "../../src/core/audit.ts";
 import type { GrantCommand } from "../../src/core/granting.ts";

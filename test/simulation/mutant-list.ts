@@ -383,8 +383,8 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "src/core/entitlement.ts",
-        find: "RENEWAL_CONDITION",
-        replace: "RENEWAL_WITHOUT_MEMORY",
+        find: "  return before === undefined || before < periodAt(period, now).start;",
+        replace: "  return before !== periodAt(period, now).start;",
       },
     ],
   },

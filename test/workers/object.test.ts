@@ -465,7 +465,7 @@ describe("what an operator changes", () => {
   test("a frozen account keeps its included use and may not spend what it has paid for", async () => {
     await putPlan("frozen", includedPlan("1", "5"));
     const account = await newAccount({ plan: "frozen", credits: "5" });
-    await objects.freeze(account.id);
+    await objects.freeze(account.id, "its ledger differs");
     expect((await ask(account, ONE_CREDIT)).status).toBe(200);
     expect((await ask(account, ONE_CREDIT)).status).toBe(429);
     expect((await accountOf(account)).credits.used).toBe("0.000000");
@@ -473,7 +473,7 @@ describe("what an operator changes", () => {
 
   test("a frozen account without included use is told that it is on hold", async () => {
     const account = await newAccount({ credits: "5" });
-    await objects.freeze(account.id);
+    await objects.freeze(account.id, "its ledger differs");
     const refused = await ask(account, ONE_CREDIT);
     expect(refused.status).toBe(403);
     expect((await refused.json<ErrorBody>()).error).toMatchObject({
@@ -485,7 +485,7 @@ describe("what an operator changes", () => {
   test("a frozen account that is suspended stays suspended when it is frozen again", async () => {
     const account = await newAccount();
     await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "suspended" });
-    await objects.freeze(account.id);
+    await objects.freeze(account.id, "its ledger differs");
     expect((await accountOf(account)).status).toBe("suspended");
   });
 

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Env } from "../../src/env.ts";
 import worker from "../../src/worker.ts";
-import { demandOf, MINUTE, PLAIN_RATE, reportOf, worth } from "../support/core-fixtures.ts";
+import { credits, demandOf, MINUTE, PLAIN_RATE, reportOf, worth } from "../support/core-fixtures.ts";
 import {
   accountOf,
   ask,
@@ -30,8 +30,8 @@ import { hold, objects, outboxOf, runAlarm } from "../support/object.ts";
 import { CARD, CREDITS_PLAN, includedPlan } from "../support/offer.ts";
 import type { ErrorBody, Page, ReconciliationBody } from "../support/wire.ts";
 
-/** Versions of the rate card beside the first; none of them is in force. */
-const VERSIONS = { dear: 0, cheap: 0, same: 0, without: 0 };
+/** Versions of the rate card: the one in force, and others with the price that it should have had. */
+const VERSIONS = { present: 0, dear: 0, cheap: 0, same: 0, without: 0 };
 
 beforeAll(async () => {
   await openGateway();
@@ -44,9 +44,10 @@ beforeAll(async () => {
     },
   });
   const { "flat-1": _, ...others } = CARD.models;
-  VERSIONS.dear = await publish(priced("200000", 50));
-  VERSIONS.cheap = await publish(priced("50000", 50));
-  VERSIONS.same = await publish(priced("100000", 49));
+  VERSIONS.present = await publish(priced("50000", 50), null);
+  VERSIONS.dear = await publish(priced("100000", 50));
+  VERSIONS.cheap = await publish(priced("25000", 50));
+  VERSIONS.same = await publish(priced("50000", 49));
   VERSIONS.without = await publish(others);
 });
 
@@ -55,14 +56,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Adds a version that is in force in a far future. */
-async function publish(models: object): Promise<number> {
-  const card = { effective_at: "2099-01-01T00:00:00Z", models };
+/** Adds a version that will be in force in a far future, or at once. */
+async function publish(models: object, effective_at: string | null = "2099-01-01T00:00:00Z"): Promise<number> {
+  const card = { effective_at, models };
   return (await asOperator<{ version: number }>("PUT", "/admin/rate-cards/default", card)).version;
 }
 
 /** Costs exactly one credit. */
-const ONE_CREDIT = { model: "flat-1", input: "x", max_output_tokens: 10 };
+const ONE_CREDIT = { model: "flat-1", input: "x", max_output_tokens: 20 };
 
 /** Moves the clock of everything, without waiting. */
 function wait(ms: number): void {
@@ -109,7 +110,13 @@ interface Rerating {
 const ALWAYS = { from: "2020-01-01T00:00:00Z", to: "2090-01-01T00:00:00Z" };
 
 function rerating(account: TestAccount | null, toVersion: number, part: object = {}) {
-  const body = { versions: [1], to_version: toVersion, ...ALWAYS, reason: "the price was wrong", ...part };
+  const body = {
+    versions: [VERSIONS.present],
+    to_version: toVersion,
+    ...ALWAYS,
+    reason: "the price was wrong",
+    ...part,
+  };
   return account ? { account: account.id, ...body } : body;
 }
 
@@ -133,7 +140,7 @@ describe("a charge that was made at a wrong price", () => {
     ]);
     expect(await rows(account, "monetization-events")).toMatchObject([
       { id: `mon_${tail}.1~c${VERSIONS.dear}`, amount: "1.000000", rate_card: { version: VERSIONS.dear } },
-      { id: `mon_${tail}.1`, amount: "1.000000", rate_card: { version: 1 } },
+      { id: `mon_${tail}.1`, amount: "1.000000", rate_card: { version: VERSIONS.present } },
     ]);
     expect(await differencesOf(account)).toEqual([]);
   });
@@ -173,8 +180,8 @@ describe("a charge that was made at a wrong price", () => {
 
     // Of two credits one was covered: at half the price that one is still due.
     const beyond = await newAccount({ credits: "1" });
-    const reservation = await holdFlat(beyond, 10);
-    await objects.settle(beyond.id, { ...reservation, report: reportOf(worth(20)) });
+    const reservation = await holdFlat(beyond, 20);
+    await objects.settle(beyond.id, { ...reservation, report: reportOf(worth(40)) });
     await settled(beyond);
     expect((await rerate(beyond, VERSIONS.cheap)).difference).toBe("0.000000");
     expect(await balance(beyond)).toEqual(["0", "0", "1"]);
@@ -254,10 +261,15 @@ describe("a charge that was made at a wrong price", () => {
   });
 });
 
-/** Holds credits for output tokens of `flat-1`, as the first version of the card prices it. */
+/** Holds credits for output tokens of `flat-1`, as the card in force prices it. */
 async function holdFlat(account: TestAccount, tokens: number) {
-  const rate = { ...PLAIN_RATE, tokens: { input: 0, cachedInput: 0, cacheWrite: 0, output: 100_000_000_000 } };
-  const quote = { cardId: "default", cardVersion: 1, model: "flat-1", rate: { ...rate, maxOutputTokens: 50 } };
+  const rate = { ...PLAIN_RATE, tokens: { input: 0, cachedInput: 0, cacheWrite: 0, output: credits(50_000) } };
+  const quote = {
+    cardId: "default",
+    cardVersion: VERSIONS.present,
+    model: "flat-1",
+    rate: { ...rate, maxOutputTokens: 50 },
+  };
   const { requestId, attempt } = await hold(account, 0, { demand: demandOf(tokens, { model: "flat-1", quote }) });
   return { requestId, attempt };
 }
@@ -309,11 +321,11 @@ describe("a correction beside what else became of its request", () => {
     "an expired request with a late settlement is priced by all that it used (%s)",
     async (version, ...is) => {
       const account = await newAccount({ credits: "10" });
-      const request = await holdFlat(account, 40);
-      await objects.checkpoint(account.id, { ...request, usage: worth(10), holdMs: MINUTE });
+      const request = await holdFlat(account, 80);
+      await objects.checkpoint(account.id, { ...request, usage: worth(20), holdMs: MINUTE });
       wait(20 * MINUTE);
       await runAlarm(account);
-      await objects.settle(account.id, { ...request, report: reportOf(worth(30)) });
+      await objects.settle(account.id, { ...request, report: reportOf(worth(60)) });
       expect(await balance(account)).toEqual(["7", "0", "3"]);
       await objects.wake(account.id);
       await settled(account);
@@ -346,7 +358,7 @@ describe("a correction beside what else became of its request", () => {
     await settled(account);
     const { charge, usage, reservation, decision } = await receiptOf(account, id);
     expect(charge).toMatchObject({ amount, overshoot: "0.000000", refunded: "0.000000" });
-    expect(usage).toMatchObject({ output_tokens: 10, outcome: "completed" });
+    expect(usage).toMatchObject({ output_tokens: 20, outcome: "completed" });
     expect(reservation).toMatchObject({ state: "settled", estimated: "1.000000" });
     expect(decision.rate_card.version).toBe(VERSIONS[version]);
   });
@@ -357,7 +369,7 @@ describe("a correction beside what else became of its request", () => {
     await rerate(account, VERSIONS.dear);
     await settled(account);
     expect((await look<Page<object>>(account, "/api/usage?group_by=model")).data).toMatchObject([
-      { model: "flat-1", requests: 1, denied: 0, output_tokens: 10, charge: "2.000000" },
+      { model: "flat-1", requests: 1, denied: 0, output_tokens: 20, charge: "2.000000" },
     ]);
   });
 });
@@ -387,7 +399,7 @@ const TWO_MESSAGES = { model: "flat-1", messages: [{ role: "user", content: "x" 
 describe("a quote", () => {
   test.each([
     ["a response", "/v1/responses", ONE_CREDIT],
-    ["a chat completion", CHAT, { ...TWO_MESSAGES, max_completion_tokens: 10 }],
+    ["a chat completion", CHAT, { ...TWO_MESSAGES, max_completion_tokens: 20 }],
   ])("of %s says what the request itself is answered", async (_, route, body) => {
     await putPlan("quoted", includedPlan("0.25", "5"));
     const account = await newAccount({ plan: "quoted", credits: "10" });
@@ -395,7 +407,7 @@ describe("a quote", () => {
     expect(quoted).toMatchObject({
       outcome: "allowed",
       estimated: "1.000000",
-      rate_card: { id: "default", version: 1 },
+      rate_card: { id: "default", version: VERSIONS.present },
     });
     const { reservation, decision } = await receiptOf(account, requestIdOf(await ask(account, body, { route })));
     expect(reservation.estimated).toBe(quoted.estimated);
@@ -617,13 +629,13 @@ describe("limits of a plan through the public door", () => {
     ];
     await putPlan("spending", { ...CREDITS_PLAN, name: "Spending", gates });
     const account = await newAccount({ plan: "spending", credits: "50" });
-    const large = await ask(account, { ...ONE_CREDIT, max_output_tokens: 13 });
+    const large = await ask(account, { ...ONE_CREDIT, max_output_tokens: 26 });
     expect(large.status).toBe(429);
     expect((await large.json<ErrorBody>()).error.spillway).toMatchObject({ limit: "each", remedy: "reduce_request" });
     expect((await ask(account, ONE_CREDIT)).status).toBe(200);
     const more = await ask(account, ONE_CREDIT);
     expect((await more.json<ErrorBody>()).error.spillway).toMatchObject({ reason: "gate", limit: "spend" });
-    expect((await ask(account, { ...ONE_CREDIT, max_output_tokens: 5 })).status).toBe(200);
+    expect((await ask(account, { ...ONE_CREDIT, max_output_tokens: 10 })).status).toBe(200);
     expect(await balance(account)).toEqual(["48.5", "0", "1.5"]);
   });
 

@@ -348,7 +348,7 @@ describe("reconciliation", () => {
     expect((await ask(account, ONE_CREDIT)).status).toBe(403);
     // Nothing is corrected silently.
     expect((await reconcile(account)).differences[0]).toMatchObject({ seq: 3 });
-    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "active" });
+    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "active", reason: "repaired" });
     expect((await ask(account, ONE_CREDIT)).status).toBe(200);
   });
 
