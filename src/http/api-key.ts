@@ -7,6 +7,7 @@ const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const newSecret = customAlphabet(ALPHABET, 32);
 const newKeyId = customAlphabet(ALPHABET, 12);
 const CHECKSUM_LENGTH = 16;
+const KNOWN_MOST = 1_000;
 
 const KEY = /^sk-spill-([A-Za-z0-9][A-Za-z0-9_-]{0,63})-(key_[0-9A-Za-z]{12})-([0-9A-Za-z]{32})-([0-9a-f]{16})$/;
 
@@ -39,6 +40,28 @@ export function readApiKey(keySecret: string, text: string): ApiKey | null {
   const expected = checksum(keySecret, `sk-spill-${accountId}-${keyId}-${secret}`);
   const genuine = timingSafeEqual(new TextEncoder().encode(expected), new TextEncoder().encode(given));
   return match && genuine ? { accountId, keyId, digest: sha256Hex(secret) } : null;
+}
+
+/** Keys that were read before, so that a busy client's is not read anew with every request. Only genuine ones are kept. */
+export class KnownKeys {
+  readonly #keySecret: string;
+  readonly #known = new Map<string, ApiKey>();
+
+  constructor(keySecret: string) {
+    this.#keySecret = keySecret;
+  }
+
+  /** Like {@link readApiKey}. */
+  read(text: string): ApiKey | null {
+    const known = this.#known.get(text);
+    if (known) return known;
+    const key = readApiKey(this.#keySecret, text);
+    if (!key) return null;
+    const [oldest] = this.#known.keys();
+    if (this.#known.size >= KNOWN_MOST && oldest !== undefined) this.#known.delete(oldest);
+    this.#known.set(text, key);
+    return key;
+  }
 }
 
 function checksum(keySecret: string, body: string): string {

@@ -1,7 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import type { KeyClaim } from "../../durable-objects/key.ts";
 import { sha256Hex } from "../sha256.ts";
-import { readApiKey } from "./api-key.ts";
 import type { HttpContext } from "./context.ts";
 import { HttpFault } from "./fault.ts";
 
@@ -15,7 +14,7 @@ export interface Identity {
 export function identify(c: HttpContext): Identity {
   refuseKeyInUrl(c.req.url);
   const token = bearer(c.req.header("authorization"));
-  const key = token === null ? null : readApiKey(c.var.services.config.keySecret, token);
+  const key = token === null ? null : c.var.services.keys.read(token);
   if (!key) throw invalidKey();
   return { accountId: key.accountId, key: { id: key.keyId, digest: key.digest } };
 }

@@ -2,6 +2,7 @@ import { AccountClient } from "../../durable-objects/client.ts";
 import { type CatalogCache, createCatalogCache } from "../catalog/catalog-cache.ts";
 import { readCatalog } from "../catalog/read.ts";
 import { type Config, type Env, readConfig } from "../env.ts";
+import { KnownKeys } from "./api-key.ts";
 
 /** What handlers work with. Made once per isolate. */
 export interface Services {
@@ -9,6 +10,7 @@ export interface Services {
   readonly env: Env;
   readonly accounts: AccountClient;
   readonly catalog: CatalogCache;
+  readonly keys: KnownKeys;
 }
 
 const made = new WeakMap<Env, Services>();
@@ -17,8 +19,10 @@ const made = new WeakMap<Env, Services>();
 export function servicesOf(env: Env): Services {
   const known = made.get(env);
   if (known) return known;
+  const config = readConfig(env);
   const services: Services = {
-    config: readConfig(env),
+    config,
+    keys: new KnownKeys(config.keySecret),
     env,
     accounts: new AccountClient(env.ACCOUNTS),
     catalog: createCatalogCache({

@@ -20,8 +20,11 @@ export const BODY_LIMITS: BodyLimits = { ...JSON_BOUNDS, bytes: 4 * 1024 * 1024,
 
 export interface JsonBody {
   readonly value: JsonObject;
-  /** SHA-256 of the decoded bytes as lower-case hex: the same body is the same request, compressed or not. */
-  readonly digest: string;
+  /**
+   * SHA-256 of the decoded bytes as lower-case hex: the same body is the same request, compressed or not. Computed when
+   * asked for, since few requests need it and bodies are large.
+   */
+  digest(): string;
 }
 
 /**
@@ -43,7 +46,7 @@ export async function readJsonBody(
   if (typeof text !== "string") return text;
   const parsed = parseJsonObject(text, limits);
   if (isFault(parsed)) return parsed;
-  return { value: parsed.value, digest: createHash("sha256").update(bytes).digest("hex") };
+  return { value: parsed.value, digest: () => createHash("sha256").update(bytes).digest("hex") };
 }
 
 type Decoder = (bytes: Uint8Array) => Uint8Array | RequestFault;

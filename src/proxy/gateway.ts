@@ -38,7 +38,10 @@ async function run(deps: GatewayDeps, incoming: Incoming, answer: Answer): Promi
   const quote = catalog.quote(prepared.model, begun);
   if (!quote) throw new Error("a prepared request names a model with a rate");
 
-  const fingerprint = sha256Hex(`${incoming.request.method}|${incoming.route}|${body.digest}`);
+  // Only an id that a client chose can come again with another content.
+  const fingerprint = incoming.keyed
+    ? sha256Hex(`${incoming.request.method}|${incoming.route}|${body.digest()}`)
+    : incoming.requestId;
   const reply = await reserve(deps, incoming, catalog, prepared, quote, fingerprint);
   if (reply instanceof Response) return answer(reply);
   if (reply.kind !== "reserved") return answer(refusal(reply, incoming, quote));

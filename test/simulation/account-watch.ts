@@ -58,7 +58,9 @@ export class AccountWatch {
     if (!row) return;
     this.#readJournal();
     const pending = this.#pending();
-    const grants = storage.all<GrantRow>("SELECT id, amount, used, lapsed, effective_at, expires_at, voided_at FROM grants");
+    const grants = storage.all<GrantRow>(
+      "SELECT id, amount, used, lapsed, effective_at, expires_at, voided_at FROM grants",
+    );
     this.#checkHead(row);
     this.#checkGrants(row, grants, pending);
     this.#checkNew(row, grants, pending);
@@ -119,7 +121,10 @@ export class AccountWatch {
       if (expires_at !== null && expires_at <= now && held.has(id)) this.#host.world.reach("grant ended while held");
       const together = used + lapsed + (held.get(id) ?? 0);
       if (used < 0 || lapsed < 0 || together > amount) {
-        this.#broken("I10: used, lapsed and held fit into the grant", `${id}: ${used}+${lapsed}+${held.get(id)} of ${amount}`);
+        this.#broken(
+          "I10: used, lapsed and held fit into the grant",
+          `${id}: ${used}+${lapsed}+${held.get(id)} of ${amount}`,
+        );
       }
     }
     if (left !== row.balance) this.#broken("I10: the grants sum up to the balance", `${left}, balance ${row.balance}`);

@@ -1,9 +1,9 @@
 import { within } from "../../durable-objects/within.ts";
 import { consumeLedger } from "../../src/ledger/consumer.ts";
-import { clientFor } from "./network.ts";
 import { Invocation } from "./invocation.ts";
 import { faultyD1, type LedgerDatabase } from "./ledger-database.ts";
 import type { LedgerQueue, Queued } from "./ledger-queue.ts";
+import { clientFor } from "./network.ts";
 import type { ObjectHost } from "./object-host.ts";
 import type { World } from "./world.ts";
 

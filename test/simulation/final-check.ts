@@ -21,9 +21,15 @@ async function checkLedger({ world, hosts, watches, database, offers }: Cast): P
     const { differences, head } = await auditAccount({ db: database.db, rateOf: offers.rateOf, headOf }, id);
     const [difference] = differences;
     if (difference) world.violate("the ledger adds up at rest", `${id}: ${JSON.stringify(difference)}`);
-    const [balance] = database.all<{ balance: number; entries: number }>("SELECT * FROM balances WHERE account_id = ?", id);
+    const [balance] = database.all<{ balance: number; entries: number }>(
+      "SELECT * FROM balances WHERE account_id = ?",
+      id,
+    );
     if ((balance?.balance ?? 0) !== head?.balance || (balance?.entries ?? 0) !== head?.seq) {
-      world.violate("I2: the ledger's balance is the object's", `${id}: ${JSON.stringify(balance)}, ${head?.balance} at ${head?.seq}`);
+      world.violate(
+        "I2: the ledger's balance is the object's",
+        `${id}: ${JSON.stringify(balance)}, ${head?.balance} at ${head?.seq}`,
+      );
     }
     if (watches.get(id)?.audit.seq !== head?.seq) world.violate("I6: the journal was seen whole", id);
   }
@@ -52,7 +58,8 @@ function checkAcknowledged({ world, promises }: Cast): void {
   for (const [key, refunds] of promises.refundsAcknowledged) {
     const acknowledged = [...refunds.values()].reduce((sum, amount) => sum + amount, 0);
     const refunded = promises.refunded.get(key) ?? 0;
-    if (refunded < acknowledged) world.violate("an acknowledged refund is made", `${key}: ${refunded} of ${acknowledged}`);
+    if (refunded < acknowledged)
+      world.violate("an acknowledged refund is made", `${key}: ${refunded} of ${acknowledged}`);
     if (refunded > (promises.charged.get(key.replace(" mon_", " req_")) ?? 0)) {
       world.violate("no refund above the charge", `${key}: ${refunded}`);
     }

@@ -66,7 +66,8 @@ export function faultyD1(invocation: Invocation, database: LedgerDatabase, dies:
   const never = new Promise<never>(() => {});
   const batch = async (statements: D1PreparedStatement[]): Promise<D1Result[]> => {
     await invocation.sleep(random.int(1, 60));
-    if (database.down) throw new Error(random.pick(["D1_ERROR: D1 DB is overloaded.", "D1_ERROR: Network connection lost."]));
+    if (database.down)
+      throw new Error(random.pick(["D1_ERROR: D1 DB is overloaded.", "D1_ERROR: Network connection lost."]));
     if (faults.strikes("D1 fails before the commit")) throw new Error("D1_ERROR: Network connection lost.");
     if (faults.strikes("consumer dies before the commit")) {
       dies();

@@ -33,7 +33,10 @@ async function applyEdit(copy: string, safeguard: string, edit: Mutant["edits"][
   const source = await readFile(path, "utf8");
   const places = source.split(edit.find).length - 1;
   if (places !== 1) throw new Error(`${safeguard}: its edit fits ${places} places in ${edit.file}, not one`);
-  await writeFile(path, source.replace(edit.find, () => edit.replace));
+  await writeFile(
+    path,
+    source.replace(edit.find, () => edit.replace),
+  );
 }
 
 function run(copy: string, seeds: number): Promise<Caught | null> {

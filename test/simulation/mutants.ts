@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { MUTANTS } from "./mutant-list.ts";
 import { type Caught, huntMutant } from "./mutant-hunt.ts";
+import { MUTANTS } from "./mutant-list.ts";
 
 /*
  * npm run mutants -- --seeds 300
@@ -22,7 +22,9 @@ async function hunt(): Promise<void> {
   for (let mutant = waiting.shift(); mutant; mutant = waiting.shift()) {
     const caught = await huntMutant(mutant, seeds);
     rows.set(mutant.safeguard, caught);
-    console.log(`${rows.size} of ${chosen.length}: ${mutant.safeguard}: ${caught ? `caught by seed ${caught.seed}` : "SURVIVES"}`);
+    console.log(
+      `${rows.size} of ${chosen.length}: ${mutant.safeguard}: ${caught ? `caught by seed ${caught.seed}` : "SURVIVES"}`,
+    );
   }
 }
 
@@ -32,8 +34,12 @@ function showTable(): void {
   for (const { safeguard, knownEquivalent } of chosen) {
     const caught = rows.get(safeguard);
     if (!caught && knownEquivalent === undefined) survivors += 1;
-    const what = caught ? `${caught.rule}: ${caught.message}` : `known equivalent: ${knownEquivalent ?? "no, it survived"}`;
-    console.log(`| ${safeguard} | ${caught?.seed ?? "–"} | ${what.replaceAll("|", "\\|").replaceAll("\n", " ").slice(0, 160)} |`);
+    const what = caught
+      ? `${caught.rule}: ${caught.message}`
+      : `known equivalent: ${knownEquivalent ?? "no, it survived"}`;
+    console.log(
+      `| ${safeguard} | ${caught?.seed ?? "–"} | ${what.replaceAll("|", "\\|").replaceAll("\n", " ").slice(0, 160)} |`,
+    );
   }
   console.log(`\n${chosen.length} safeguards, ${survivors} survived ${seeds} seeds.`);
   if (survivors > 0) process.exitCode = 1;

@@ -1,5 +1,5 @@
-import { AccountClient } from "../../durable-objects/client.ts";
 import type { Account } from "../../durable-objects/account.ts";
+import { AccountClient } from "../../durable-objects/client.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import type { Invocation } from "./invocation.ts";
 import type { ObjectHost } from "./object-host.ts";

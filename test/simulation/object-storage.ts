@@ -63,6 +63,9 @@ export class ObjectStorage {
   }
 }
 
-function answer<Row extends Record<string, SqlStorageValue>>(rows: Row[], rowsWritten: number): ReturnType<Sql["exec"]> {
+function answer<Row extends Record<string, SqlStorageValue>>(
+  rows: Row[],
+  rowsWritten: number,
+): ReturnType<Sql["exec"]> {
   return { toArray: <R>() => rows as unknown as R[], rowsWritten } as ReturnType<Sql["exec"]>;
 }

@@ -14,7 +14,12 @@ function rate(perToken: number): Rate {
   const input = (perToken * CREDIT) / 6;
   return {
     feature: "codex",
-    tokens: { input: Math.round(input), cachedInput: Math.round(input / 10), cacheWrite: Math.round(input * 1.25), output: perToken * CREDIT },
+    tokens: {
+      input: Math.round(input),
+      cachedInput: Math.round(input / 10),
+      cacheWrite: Math.round(input * 1.25),
+      output: perToken * CREDIT,
+    },
     longContext: null,
     serviceTiers: {},
     perSecond: {},
@@ -112,8 +117,16 @@ function gatesOf(random: Random): Gate[] {
 }
 
 function allowancesOf(random: Random): Allowance[] {
-  const anchored = (minutes: number, limit: number): WindowRule => ({ kind: "anchored", periodMs: minutes * MINUTE, limit });
-  const sliding = (minutes: number, limit: number): WindowRule => ({ kind: "sliding", periodMs: minutes * MINUTE, limit });
+  const anchored = (minutes: number, limit: number): WindowRule => ({
+    kind: "anchored",
+    periodMs: minutes * MINUTE,
+    limit,
+  });
+  const sliding = (minutes: number, limit: number): WindowRule => ({
+    kind: "sliding",
+    periodMs: minutes * MINUTE,
+    limit,
+  });
   const day = (limit: number): WindowRule => ({
     kind: "calendar",
     unit: "day",
@@ -125,7 +138,12 @@ function allowancesOf(random: Random): Allowance[] {
   const part = { features: null, models: null };
   const credits = random.int(1, 5) * CREDIT;
   const all: Allowance[] = [
-    { id: "included", unit: "credits", windows: [anchored(random.pick([2, 10]), credits), anchored(60, 2 * credits)], ...part },
+    {
+      id: "included",
+      unit: "credits",
+      windows: [anchored(random.pick([2, 10]), credits), anchored(60, 2 * credits)],
+      ...part,
+    },
     { id: "daily", unit: "credits", windows: [day(random.int(1, 6) * CREDIT)], ...part },
     { id: "few", unit: "requests", windows: [sliding(random.pick([1, 10]), random.int(2, 6))], ...part },
     { id: "tokens", unit: "tokens", windows: [anchored(10, random.int(5_000, 15_000))], ...part },

@@ -72,7 +72,12 @@ function operate(cast: Cast, work: (accounts: AccountClient) => Promise<void>): 
   }, invocation);
 }
 
-async function topUp(cast: Cast, accounts: AccountClient, accountId: string, action: GrantAction & Action): Promise<void> {
+async function topUp(
+  cast: Cast,
+  accounts: AccountClient,
+  accountId: string,
+  action: GrantAction & Action,
+): Promise<void> {
   const effectiveAt = action.at + action.startsAfterMs;
   const command: GrantCommand = {
     id: action.grantId,
@@ -95,7 +100,9 @@ async function voidSome(cast: Cast, accounts: AccountClient, accountId: string, 
   const known = [...cast.promises.granted.keys()].filter((key) => key.startsWith(`${accountId} `));
   const chosen = known[n % Math.max(1, known.length)]?.split(" ")[1];
   if (chosen === undefined) return;
-  const held = hostOf(cast.hosts, accountId).pending().some(({ draws }) => draws.some(({ source }) => source === chosen));
+  const held = hostOf(cast.hosts, accountId)
+    .pending()
+    .some(({ draws }) => draws.some(({ source }) => source === chosen));
   const reply = await accounts.voidGrant(accountId, chosen, "a person decided so");
   if (!reply?.grant.voidedAt) cast.world.violate("a void is acknowledged", chosen);
   if (held) cast.world.reach("grant voided while held");

@@ -32,7 +32,11 @@ function forged(
 ): { json: string; mark: string } | null {
   // Which of two histories came first decides which one is refused: the true one is already written here.
   const { accountId, seq } = entry;
-  const written = database.all("SELECT 1 FROM balance_updates WHERE account_id = ? AND seq = ? LIMIT 1", accountId, seq);
+  const written = database.all(
+    "SELECT 1 FROM balance_updates WHERE account_id = ? AND seq = ? LIMIT 1",
+    accountId,
+    seq,
+  );
   if (written.length === 0) return null;
   const { prev, hash: _, ...rest } = entry;
   const last = rest.updates.at(-1);

@@ -1,5 +1,5 @@
 import type { ChainedEntry } from "../../src/core/event.ts";
-import { type Rate, price } from "../../src/core/rate-card.ts";
+import { price, type Rate } from "../../src/core/rate-card.ts";
 import type { Reservation, Settlement } from "../../src/core/reservation.ts";
 import type { Usage } from "../../src/core/usage.ts";
 import type { World } from "./world.ts";

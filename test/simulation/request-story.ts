@@ -1,4 +1,4 @@
-import { AccountUnreachable, type AccountClient } from "../../durable-objects/client.ts";
+import { type AccountClient, AccountUnreachable } from "../../durable-objects/client.ts";
 import type { EndReply, ReserveReply, ReserveRequest } from "../../durable-objects/commands.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
@@ -111,12 +111,15 @@ async function goUpstream(journey: Journey, reservation: Reservation): Promise<b
   }
   if (nothing) {
     await worker.sleep(Math.min(fate.lastsMs, 5_000));
-    await end(journey, reservation, () =>
-      journey.accounts.release(accountId, {
-        requestId: reservation.requestId,
-        attempt: reservation.attempt,
-        outcome: fate.ending === "rejected" ? "rejected" : "upstream_error",
-      }),
+    await end(
+      journey,
+      reservation,
+      () =>
+        journey.accounts.release(accountId, {
+          requestId: reservation.requestId,
+          attempt: reservation.attempt,
+          outcome: fate.ending === "rejected" ? "rejected" : "upstream_error",
+        }),
       0,
     );
     return fate.ending === "rejected";

@@ -44,18 +44,24 @@ async function runOne(seed: number): Promise<void> {
   const run = await simulate(seed);
   if (run.violation) return fail(run);
   console.log(run.story.join("\n"));
-  console.log(`\nSeed ${seed}: ${run.requests} requests, ${run.entries} entries, every promise kept. Trace ${run.trace}`);
+  console.log(
+    `\nSeed ${seed}: ${run.requests} requests, ${run.entries} entries, every promise kept. Trace ${run.trace}`,
+  );
 }
 
 async function fail(run: Run): Promise<void> {
   process.exitCode = 1;
   const { seed, violation } = run;
   if (values.json) return console.log(JSON.stringify({ seed, ...violation }));
-  console.log(`\nSeed ${seed} breaks a promise: ${violation?.rule}\n${violation?.message}\n\nLooking for a shorter story …`);
+  console.log(
+    `\nSeed ${seed} breaks a promise: ${violation?.rule}\n${violation?.message}\n\nLooking for a shorter story …`,
+  );
   const short = await shrink(run);
   console.log(`\n${short.run.story.join("\n")}`);
   const left = short.run.actions.length - short.without.actions.size;
-  console.log(`\n${left} of ${run.actions.length} actions are left. Faults that matter: ${short.run.enabled.join("; ") || "none"}.`);
+  console.log(
+    `\n${left} of ${run.actions.length} actions are left. Faults that matter: ${short.run.enabled.join("; ") || "none"}.`,
+  );
   console.log(`Again: npm run simulate -- --seed ${seed}`);
 }
 
@@ -68,7 +74,9 @@ function showSummary(totals: Totals, seconds: number): void {
   if (process.stderr.isTTY) process.stderr.write("\n");
   const lines = (names: readonly string[], counts: ReadonlyMap<string, number>): string =>
     names.map((name) => `${String(counts.get(name) ?? 0).padStart(9)}  ${name}`).join("\n");
-  console.log(`Faults\n${lines(ALL_FAULTS, totals.struck)}\n\nRare states reached\n${lines(RARE_STATES, totals.reached)}\n`);
+  console.log(
+    `Faults\n${lines(ALL_FAULTS, totals.struck)}\n\nRare states reached\n${lines(RARE_STATES, totals.reached)}\n`,
+  );
   const { seeds, requests, entries } = totals;
   console.log(`${seeds} seeds, ${requests} requests, ${entries} entries, every promise kept.`);
   console.log(`${seconds.toFixed(1)} s, ${(seeds / seconds).toFixed(1)} seeds/s`);

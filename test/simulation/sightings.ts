@@ -21,7 +21,8 @@ export function noteEntry(world: World, entry: ChainedEntry): void {
   }
   if (!usage) return;
   if (usage.estimated) world.reach("estimated charge");
-  if (usage.outcome === "expired") world.reach(monetization?.amount ? "expiry with a checkpoint" : "expiry without a charge");
+  if (usage.outcome === "expired")
+    world.reach(monetization?.amount ? "expiry with a checkpoint" : "expiry without a charge");
   if (usage.outcome === "late") world.reach("settlement after the expiry");
   if ((usage.decision.denial?.count ?? 0) > 1) world.reach("denials folded into one event");
 }

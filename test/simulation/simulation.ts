@@ -16,8 +16,8 @@ import { Promises } from "./promises.ts";
 import { Random } from "./random.ts";
 import type { RareState } from "./rare-states.ts";
 import { inVirtualTime } from "./virtual-time.ts";
-import { type Violation, World } from "./world.ts";
 import { workloadOf } from "./workload.ts";
+import { type Violation, World } from "./world.ts";
 
 /** What to leave out of a seed, to find out whether it fails without. */
 export interface Without {

@@ -110,11 +110,15 @@ function addTrouble(
   add: (at: number, action: Omit<Action, "at" | "account" | "n">) => void,
 ): void {
   const times = (most: number): number[] => Array.from({ length: random.int(1, most) }, () => random.next() * span);
-  const jumps = times(4).map((at) => ({ at, skewMs: random.pick([0, random.int(-600_000, 600_000), random.int(-5_000, 5_000)]) }));
+  const jumps = times(4).map((at) => ({
+    at,
+    skewMs: random.pick([0, random.int(-600_000, 600_000), random.int(-5_000, 5_000)]),
+  }));
   const outages = times(2).map((at) => ({ at, lastsMs: random.int(20_000, 300_000) }));
   const poisons = times(5).map((at) => ({ at, how: random.pick(["garbage", "tampered", "version", "fork", "fork"]) }));
   if (faults.has("clock jumps")) for (const { at, skewMs } of jumps) add(at, { kind: "clock", skewMs } as never);
-  if (faults.has("D1 out for minutes")) for (const { at, lastsMs } of outages) add(at, { kind: "outage", lastsMs } as never);
+  if (faults.has("D1 out for minutes"))
+    for (const { at, lastsMs } of outages) add(at, { kind: "outage", lastsMs } as never);
   if (faults.has("poison on the queue")) for (const { at, how } of poisons) add(at, { kind: "poison", how } as never);
 }
 

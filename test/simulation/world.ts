@@ -1,4 +1,4 @@
-import { FaultDice } from "./faults.ts";
+import type { FaultDice } from "./faults.ts";
 import { Random } from "./random.ts";
 import type { RareState } from "./rare-states.ts";
 

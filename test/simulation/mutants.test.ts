@@ -1,0 +1,16 @@
+import { describe, expect, test } from "vitest";
+import { huntMutant } from "./mutant-hunt.ts";
+import { MUTANTS } from "./mutant-list.ts";
+
+/** Quick ones; `npm run mutants` takes away all safeguards. */
+const QUICK = ["exact numbers are confirmed", "a top-up that comes again", "a decision counts what others hold"];
+
+describe("the simulation notices when a safeguard is missing", () => {
+  for (const part of QUICK) {
+    test(part, { timeout: 60_000 }, async () => {
+      const [mutant, ...others] = MUTANTS.filter(({ safeguard }) => safeguard.startsWith(part));
+      if (!mutant || others.length > 0) throw new Error(`${part} names no single safeguard`);
+      expect(await huntMutant(mutant, 40)).not.toBeNull();
+    });
+  }
+});
