@@ -109,8 +109,12 @@ describe("a body costs no more than its limit", () => {
     ["zstd", zstdCompressSync],
   ] as const)("%s is decoded, and a bomb is not", async (coding, compress) => {
     const headers = { ...JSON_TYPE, "content-encoding": coding };
-    const plain = await readJsonBody(post('{"a":"é"}'));
-    expect(await readJsonBody(post(new Uint8Array(compress(bytes('{"a":"é"}'))), headers))).toEqual(plain);
+    const read = async (request: Request) => {
+      const body = await readJsonBody(request);
+      return isFault(body) ? body : { value: body.value, digest: body.digest() };
+    };
+    const plain = await read(post('{"a":"é"}'));
+    expect(await read(post(new Uint8Array(compress(bytes('{"a":"é"}'))), headers))).toEqual(plain);
     const bomb = compress(bytes(`{"a":"${"x".repeat(20_000_000)}"}`));
     expect(bomb.length).toBeLessThan(30_000);
     expect(await faultOf(post(new Uint8Array(bomb), headers))).toBe("413 request_too_large");
