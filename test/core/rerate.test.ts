@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { type AccountState, applyChange, NO_CHANGE } from "../../src/core/account.ts";
-import { sum } from "../../src/core/amount.ts";
 import { auditEntry, auditHead, beginAudit, type Difference } from "../../src/core/audit.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
 import { type Grant, remaining } from "../../src/core/grant.ts";
@@ -9,10 +8,10 @@ import { MESSAGE_VERSION } from "../../src/core/ledger-message.ts";
 import type { Allowance } from "../../src/core/plan.ts";
 import type { QuotedRate, Rate } from "../../src/core/rate-card.ts";
 import { receiptFromLedger } from "../../src/core/receipt.ts";
-import { refund } from "../../src/core/refund.ts";
+import { refund, refundable } from "../../src/core/refund.ts";
 import { correctionId, type RerateCommand, type Rerated, rerate } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
-import { settle } from "../../src/core/settlement.ts";
+import { expire, settle, settleLate } from "../../src/core/settlement.ts";
 import { readMessage } from "../../src/ledger/message.ts";
 import {
   accountWith,
@@ -106,22 +105,14 @@ class Book {
 
   /** What corrects the price of a request to that of `version`. */
   command(id: string, version: number): RerateCommand {
-    const entries = this.of(id);
-    const usage = entries.find((entry) => entry.usage)?.usage;
-    if (!usage) throw new Error(`${id} was not charged`);
-    const updates = entries.flatMap((entry) => entry.updates);
-    const back = updates.filter(({ kind }) => kind === "refund");
-    const paidByGrants = updates
-      .filter(({ kind }) => kind === "debit")
-      .map(({ source, amount }) => ({ source: source ?? "", amount }));
-    const charged =
-      sum(entries.map(({ monetization }) => monetization?.amount ?? 0)) - sum(back.map(({ amount }) => amount));
-    return { usage, charged, paidByGrants, quote: quoteAt(version), reason: "the price was wrong" };
+    const charged = chargedOf(this.of(id), 1);
+    if (!charged) throw new Error(`${id} was not charged`);
+    return { charged, quote: quoteAt(version), reason: "the price was wrong" };
   }
 
-  rerate(id: string, version: number): Rerated {
+  rerate(id: string, version: number, reservation: Reservation | null = null): Rerated {
     const grantOf = (grantId: string) => this.grants.get(grantId) ?? null;
-    const done = rerate(this.state, this.command(id, version), grantOf, this.now, sha256);
+    const done = rerate(this.state, reservation, this.command(id, version), grantOf, this.now, sha256);
     this.apply(done.change);
     return done;
   }
@@ -283,6 +274,59 @@ describe("the right price", () => {
   });
 });
 
+describe("what became of the request before counts", () => {
+  it("overshoot was nobody's: what is still due beside it is not given back", () => {
+    const book = new Book(INCLUDED, ["paid", 10]);
+    book.request("req_1", 40, 8);
+    expect(book.rerate("req_1", 3).difference).toBe(0);
+    expect(book.left()).toEqual({ paid: 0 });
+    expect(book.rerate("req_1", 5).difference).toBe(credits(-10));
+    expect(book.differences()).toEqual([]);
+  });
+
+  it.each([
+    [1, 4, 0],
+    [1, 3, -3],
+    [6, 3, 0],
+    [6, 5, -2],
+    [3, 2, 8],
+  ])("%d refunded by hand, corrected to version %d: %d", (refunded, version, difference) => {
+    const book = new Book([], ["paid", 30]);
+    book.refund(book.request("req_1", 8), refunded);
+    expect(book.rerate("req_1", version).difference).toBe(credits(difference));
+    expect(book.state.row.balance).toBe(credits(22 + refunded - difference));
+    expect(book.differences()).toEqual([]);
+  });
+
+  it("a late settlement is priced with its request, as all that was used", () => {
+    const book = new Book([], ["paid", 30]);
+    const pending = { ...hold(book.state, commandOf("req_1", 10), T0), checkpoint: worth(2) };
+    const expired = expire(book.state, pending, T0, sha256);
+    book.apply(expired.change);
+    book.apply(settleLate(book.state, expired.reservation, reportOf(worth(8)), T0, sha256).change);
+    expect(book.left()).toEqual({ paid: 22 });
+    expect(book.rerate("req_1", 4).difference).toBe(0);
+    expect(book.rerate("req_1", 3).difference).toBe(credits(-4));
+    expect(book.rerate("req_1", 2).difference).toBe(credits(12));
+    expect(book.left()).toEqual({ paid: 14 });
+    expect(book.differences()).toEqual([]);
+  });
+
+  it("and afterwards: what was given back cannot be refunded again", () => {
+    const book = new Book([], ["paid", 30]);
+    const settled = book.request("req_1", 8);
+    const [kept] = book.rerate("req_1", 3, settled).change.reservations;
+    expect(kept && refundable(kept)).toBe(credits(4));
+    expect(kept && book.refund(kept, 4) && book.left()).toEqual({ paid: 30 });
+    expect(book.differences()).toEqual([]);
+  });
+
+  it("a request that was never charged is not corrected", () => {
+    const book = new Book([], ["paid", 30]);
+    expect(chargedOf(book.entries, 1)).toBeNull();
+  });
+});
+
 describe("a correction is attributed to its event and to both versions", () => {
   it("dearer: by a monetization at the new version", () => {
     const book = new Book([], ["paid", 20]);
@@ -331,7 +375,7 @@ describe("a correction is attributed to its event and to both versions", () => {
   it("always by the same name, so that it is made once", () => {
     const book = new Book([], ["paid", 20]);
     book.request("req_1", 4);
-    const { usage } = book.command("req_1", 3);
+    const { usage } = book.command("req_1", 3).charged;
     expect(correctionId(usage.id, quoteAt(3))).toBe("use_1.1~c3");
     expect(correctionId(usage.id, quoteAt(2))).not.toBe(correctionId(usage.id, quoteAt(3)));
   });

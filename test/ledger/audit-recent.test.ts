@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { auditRecent, type ObjectHead } from "../../src/ledger/account-audit.ts";
-import { movedSince, readAudited } from "../../src/ledger/audited.ts";
+import { readAudited, unaudited } from "../../src/ledger/audited.ts";
 import { type ReconcileDeps, reconcileAccount, reconcileRecent } from "../../src/ledger/reconcile.ts";
 import { latestReconciliation } from "../../src/ledger/reconciliations.ts";
 import { writeEntries } from "../../src/ledger/write.ts";
-import { grantOf, MINUTE, T0 } from "../support/core-fixtures.ts";
+import { grantOf, T0 } from "../support/core-fixtures.ts";
 import { migratedD1 } from "../support/sqlite-d1.ts";
 import { forked, fullHistory, History, rateOf } from "./history.ts";
 
@@ -256,18 +256,30 @@ describe("reconciling the accounts that moved", () => {
     expect(await latestReconciliation(world.deps.db)).toEqual(result);
   });
 
-  it("names those whose ledger moved since, the latest first", async () => {
-    const [first, second, third] = [started("acct_1"), started("acct_2"), started("acct_3")];
-    second.now = T0 + 30 * MINUTE;
-    second.request("req_3", 1, 1);
-    third.now = T0 + 40 * MINUTE;
-    third.request("req_3", 1, 1);
-    const world = new World(first, second, third);
-    for (const id of ["acct_1", "acct_2", "acct_3"]) await world.arrive(id);
+  it("names those with entries that no audit has seen, however late they came, the longest waiting first", async () => {
+    const world = new World(started("acct_1"), started("acct_2"), started("acct_3"));
     const { db } = world.deps;
-    expect(await movedSince(db, T0 + 20 * MINUTE, 10)).toEqual(["acct_3", "acct_2"]);
-    expect(await movedSince(db, T0 + 20 * MINUTE, 1)).toEqual(["acct_3"]);
-    expect(await movedSince(db, T0 + 40 * MINUTE, 10)).toEqual([]);
-    expect(await movedSince(db, 0, 10)).toEqual(["acct_3", "acct_2", "acct_1"]);
+    expect(await unaudited(db, 10)).toEqual([]);
+    for (const id of ["acct_1", "acct_2", "acct_3"]) await world.arrive(id);
+    expect(new Set(await unaudited(db, 10))).toEqual(new Set(["acct_1", "acct_2", "acct_3"]));
+    for (const [index, id] of ["acct_2", "acct_1", "acct_3"].entries()) await auditRecent(world.deps, id, T0 + index);
+    expect(await unaudited(db, 10)).toEqual([]);
+    for (const id of ["acct_1", "acct_2"]) {
+      world.histories.get(id)?.request("req_3", 1, 1);
+      await world.arrive(id);
+    }
+    expect(await unaudited(db, 10)).toEqual(["acct_2", "acct_1"]);
+    expect(await unaudited(db, 1)).toEqual(["acct_2"]);
+  });
+
+  it("an account that differs stays among them, and lets the others have their turn", async () => {
+    const world = new World(started("acct_1"), started("acct_2"));
+    for (const id of ["acct_1", "acct_2"]) await world.arrive(id);
+    world.tamper("UPDATE monetization_events SET amount = 1 WHERE account_id = 'acct_1' AND seq = 3");
+    await reconcileRecent(world.deps, await unaudited(world.deps.db, 10));
+    expect(await unaudited(world.deps.db, 10)).toEqual(["acct_1"]);
+    world.histories.get("acct_2")?.request("req_3", 1, 1);
+    await world.arrive("acct_2");
+    expect(await unaudited(world.deps.db, 1)).toEqual(["acct_2"]);
   });
 });

@@ -46,6 +46,10 @@ export class ConsumerHost {
       now: () => this.#world.now,
       random: () => random.next(),
       confirm: (account, epoch, seqs) => within(CONFIRM_MS, accounts.confirm(account, epoch, seqs)),
+      freeze: async (account, reason) => {
+        this.#world.reach("account frozen for its second history");
+        await accounts.freeze(account, reason);
+      },
     });
     invocation.guard(work).then(
       (consumed) => {

@@ -8,7 +8,7 @@ const FAULTS = {
   "request to the object lost": 0.1,
   "reply of the object lost": 0.12,
   "object overloaded": 0.03,
-  "command delivered again, late": 0.1,
+  "command delivered again, late": 0.25,
   "object crashes before a command": 0.06,
   "object crashes inside a transaction": 0.06,
   "object crashes between commit and reply": 0.08,

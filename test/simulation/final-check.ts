@@ -84,7 +84,12 @@ async function checkReplay({ world, queue, database }: Cast): Promise<void> {
   const shuffled = world.random.shuffle(good);
   for (let from = 0; from < shuffled.length; from += REPLAYED_AT_ONCE) {
     const bodies = shuffled.slice(from, from + REPLAYED_AT_ONCE);
-    await consumeLedger(batchOf(bodies), { db: database.db, confirm: async () => {}, now: () => world.now });
+    await consumeLedger(batchOf(bodies), {
+      db: database.db,
+      confirm: async () => {},
+      freeze: async () => {},
+      now: () => world.now,
+    });
   }
   const rows = database.rowsWritten() - written;
   const quarantined = database.all<{ n: number }>("SELECT count(*) AS n FROM quarantine")[0]?.n ?? 0;

@@ -49,7 +49,7 @@ async function transport(invocation: Invocation, host: ObjectHost, method: strin
   }
   const again = COME_AGAIN.get(method);
   if (again && faults.strikes("command delivered again, late")) {
-    const delay = random.chance(0.5) ? random.int(1, 2_000) : random.int(2_000, 20 * 60_000);
+    const delay = random.int(1, random.pick([2_000, 60_000, 20 * 60_000]));
     world.at(world.now + delay, () => {
       world.reach(again);
       deliverAgain(host, method, given);

@@ -163,9 +163,9 @@ export class ObjectHost {
     };
     return {
       sql: {
-        exec: (query, ...bindings) => {
+        exec: <Row extends Record<string, SqlStorageValue>>(query: string, ...bindings: SqlStorageValue[]) => {
           check();
-          return this.storage.exec(query, ...bindings);
+          return this.storage.exec<Row>(query, ...bindings);
         },
       },
       transactionSync: (work) => {

@@ -1,5 +1,4 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { Sql } from "../../durable-objects/platform.ts";
 
 /** A failure that the simulation brought about; anything else that is thrown is a bug. */
 export class Injected extends Error {
@@ -63,9 +62,6 @@ export class ObjectStorage {
   }
 }
 
-function answer<Row extends Record<string, SqlStorageValue>>(
-  rows: Row[],
-  rowsWritten: number,
-): ReturnType<Sql["exec"]> {
-  return { toArray: <R>() => rows as unknown as R[], rowsWritten } as ReturnType<Sql["exec"]>;
+function answer<Row>(rows: Row[], rowsWritten: number): { toArray(): Row[]; readonly rowsWritten: number } {
+  return { toArray: () => rows, rowsWritten };
 }

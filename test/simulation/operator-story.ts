@@ -13,46 +13,61 @@ const BETWEEN_TRIES_MS = 30_000;
 
 /** Lets an action of the workload happen. */
 export function begin(cast: Cast, accountId: string, action: Action): void {
-  const { world, offers } = cast;
   switch (action.kind) {
     case "request":
-      return cast.begin(() => requestStory(cast, accountId, action), new Invocation(world));
+      cast.begin(() => requestStory(cast, accountId, action), new Invocation(cast.world));
+      break;
     case "grant":
       for (let copy = 0; copy < action.copies; copy += 1) {
         operate(cast, (accounts) => topUp(cast, accounts, accountId, action));
       }
-      return;
-    case "void":
-      return operate(cast, (accounts) => voidSome(cast, accounts, accountId, action.n));
+      break;
     case "refund":
-      return refundTwice(cast, accountId, action.n);
-    case "freeze":
-      return operate(cast, async (accounts) => void (await accounts.freeze(accountId)));
-    case "thaw":
-      return operate(cast, async (accounts) => void (await accounts.setStatus(accountId, "active")));
+      refundTwice(cast, accountId, action.n);
+      break;
     case "publish":
-      return offers.publish(world.random.fork(`plan ${action.n}`), world.random.pick(["plus", "pro"]));
-    case "move":
-      return operate(cast, async (accounts) => {
-        await accounts.followPlan(accountId, offers.plan(world.random.pick(["plus", "pro"])), true);
-        world.reach("moved to another plan");
-      });
+      cast.offers.publish(cast.world.random.fork(`plan ${action.n}`), cast.world.random.pick(["plus", "pro"]));
+      break;
     case "prices":
-      return offers.changePrices();
-    case "audit":
-      return operate(cast, (accounts) => audit(cast, accounts, accountId));
+      cast.offers.changePrices();
+      break;
     case "clock":
-      world.faults.note("clock jumps");
-      world.tell(`${accountId}: its clock is now ${action.skewMs / 1_000} s ahead`);
-      return hostOf(cast.hosts, accountId).moveClock(action.skewMs);
+      moveClock(cast, accountId, action.skewMs);
+      break;
     case "outage":
-      world.faults.note("D1 out for minutes");
-      world.tell(`D1 is out for ${action.lastsMs / 1_000} s`);
-      if ([...cast.hosts.values()].some((host) => host.outboxSize() > 0)) world.reach("D1 out while entries wait");
-      return cast.database.failFor(action.lastsMs);
+      failLedger(cast, action.lastsMs);
+      break;
     case "poison":
-      return putPoison(cast, accountId, action);
+      putPoison(cast, accountId, action);
+      break;
+    default:
+      operate(cast, (accounts) => operation(cast, accounts, accountId, action));
   }
+}
+
+/** What a person does once. */
+async function operation(cast: Cast, accounts: AccountClient, accountId: string, { kind, n }: Action): Promise<void> {
+  const { world, offers } = cast;
+  if (kind === "void") return voidSome(cast, accounts, accountId, n);
+  if (kind === "audit") return audit(cast, accounts, accountId);
+  if (kind === "freeze") await accounts.freeze(accountId, "a person looks at it");
+  if (kind === "thaw") await accounts.setStatus(accountId, "active", "a person has looked at it");
+  if (kind !== "move") return;
+  await accounts.followPlan(accountId, offers.plan(world.random.pick(["plus", "pro"])), true);
+  world.reach("moved to another plan");
+}
+
+function moveClock({ world, hosts }: Cast, accountId: string, skewMs: number): void {
+  world.faults.note("clock jumps");
+  world.tell(`${accountId}: its clock is now ${skewMs / 1_000} s ahead`);
+  hostOf(hosts, accountId).moveClock(skewMs);
+}
+
+function failLedger({ world, hosts, database }: Cast, lastsMs: number): void {
+  world.faults.note("D1 out for minutes");
+  world.tell(`D1 is out for ${lastsMs / 1_000} s`);
+  if ([...hosts.values()].some((host) => host.outboxSize() > 0)) world.reach("D1 out while entries wait");
+  database.failFor(lastsMs);
 }
 
 /** Runs `work`, again if the object cannot be reached. */

@@ -53,6 +53,7 @@ export const RARE_STATES = [
   "clock jumped over an expiry",
   "quarantine hit",
   "forged second history refused",
+  "account frozen for its second history",
   "good entry beside a bad one",
   "alarm brought back by the sweeper",
   "audit while entries are under way",

@@ -1,4 +1,4 @@
-import type { ChainedEntry } from "../../src/core/event.ts";
+import type { ChainedEntry, UsageEvent } from "../../src/core/event.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import type { World } from "./world.ts";
 
@@ -19,10 +19,12 @@ export function noteEntry(world: World, entry: ChainedEntry): void {
     if (detail.reason.endsWith(": renewed")) world.reach("entitlement renewed");
     if (detail.reason.endsWith(": rolled over")) world.reach("rollover");
   }
-  if (!usage) return;
+  if (usage) noteUsage(world, usage, monetization?.amount ?? 0);
+}
+
+function noteUsage(world: World, usage: UsageEvent, charge: number): void {
   if (usage.estimated) world.reach("estimated charge");
-  if (usage.outcome === "expired")
-    world.reach(monetization?.amount ? "expiry with a checkpoint" : "expiry without a charge");
+  if (usage.outcome === "expired") world.reach(charge > 0 ? "expiry with a checkpoint" : "expiry without a charge");
   if (usage.outcome === "late") world.reach("settlement after the expiry");
   if ((usage.decision.denial?.count ?? 0) > 1) world.reach("denials folded into one event");
 }

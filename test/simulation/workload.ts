@@ -40,10 +40,12 @@ export interface GrantAction {
   readonly copies: number;
 }
 
+type OperatorKind = "void" | "refund" | "freeze" | "publish" | "move" | "prices" | "audit";
+
 export type Action = { readonly at: number; readonly account: number; readonly n: number } & (
   | RequestAction
   | GrantAction
-  | { readonly kind: "void" | "refund" | "freeze" | "thaw" | "publish" | "move" | "prices" | "audit" }
+  | { readonly kind: OperatorKind | "thaw" }
   | { readonly kind: "clock"; readonly skewMs: number }
   | { readonly kind: "outage"; readonly lastsMs: number }
   | { readonly kind: "poison"; readonly how: "garbage" | "tampered" | "version" | "fork" }
@@ -84,7 +86,17 @@ export function workloadOf(random: Random, faults: FaultDice): Workload {
   }
   for (let n = 0; n < requests / 12; n += 1) add(random.next() * at, grantOf(random, begin, `${n}`, span));
   for (let n = 0; n < requests / 8; n += 1) {
-    const kind = random.pick(["void", "refund", "refund", "freeze", "publish", "move", "prices", "audit", "audit"]);
+    const kind = random.pick<OperatorKind>([
+      "void",
+      "refund",
+      "refund",
+      "freeze",
+      "publish",
+      "move",
+      "prices",
+      "audit",
+      "audit",
+    ]);
     const when = random.next() * at;
     add(when, { kind });
     if (kind === "freeze") add(when + at / 12, { kind: "thaw" });
@@ -143,9 +155,11 @@ function requestOf(random: Random, at: number, n: number): RequestAction {
   };
 }
 
+const ENDINGS = ["completed", "completed", "completed", "no_usage", "cut", "failed", "failed", "rejected"] as const;
+
 function fateOf(random: Random): Fate {
   return {
-    ending: random.pick(["completed", "completed", "completed", "completed", "no_usage", "cut", "failed", "rejected"]),
+    ending: random.pick(ENDINGS),
     share: random.chance(0.12) ? 1 + random.next() : random.next(),
     inputShare: 0.6 + random.next() * 0.5,
     lastsMs: random.chance(0.75) ? random.int(100, 8_000) : random.int(20_000, 300_000),
