@@ -4,9 +4,10 @@ import { formatCredits } from "../core/amount.ts";
 import type { Reservation } from "../core/reservation.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
-import { invalidCursor, pageOf } from "../http/query.ts";
+import { instantOf, invalidCursor, pageOf } from "../http/query.ts";
+import { kindTotals } from "../ledger/kind-totals.ts";
 import { listQuarantine, type QuarantinedMessage, redrive } from "../ledger/quarantine.ts";
-import { reconcileAccount, reconcileAll } from "../ledger/reconcile.ts";
+import { type ReconcileDeps, reconcileAccount, reconcileAll } from "../ledger/reconcile.ts";
 import { latestReconciliation } from "../ledger/reconciliations.ts";
 import { reconcileDeps } from "../upkeep/reconciliation.ts";
 import { instant } from "../wire/time.ts";
@@ -21,7 +22,8 @@ export function reconciliationRoutes(): Hono<HttpEnv> {
   routes.post("/", async (c) => {
     const { account } = await readAs(c, reconciliationRequest);
     const deps = await reconcileDeps(c.var.services);
-    if (!account) return c.json(await reconcileAll(deps));
+    if (!account)
+      return c.req.header("accept") === NDJSON ? c.body(progress(deps), ndjson()) : c.json(await reconcileAll(deps));
     if (!(await readAccount(c.env.DB, account))) {
       throw new HttpFault(404, "account_not_found", "There is no such account.");
     }
@@ -31,6 +33,40 @@ export function reconciliationRoutes(): Hono<HttpEnv> {
     const latest = await latestReconciliation(c.env.DB);
     if (!latest) throw new HttpFault(404, "no_reconciliation", "Nothing was reconciled yet.");
     return c.json(latest);
+  });
+  return routes;
+}
+
+const NDJSON = "application/x-ndjson";
+
+function ndjson() {
+  return { headers: { "content-type": NDJSON } };
+}
+
+/** A reconciliation of all accounts as it goes: a line for each account, and the result as the last line. */
+function progress(deps: ReconcileDeps): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const lines = new TransformStream<unknown, Uint8Array>({
+    transform: (line, controller) => controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`)),
+  });
+  const writer = lines.writable.getWriter();
+  const told = (account: string, differences: readonly unknown[]) => void writer.write({ account, differences });
+  void reconcileAll(deps, told)
+    .then((result) => writer.write(result))
+    .then(() => writer.close())
+    .catch((error) => writer.abort(error));
+  return lines.readable;
+}
+
+/** The sum of each kind of balance update, over one account or all. */
+export function totalsRoutes(): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.get("/", async (c) => {
+    const from = instantOf(c, "from", 0);
+    const to = instantOf(c, "to", Date.now() + 1);
+    const totals = await kindTotals(c.env.DB, { accountId: c.req.query("account") ?? null, from, to });
+    const data = totals.map(({ kind, count, amount }) => ({ kind, count, amount: formatCredits(amount) }));
+    return c.json({ data, has_more: false, next_cursor: null });
   });
   return routes;
 }

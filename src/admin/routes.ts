@@ -3,7 +3,7 @@ import { requireOperator } from "../http/authentication.ts";
 import type { HttpEnv } from "../http/context.ts";
 import { accountAdminRoutes } from "./accounts.ts";
 import { planAdminRoutes, rateCardAdminRoutes } from "./catalog.ts";
-import { quarantineRoutes, reconciliationRoutes, reservationRoutes } from "./ledger.ts";
+import { quarantineRoutes, reconciliationRoutes, reservationRoutes, totalsRoutes } from "./ledger.ts";
 import { reratingRoutes } from "./rerating.ts";
 
 /** What an operator may do. Every route needs the operator's token, also the ones that do not exist. */
@@ -18,6 +18,7 @@ export function adminRoutes(): Hono<HttpEnv> {
   routes.route("/rate-cards", rateCardAdminRoutes());
   routes.route("/reconciliations", reconciliationRoutes());
   routes.route("/quarantine", quarantineRoutes());
+  routes.route("/totals", totalsRoutes());
   routes.route("/reratings", reratingRoutes());
   routes.route("/reservations", reservationRoutes());
   return routes;

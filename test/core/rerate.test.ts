@@ -9,7 +9,7 @@ import type { Allowance } from "../../src/core/plan.ts";
 import type { QuotedRate, Rate } from "../../src/core/rate-card.ts";
 import { receiptFromLedger } from "../../src/core/receipt.ts";
 import { refund, refundable } from "../../src/core/refund.ts";
-import { correctionId, type RerateCommand, type Rerated, rerate } from "../../src/core/rerate.ts";
+import { chargedOf, correctionId, type RerateCommand, type Rerated, rerate } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { expire, settle, settleLate } from "../../src/core/settlement.ts";
 import { readMessage } from "../../src/ledger/message.ts";

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Mutant } from "./mutant-list.ts";
+import type { Edit, Mutant } from "./mutant-list.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 /** What the simulation consists of. */
@@ -28,15 +28,26 @@ export async function huntMutant(mutant: Mutant, seeds: number): Promise<Caught 
   }
 }
 
-async function applyEdit(copy: string, safeguard: string, edit: Mutant["edits"][number]): Promise<void> {
-  const path = join(copy, edit.file);
+async function applyEdit(root: string, safeguard: string, edit: Edit): Promise<void> {
+  const path = join(root, edit.file);
   const source = await readFile(path, "utf8");
-  const places = source.split(edit.find).length - 1;
-  if (places !== 1) throw new Error(`${safeguard}: its edit fits ${places} places in ${edit.file}, not one`);
-  await writeFile(
-    path,
-    source.replace(edit.find, () => edit.replace),
-  );
+  const misfit = misfitOf(source, edit);
+  if (misfit !== null) throw new Error(`${safeguard}: ${misfit}`);
+  await writeFile(path, source.replace(edit.find, () => edit.replace));
+}
+
+/** Why the edits of a mutant no longer fit the source as it is now; `null` when they do. */
+export async function findMisfit({ edits }: Mutant): Promise<string | null> {
+  for (const edit of edits) {
+    const misfit = misfitOf(await readFile(join(ROOT, edit.file), "utf8"), edit);
+    if (misfit !== null) return misfit;
+  }
+  return null;
+}
+
+function misfitOf(source: string, { file, find }: Edit): string | null {
+  const places = source.split(find).length - 1;
+  return places === 1 ? null : `its edit fits ${places} places in ${file}, not one: ${find}`;
 }
 
 function run(copy: string, seeds: number): Promise<Caught | null> {

@@ -6,7 +6,7 @@ export interface Mutant {
   readonly knownEquivalent?: string;
 }
 
-interface Edit {
+export interface Edit {
   readonly file: string;
   /** Must stand in the file exactly once. */
   readonly find: string;
