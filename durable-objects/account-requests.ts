@@ -11,8 +11,8 @@ import { type AccountTurns, only } from "./account-turns.ts";
 import type * as command from "./commands.ts";
 import { isKeyGood } from "./key.ts";
 
-/** Denials are written to the journal by the first alarm after this long. */
-const FOLD_MS = 60_000;
+/** The first denials are written to the journal this soon, while the object is certainly still in memory. */
+const FOLD_MS = 5_000;
 
 export const KEY_REFUSED: command.KeyRefused = { kind: "key_refused" };
 

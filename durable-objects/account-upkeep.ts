@@ -45,7 +45,6 @@ export function lapse(turns: AccountTurns): void {
 
 /** Writes the denials that were counted in memory to the journal. */
 export function journalDenials(turns: AccountTurns, denials: Denials): void {
-  if (denials.size === 0) return;
   turns.run((state, now) => {
     const change = state && writeDenials(state, denials, now, sha256Hex);
     return { answer: undefined, change: change ?? NO_CHANGE };

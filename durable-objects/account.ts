@@ -15,6 +15,7 @@ import type * as command from "./commands.ts";
 import { deliver } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
 
+const FOLD_EVERY_MS = 60_000;
 const PRUNE_EVERY_MS = 3_600_000;
 
 /**
@@ -27,6 +28,7 @@ export class Account {
   /** Denials not yet in the journal, and those that went there last. */
   #denials: Denials = new Map();
   #journaled: Denials = new Map();
+  #journaledAt = 0;
   #prunedAt = 0;
   #loadedAnew = true;
 
@@ -177,9 +179,18 @@ export class Account {
     this.#attempt("arm", () => upkeep.armNext(this.#turns));
   }
 
+  /** At most once a minute, so that a storm of denials writes almost nothing, however often the alarm rings. */
   #journalDenials(): void {
+    const now = this.#turns.now();
+    if (this.#denials.size === 0) return;
+    const dueAt = this.#journaledAt + FOLD_EVERY_MS;
+    if (now < dueAt) {
+      this.#turns.armBy(dueAt, now);
+      return;
+    }
     upkeep.journalDenials(this.#turns, this.#denials);
-    if (this.#denials.size > 0) this.#journaled = this.#denials;
+    this.#journaledAt = now;
+    this.#journaled = this.#denials;
     this.#denials = new Map();
   }
 

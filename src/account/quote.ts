@@ -22,7 +22,7 @@ export async function quote(c: HttpContext): Promise<Response> {
   const catalog = await cache.get((work) => c.executionCtx.waitUntil(work));
   const body = await readJsonBody(c.req.raw);
   if (isFault(body)) throw new HttpFault(body.status, body.code, body.message);
-  const adapter = Array.isArray(body.value.messages) ? chatAdapter : responsesAdapter;
+  const adapter = Object.hasOwn(body.value, "messages") ? chatAdapter : responsesAdapter;
   const prepared = adapter.prepare(body.value, (model) => catalog.quote(model, now)?.rate ?? null);
   if (isFault(prepared)) throw new HttpFault(prepared.status, prepared.code, prepared.message);
   const rate = catalog.quote(prepared.model, now);

@@ -63,11 +63,14 @@ async function receipt(c: HttpContext) {
   const unknown = new HttpFault(404, "request_not_found", "There is no such request in this account.");
   if (!isRequestId(id)) throw unknown;
   const known = await c.var.services.accounts.receipt(account.id, id);
-  if (known?.kind === "request") return receiptWire(receiptOf(known.reservation, known.confirmed ?? false));
-  if (known) return receiptWire(receiptOfDenial(known.fold, known.plan));
-  const old = receiptFromLedger(await readRequest(c.env.DB, account.id, id));
-  if (!old) throw unknown;
-  return receiptWire(old);
+  // The ledger also knows what was corrected since; the object is ahead of it only until its entry is confirmed.
+  const ahead = known?.kind === "request" && known.confirmed !== true;
+  if (ahead) return receiptWire(receiptOf(known.reservation, false));
+  if (known?.kind === "denial") return receiptWire(receiptOfDenial(known.fold, known.plan));
+  const entered = receiptFromLedger(await readRequest(c.env.DB, account.id, id));
+  if (entered) return receiptWire(entered);
+  if (known) return receiptWire(receiptOf(known.reservation, true));
+  throw unknown;
 }
 
 function groupsOf(c: HttpContext): UsageGroup[] {

@@ -1,4 +1,4 @@
-import { asc, eq, isNull, lt, or } from "drizzle-orm";
+import { eq, isNull, lt, or, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { AuditState } from "../core/audit.ts";
 import { audited, balances } from "./schema.ts";
@@ -22,14 +22,14 @@ export async function saveAudited(db: D1Database, state: AuditState, at: number)
     .onConflictDoUpdate({ target: audited.accountId, set: row });
 }
 
-/** Accounts with entries that no audit has seen, those first that were audited longest ago. */
+/** Accounts with entries that no clean audit has seen; by lot, so that those that differ keep no others waiting. */
 export async function unaudited(db: D1Database, limit: number): Promise<string[]> {
   const rows = await drizzle(db)
     .select({ id: balances.accountId })
     .from(balances)
     .leftJoin(audited, eq(audited.accountId, balances.accountId))
     .where(or(isNull(audited.seq), lt(audited.seq, balances.maxSeq)))
-    .orderBy(asc(audited.at))
+    .orderBy(sql`random()`)
     .limit(limit);
   return rows.map(({ id }) => id);
 }

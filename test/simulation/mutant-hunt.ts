@@ -33,7 +33,10 @@ async function applyEdit(root: string, safeguard: string, edit: Edit): Promise<v
   const source = await readFile(path, "utf8");
   const misfit = misfitOf(source, edit);
   if (misfit !== null) throw new Error(`${safeguard}: ${misfit}`);
-  await writeFile(path, source.replace(edit.find, () => edit.replace));
+  await writeFile(
+    path,
+    source.replace(edit.find, () => edit.replace),
+  );
 }
 
 /** Why the edits of a mutant no longer fit the source as it is now; `null` when they do. */

@@ -49,7 +49,7 @@ async function transport(invocation: Invocation, host: ObjectHost, method: strin
   }
   const again = COME_AGAIN.get(method);
   if (again && faults.strikes("command delivered again, late")) {
-    const delay = random.int(1, random.pick([2_000, 60_000, 20 * 60_000]));
+    const delay = random.int(1, random.pick([2_000, 15_000, method === "release" ? 30_000 : 20 * 60_000]));
     world.at(world.now + delay, () => {
       world.reach(again);
       deliverAgain(host, method, given);

@@ -24,6 +24,7 @@ export interface Watch {
 }
 
 const RETRY_ALARM_MS = 2_000;
+const MOST_ALARMS_PER_MINUTE = 600;
 
 /** The place where one account's object runs: it is loaded, crashes and is loaded again; its storage stays. */
 export class ObjectHost {
@@ -41,6 +42,7 @@ export class ObjectHost {
   readonly #send: (messages: readonly LedgerMessage[]) => Promise<void>;
   #instance: Instance | null = null;
   #alarmSet = 0;
+  #alarms = { minute: 0, count: 0 };
 
   constructor(id: string, world: World, watch: Watch, send: (messages: readonly LedgerMessage[]) => Promise<void>) {
     this.id = id;
@@ -229,11 +231,21 @@ export class ObjectHost {
 
   #fire(): void {
     this.storage.alarmAt = null;
+    this.#countAlarm();
     if (this.world.faults.strikes("alarm lost")) {
       this.world.tell(`${this.id}: its alarm is lost`);
       return;
     }
     this.world.spawn(() => this.#ringByPlatform());
+  }
+
+  /** An alarm that sets itself for the past would ring for ever. */
+  #countAlarm(): void {
+    const minute = Math.floor(this.world.now / 60_000);
+    this.#alarms = this.#alarms.minute === minute ? { minute, count: this.#alarms.count + 1 } : { minute, count: 1 };
+    if (this.#alarms.count > MOST_ALARMS_PER_MINUTE) {
+      this.world.violate("an alarm does not spin", `${this.id}: ${this.#alarms.count} alarms in a minute`);
+    }
   }
 
   async #ringByPlatform(): Promise<void> {

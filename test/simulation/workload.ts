@@ -135,10 +135,10 @@ function addTrouble(
 }
 
 function requestOf(random: Random, at: number, n: number): RequestAction {
-  const keyed = random.chance(0.4);
+  const keyed = random.chance(0.5);
   const time = Math.floor(at).toString(16).padStart(12, "0");
   const stream = random.chance(0.5);
-  const asks = random.chance(0.5) ? [0] : [0, random.int(2_000, 20_000), random.int(30_000, 300_000)];
+  const asks = random.chance(0.4) ? [0] : [0, random.int(1_000, 15_000), random.int(20_000, 300_000)];
   return {
     kind: "request",
     requestId: keyed ? `req_k${sha1(`key ${n} ${random.hex(8)}`)}` : `req_${time}${random.hex(20)}`,

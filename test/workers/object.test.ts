@@ -360,7 +360,7 @@ describe("the alarm", () => {
 
 describe("a denial", () => {
   // PROTOCOL §5.3 no. 42
-  test("writes nothing and sets no alarm, two hundred times over", async () => {
+  test("writes nothing, two hundred times over; one alarm will fold them all", async () => {
     const account = await newAccount({ credits: "0.5" });
     await eventually(async () => expect(await outboxOf(account)).toEqual([]));
     const before = await objects.work(account.id);
@@ -368,8 +368,13 @@ describe("a denial", () => {
     expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([429]));
     const after = await objects.work(account.id);
     expect(after.rowsWritten).toBe(before.rowsWritten);
-    expect(after.alarmsSet).toBe(before.alarmsSet);
+    expect(after.alarmsSet).toBeLessThanOrEqual(before.alarmsSet + 1);
     expect(after.calls).toBeGreaterThanOrEqual(before.calls + 200);
+
+    await runAlarm(account);
+    const [fold, ...others] = (await outboxOf(account)).filter(({ usage }) => usage?.outcome === "denied");
+    expect(fold?.usage?.decision.denial).toMatchObject({ reason: "credits_exhausted", count: 200 });
+    expect(others).toEqual([]);
   });
 
   test("of a wrong key writes nothing either", async () => {

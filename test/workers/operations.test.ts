@@ -1,9 +1,11 @@
-import { createScheduledController } from "cloudflare:test";
+import { createExecutionContext, createMessageBatch, createScheduledController, getQueueResult } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { type ChainedEntry, chain } from "../../src/core/event.ts";
+import { type LedgerMessage, MESSAGE_VERSION } from "../../src/core/ledger-message.ts";
 import type { Env } from "../../src/env.ts";
 import worker from "../../src/worker.ts";
-import { credits, demandOf, MINUTE, PLAIN_RATE, reportOf, worth } from "../support/core-fixtures.ts";
+import { credits, demandOf, MINUTE, PLAIN_RATE, reportOf, sha256, worth } from "../support/core-fixtures.ts";
 import {
   accountOf,
   ask,
@@ -26,7 +28,7 @@ import {
   type TestAccount,
   withoutUpstreamCall,
 } from "../support/gateway.ts";
-import { hold, objects, outboxOf, runAlarm } from "../support/object.ts";
+import { hold, objects, outboxOf, replaceQueue, runAlarm } from "../support/object.ts";
 import { CARD, CREDITS_PLAN, includedPlan } from "../support/offer.ts";
 import type { ErrorBody, Page, ReconciliationBody } from "../support/wire.ts";
 
@@ -602,6 +604,32 @@ describe("an account's status", () => {
     expect(JSON.stringify(await accountOf(account))).not.toContain("private remark");
     expect(await (await ask(account, ONE_CREDIT)).text()).not.toContain("private remark");
   });
+
+  // PROTOCOL §5.3 no. 39
+  test("two histories under the same number put the account on hold, and the reason says so", async () => {
+    vi.spyOn(console, "error").mockReturnValue(undefined);
+    const account = await newAccount();
+    await replaceQueue(account, async () => {});
+    await grant(account, "5");
+    const [entry] = await outboxOf(account);
+    if (!entry) throw new Error("nothing was written");
+    const { prev, hash: _, ...rest } = entry;
+    await deliver(account, chain(sha256, { ...rest, at: rest.at + 1 }, prev));
+    expect(await shown(account)).toMatchObject({ status: "active" });
+    await deliver(account, entry);
+    expect(await shown(account)).toMatchObject({
+      status: "frozen",
+      status_reason: "two histories under the same numbers",
+    });
+  });
+
+  async function deliver({ id }: TestAccount, entry: ChainedEntry): Promise<void> {
+    const body = { v: MESSAGE_VERSION, accountId: id, entries: [entry] };
+    const message = { id: entry.hash, timestamp: new Date(), attempts: 1, body };
+    const batch = createMessageBatch("spillway-ledger", [message]);
+    await worker.queue(batch as MessageBatch<LedgerMessage>, env as Env);
+    await getQueueResult(batch, createExecutionContext());
+  }
 
   test("nobody freezes by hand", async () => {
     const account = await newAccount();
