@@ -36,6 +36,15 @@ export default defineConfig({
               miniflare: {
                 bindings: await testBindings(),
                 workers: [simulator],
+                // Nothing is gained by waiting for company here.
+                queueConsumers: {
+                  "spillway-ledger": {
+                    maxBatchSize: 100,
+                    maxBatchTimeout: 0,
+                    maxRetries: 20,
+                    deadLetterQueue: "spillway-ledger-dead",
+                  },
+                },
                 // Every fetch that leaves the Worker ends in the simulated upstream, whatever its address.
                 outboundService: "simulator",
               },
