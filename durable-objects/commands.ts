@@ -1,13 +1,12 @@
 import type { AccountStatus } from "../src/core/account.ts";
 import type { GrantView, LimitsView } from "../src/core/account-view.ts";
+import type { UsageReport } from "../src/core/charge.ts";
 import type { DenialFold } from "../src/core/denials.ts";
 import type { UsageOutcome } from "../src/core/event.ts";
 import type { Grant } from "../src/core/grant.ts";
 import type { Plan } from "../src/core/plan.ts";
-import type { Refund } from "../src/core/refund.ts";
-import type { Reservation, Settlement } from "../src/core/reservation.ts";
+import type { Refund, Reservation, Settlement } from "../src/core/reservation.ts";
 import type { ReserveAnswer, ReserveCommand } from "../src/core/reserve.ts";
-import type { UsageReport } from "../src/core/settlement.ts";
 import type { Usage } from "../src/core/usage.ts";
 import type { Decision, Demand } from "../src/core/waterfall.ts";
 import type { KeyClaim } from "./key.ts";

@@ -1,8 +1,16 @@
 import { invariant, type MicroCredits } from "./amount.ts";
+import type { UsageOutcome } from "./event.ts";
 import { price } from "./rate-card.ts";
 import type { Reservation } from "./reservation.ts";
-import type { UsageReport } from "./settlement.ts";
 import { incoherence, NO_USAGE, type Usage } from "./usage.ts";
+
+/** What is known of a request when it ends. */
+export interface UsageReport {
+  readonly usage: Usage;
+  readonly outcome: UsageOutcome;
+  /** Whether the gateway counted it itself, because upstream reported nothing that can be trusted. */
+  readonly estimated: boolean;
+}
 
 /** Usage as it is charged, with its charge. */
 export interface Charge {

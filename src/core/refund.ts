@@ -4,15 +4,7 @@ import { monetizationId, type Sha256 } from "./event.ts";
 import { giveBack, type Payer } from "./give-back.ts";
 import type { Grant } from "./grant.ts";
 import { writeEntry } from "./journal.ts";
-import type { Reservation } from "./reservation.ts";
-
-/** Credits of a charge given back, by an operator or by a correction of its price. */
-export interface Refund {
-  readonly id: string;
-  readonly amount: MicroCredits;
-  readonly at: number;
-  readonly reason: string;
-}
+import type { Refund, Reservation } from "./reservation.ts";
 
 /** The credits that a request's charge took from grants and that were not given back yet. Included use is no credits. */
 export function refundable(reservation: Reservation): MicroCredits {

@@ -2,7 +2,6 @@ import type { MicroCredits } from "./amount.ts";
 import type { Considered, Draw, GateDraw } from "./draw.ts";
 import type { UsageOutcome } from "./event.ts";
 import type { QuotedRate } from "./rate-card.ts";
-import type { Refund } from "./refund.ts";
 import type { Usage } from "./usage.ts";
 
 export type ReservationState = "pending" | "settled" | "released" | "expired";
@@ -21,6 +20,14 @@ export interface Settlement {
   /** The part of the charge that nothing covered: debited and refunded in the same entry. */
   readonly overshoot: MicroCredits;
   readonly balanceUpdates: readonly string[];
+}
+
+/** Credits of a charge given back, by an operator or by a correction of its price. */
+export interface Refund {
+  readonly id: string;
+  readonly amount: MicroCredits;
+  readonly at: number;
+  readonly reason: string;
 }
 
 /** Draws held for one request. `pending` ends exactly once. */

@@ -1,6 +1,6 @@
 import type { AccountState, Change } from "./account.ts";
 import { invariant, type MicroCredits } from "./amount.ts";
-import { chargeFor } from "./charge.ts";
+import { chargeFor, type UsageReport } from "./charge.ts";
 import { asReserved, chargeUpdates, cover, coverLate } from "./cover.ts";
 import {
   type MonetizationEvent,
@@ -15,14 +15,6 @@ import { type Learned, learn } from "./learning.ts";
 import { postDraws } from "./posting.ts";
 import type { Reservation, ReservationState, Settlement } from "./reservation.ts";
 import { NO_USAGE, type Usage } from "./usage.ts";
-
-/** What is known of a request when it ends. */
-export interface UsageReport {
-  readonly usage: Usage;
-  readonly outcome: UsageOutcome;
-  /** Whether the gateway counted it itself, because upstream reported nothing that can be trusted. */
-  readonly estimated: boolean;
-}
 
 /** After an expiry, a settlement may still charge the difference for this long. */
 export const LATE_MS = 72 * 3_600_000;

@@ -1,5 +1,5 @@
+import type { UsageReport } from "../core/charge.ts";
 import type { UsageOutcome } from "../core/event.ts";
-import type { UsageReport } from "../core/settlement.ts";
 import type { Reading } from "../protocol/adapter.ts";
 
 /** How an answer's transport ended. */

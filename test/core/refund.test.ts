@@ -6,8 +6,8 @@ import type { ChainedEntry } from "../../src/core/event.ts";
 import { type Grant, remaining } from "../../src/core/grant.ts";
 import { addGrant, lapseGrants, voidGrant } from "../../src/core/granting.ts";
 import { receiptFromLedger, receiptOf } from "../../src/core/receipt.ts";
-import { type Refund, refund, refundable } from "../../src/core/refund.ts";
-import type { Reservation } from "../../src/core/reservation.ts";
+import { refund, refundable } from "../../src/core/refund.ts";
+import type { Refund, Reservation } from "../../src/core/reservation.ts";
 import { expire, settleLate } from "../../src/core/settlement.ts";
 import { decide } from "../../src/core/waterfall.ts";
 import {

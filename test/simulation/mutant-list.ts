@@ -274,7 +274,6 @@ import { sha256Hex } from "../src/sha256.ts";`,
         replace: "",
       },
     ],
-    knownEquivalent: "Money is safe without it: the second content is answered as a repetition of the first one.",
   },
   {
     safeguard: "a second history of an account is refused",
@@ -349,7 +348,7 @@ import { sha256Hex } from "../src/sha256.ts";`,
     ],
   },
   {
-    safeguard: "a failing part of the alarm keeps no other from running",
+    safeguard: "an alarm that has run sets the next one",
     edits: [
       {
         file: "durable-objects/account.ts",

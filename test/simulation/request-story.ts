@@ -46,6 +46,9 @@ async function serve(journey: Journey): Promise<boolean> {
   const reply = await reserve(journey);
   if (reply === null) return false;
   const { world, promises } = journey.cast;
+  if ("reservation" in reply && reply.reservation.fingerprint !== journey.action.content) {
+    world.violate("an id stands for one content", journey.action.requestId);
+  }
   if (reply.kind !== "reserved") {
     noteRefusal(journey, reply);
     return reply.kind !== "in_flight";

@@ -66,8 +66,10 @@ async function fail(run: Run): Promise<void> {
 }
 
 function showProgress(totals: Totals, seeds: number): void {
-  if (!process.stderr.isTTY || values.json) return;
-  process.stderr.write(`\r${totals.seeds} of ${seeds} seeds, ${totals.requests} requests, ${totals.entries} entries `);
+  const { isTTY } = process.stderr;
+  if (values.json || (!isTTY && totals.seeds % 250 !== 0)) return;
+  const line = `${totals.seeds} of ${seeds} seeds, ${totals.requests} requests, ${totals.entries} entries`;
+  process.stderr.write(isTTY ? `\r${line} ` : `${line}\n`);
 }
 
 function showSummary(totals: Totals, seconds: number): void {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { type AccountRow, type AccountState, applyChange, openAccount } from "../../src/core/account.ts";
 import { MICRO_PER_CREDIT, type MicroCredits } from "../../src/core/amount.ts";
 import type { CalendarPeriod } from "../../src/core/calendar.ts";
+import type { UsageReport } from "../../src/core/charge.ts";
 import { genesis, type Sha256, type UsageOutcome } from "../../src/core/event.ts";
 import type { Grant } from "../../src/core/grant.ts";
 import { addGrant, type GrantCommand } from "../../src/core/granting.ts";
@@ -9,7 +10,7 @@ import type { Allowance, Entitlement, Gate, Plan } from "../../src/core/plan.ts"
 import type { Rate } from "../../src/core/rate-card.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { type ReserveCommand, reserve } from "../../src/core/reserve.ts";
-import { type Ended, settle, type UsageReport } from "../../src/core/settlement.ts";
+import { type Ended, settle } from "../../src/core/settlement.ts";
 import type { GateUnit } from "../../src/core/unit.ts";
 import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
 import type { Demand } from "../../src/core/waterfall.ts";
