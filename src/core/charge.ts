@@ -12,22 +12,13 @@ export interface UsageReport {
   readonly estimated: boolean;
 }
 
-/** Usage as it is charged, with its charge. */
-export interface Charge {
-  readonly usage: Usage;
-  readonly charge: MicroCredits;
-  /** Whether the charge was lowered to what was reserved. */
-  readonly capped: boolean;
-}
-
 /** Usage as it can be charged, and its charge. What was counted by the gateway never costs more than was reserved. */
-export function chargeFor(reservation: Reservation, report: UsageReport): Charge {
+export function chargeFor(reservation: Reservation, report: UsageReport): { usage: Usage; charge: MicroCredits } {
   invariant(incoherence(report.usage) === null, "usage is checked before it is settled");
   const usage = asQuoted(report.usage, reservation);
   const charge = price(reservation.quote.rate, usage);
   invariant(typeof charge === "number", "usage of a reserved request has a price");
-  const capped = report.estimated && charge > reservation.reserved;
-  return { usage, charge: capped ? reservation.reserved : charge, capped };
+  return { usage, charge: report.estimated ? Math.min(charge, reservation.reserved) : charge };
 }
 
 /**

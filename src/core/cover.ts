@@ -4,7 +4,7 @@ import type { Draw } from "./draw.ts";
 import type { UpdateDraft } from "./journal.ts";
 import type { Reservation, Settlement } from "./reservation.ts";
 import { sourcesOf, takeFrom } from "./sources.ts";
-import { coverBy, unitsOf } from "./unit.ts";
+import { coverBy, share, unitsOf } from "./unit.ts";
 import type { Usage } from "./usage.ts";
 
 /** Who pays a charge. What they pay and the overshoot are the charge. */
@@ -43,9 +43,25 @@ export function cover(
   };
 }
 
-/** Every draw pays all that it holds. */
-export function asReserved({ draws }: Reservation): Covered {
-  return { posted: draws, returned: 0, overshoot: 0 };
+/**
+ * Who pays what the gateway counted itself: only what was reserved, in its order, by value. A count of its own is no
+ * reason to draw on anything else.
+ */
+export function coverAsReserved({ draws, reserved }: Reservation, charge: MicroCredits): Covered {
+  const posted: Draw[] = [];
+  let left = charge;
+  for (const draw of draws) {
+    const amount = Math.min(left, draw.amount);
+    left -= amount;
+    if (amount > 0) posted.push(partOf(draw, amount));
+  }
+  return { posted, returned: reserved - charge, overshoot: 0 };
+}
+
+/** A draw of which only `amount` is used, with its units in proportion; a part of a unit is a unit. */
+function partOf(draw: Draw, amount: MicroCredits): Draw {
+  if (draw.kind === "grant") return { ...draw, amount };
+  return { ...draw, amount, units: share(draw.units, amount, draw.amount, "up") };
 }
 
 /**

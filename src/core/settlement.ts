@@ -1,7 +1,7 @@
 import type { AccountState, Change } from "./account.ts";
 import { invariant, type MicroCredits } from "./amount.ts";
 import { chargeFor, type UsageReport } from "./charge.ts";
-import { asReserved, chargeUpdates, cover, coverLate } from "./cover.ts";
+import { chargeUpdates, cover, coverAsReserved, coverLate } from "./cover.ts";
 import {
   type MonetizationEvent,
   monetizationId,
@@ -67,8 +67,10 @@ function end(
 ): Ended {
   const live = state.pending.get(reservation.requestId);
   invariant(live !== undefined && live.attempt === reservation.attempt, "only a pending reservation ends");
-  const { usage, charge, capped } = chargeFor(reservation, report);
-  const covered = capped ? asReserved(reservation) : cover(state, reservation, usage, charge, now);
+  const { usage, charge } = chargeFor(reservation, report);
+  const covered = report.estimated
+    ? coverAsReserved(reservation, charge)
+    : cover(state, reservation, usage, charge, now);
   const posted = postDraws(state, covered.posted, reservation.gates, { usage, charge }, now);
   const usageEvent = usageEventOf(reservation, usageId(reservation.requestId, reservation.attempt), usage, report);
   const monetization = ending === "released" ? null : monetizationOf(reservation, usageEvent.id, charge);

@@ -58,7 +58,7 @@ export function coverBy(
 }
 
 /** `whole × part / of`, exactly, rounded once. */
-function share(whole: number, part: number, of: number, round: "up" | "down"): number {
+export function share(whole: number, part: number, of: number, round: "up" | "down"): number {
   const product = BigInt(whole) * BigInt(part);
   const divisor = BigInt(of);
   return Number(round === "up" ? (product + divisor - 1n) / divisor : product / divisor);
