@@ -1,6 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { LedgerMessage } from "../src/core/ledger-message.ts";
+import type { Reservation } from "../src/core/reservation.ts";
 import { Account } from "./account.ts";
+import type { HeldRequest, ReserveReply } from "./commands.ts";
 import type { Platform } from "./platform.ts";
 
 export interface AccountEnv {
@@ -23,8 +25,9 @@ export class AccountObject extends DurableObject<AccountEnv> {
     return this.#account.alarm();
   }
 
-  reserve(...given: Arguments<"reserve">) {
-    return this.#account.reserve(...given);
+  reserve(...given: Arguments<"reserve">): ReserveReply {
+    const outcome = this.#account.reserve(...given);
+    return "reservation" in outcome ? { ...outcome, reservation: heldOf(outcome.reservation) } : outcome;
   }
   quote(...given: Arguments<"quote">) {
     return this.#account.quote(...given);
@@ -95,6 +98,13 @@ export class AccountObject extends DurableObject<AccountEnv> {
   work() {
     return this.#account.work();
   }
+}
+
+function heldOf(reservation: Reservation): HeldRequest {
+  const { requestId, attempt, state, feature, clampedTo, reserved, expiresAt } = reservation;
+  const draws = reservation.draws.map(({ kind, source, amount }) => ({ kind, source, amount }));
+  const outcome = (reservation.late ?? reservation.settlement)?.outcome ?? null;
+  return { requestId, attempt, state, feature, clampedTo, reserved, draws, expiresAt, outcome };
 }
 
 function platformOf(ctx: DurableObjectState, env: () => AccountEnv): Platform {

@@ -21,7 +21,7 @@ export function reserveRequest(
   turns: AccountTurns,
   denials: Denials,
   { caller, command: wanted }: command.ReserveRequest,
-): command.ReserveReply {
+): command.ReserveOutcome {
   const keyId = caller.key.id;
   const full = { ...wanted, demand: { ...wanted.demand, keyId } };
   const answer = turns.run<command.KeyRefused | command.PlanOutdated | ReserveAnswer>((state, now) => {
@@ -36,7 +36,9 @@ export function reserveRequest(
     turns.armBy(now + FOLD_MS, now);
   }
   const state = turns.load();
-  return state ? { ...answer, limits: viewLimits(state, keyId, now) } : KEY_REFUSED;
+  if (!state) return KEY_REFUSED;
+  const limits = viewLimits(state, keyId, now);
+  return { ...answer, limits };
 }
 
 /** What `reserve` would answer, without any effect. */

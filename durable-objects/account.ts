@@ -45,7 +45,7 @@ export class Account {
 
   // — the way of a request —
 
-  reserve(request: command.ReserveRequest): command.ReserveReply {
+  reserve(request: command.ReserveRequest): command.ReserveOutcome {
     upkeep.renew(this.#turns);
     return requests.reserveRequest(this.#turns, this.#denials, request);
   }

@@ -2,10 +2,11 @@ import type { AccountStatus } from "../src/core/account.ts";
 import type { GrantView, LimitsView } from "../src/core/account-view.ts";
 import type { UsageReport } from "../src/core/charge.ts";
 import type { DenialFold } from "../src/core/denials.ts";
+import type { SourceAmount } from "../src/core/draw.ts";
 import type { UsageOutcome } from "../src/core/event.ts";
 import type { Grant } from "../src/core/grant.ts";
 import type { Plan } from "../src/core/plan.ts";
-import type { Refund, Reservation, Settlement } from "../src/core/reservation.ts";
+import type { Refund, Reservation, ReservationState, Settlement } from "../src/core/reservation.ts";
 import type { ReserveAnswer, ReserveCommand } from "../src/core/reserve.ts";
 import type { Usage } from "../src/core/usage.ts";
 import type { Decision, Demand } from "../src/core/waterfall.ts";
@@ -61,7 +62,27 @@ export type RefundReply =
   | { readonly kind: "unknown" }
   | { readonly kind: "mismatch" };
 
-export type ReserveReply = KeyRefused | PlanOutdated | (ReserveAnswer & { readonly limits: LimitsView });
+/** An answer of the account, with the whole reservation. */
+export type ReserveOutcome = KeyRefused | PlanOutdated | (ReserveAnswer & { readonly limits: LimitsView });
+
+/** What the asker needs of a reservation. The whole of it stays in the object: it is large, and RPC copies it. */
+export interface HeldRequest {
+  readonly requestId: string;
+  readonly attempt: number;
+  readonly state: ReservationState;
+  readonly feature: string;
+  readonly clampedTo: number | null;
+  readonly reserved: number;
+  readonly draws: readonly SourceAmount[];
+  readonly expiresAt: number;
+  readonly outcome: UsageOutcome | null;
+}
+
+type WithHeld<Answer> = Answer extends { readonly reservation: Reservation }
+  ? Omit<Answer, "reservation"> & { readonly reservation: HeldRequest }
+  : Answer;
+
+export type ReserveReply = KeyRefused | PlanOutdated | (WithHeld<ReserveAnswer> & { readonly limits: LimitsView });
 
 /** Names one attempt of a request; a command for another attempt is fenced off. */
 export interface AttemptRef {

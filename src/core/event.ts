@@ -154,16 +154,27 @@ export function chain(sha256: Sha256, entry: Entry, prev: string): ChainedEntry 
   return { ...entry, prev, hash: sha256(prev + canonical(entry)) };
 }
 
-/** JSON with sorted keys and nothing optional: the same value always gives the same text. */
+/**
+ * JSON with sorted keys: the same value always gives the same text. Fields that are undefined are left out. Written for
+ * speed, since every entry passes through it twice.
+ */
 export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (value !== null && typeof value === "object") {
-    const fields = Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, field]) => `${JSON.stringify(key)}:${canonical(field)}`);
-    return `{${fields.join(",")}}`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value)) return canonicalList(value);
+  const fields = value as Record<string, unknown>;
+  let text = "";
+  for (const key of Object.keys(fields).sort()) {
+    const field = fields[key];
+    if (field === undefined) continue;
+    text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${canonical(field)}`;
   }
-  return JSON.stringify(value);
+  return `{${text}}`;
+}
+
+function canonicalList(values: readonly unknown[]): string {
+  let text = "";
+  for (const value of values) text += `${text === "" ? "" : ","}${canonical(value)}`;
+  return `[${text}]`;
 }
 
 /** `use_`/`mon_` ids share the tail `<request>.<attempt>`; none contains a price, an instant or a batch. */

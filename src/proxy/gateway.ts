@@ -1,8 +1,7 @@
 import { AccountUnreachable } from "../../durable-objects/client.ts";
-import type { ReserveReply } from "../../durable-objects/commands.ts";
+import type { HeldRequest, ReserveReply } from "../../durable-objects/commands.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { QuotedRate } from "../core/rate-card.ts";
-import type { Reservation } from "../core/reservation.ts";
 import type { PreparedRequest } from "../protocol/adapter.ts";
 import { renderDenial } from "../protocol/denial.ts";
 import { openAIError, renderFault } from "../protocol/error-body.ts";
@@ -124,10 +123,10 @@ function refusal(
 }
 
 /** Answers the repetition of a request that has ended: its outcome, without the body, which is not kept. */
-function replay({ requestId, state, settlement }: Reservation): Response {
+function replay({ requestId, state, outcome }: HeldRequest): Response {
   const receipt = `/api/requests/${requestId}`;
   return Response.json(
-    { object: "spillway.replay", request_id: requestId, state, outcome: settlement?.outcome ?? null, receipt },
+    { object: "spillway.replay", request_id: requestId, state, outcome, receipt },
     { headers: { "x-request-id": requestId, "idempotent-replay": "omitted" } },
   );
 }

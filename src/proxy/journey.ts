@@ -1,8 +1,8 @@
 import type { AccountClient } from "../../durable-objects/client.ts";
+import type { HeldRequest } from "../../durable-objects/commands.ts";
 import type { KeyClaim } from "../../durable-objects/key.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { LimitsView } from "../core/account-view.ts";
-import type { Reservation } from "../core/reservation.ts";
 import type { UpstreamConfig } from "../env.ts";
 import type { Adapter, PreparedRequest } from "../protocol/adapter.ts";
 
@@ -31,7 +31,7 @@ export interface Incoming {
 export interface Journey {
   readonly incoming: Incoming;
   readonly prepared: PreparedRequest;
-  readonly reservation: Reservation;
+  readonly reservation: HeldRequest;
   readonly limits: LimitsView;
   readonly decisionMs: number;
 }

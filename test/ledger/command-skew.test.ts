@@ -56,7 +56,7 @@ describe.each([
   }
 
   /** Reserves the recorded request under another id. */
-  function hold(requestId: string): command.ReserveReply {
+  function hold(requestId: string): command.ReserveOutcome {
     const request = as(given.reserve);
     return account.reserve({ ...request, command: { ...request.command, requestId } });
   }

@@ -1,5 +1,5 @@
 import { type AccountClient, AccountUnreachable } from "../../durable-objects/client.ts";
-import type { EndReply, ReserveReply, ReserveRequest } from "../../durable-objects/commands.ts";
+import type { EndReply, ReserveOutcome, ReserveReply, ReserveRequest } from "../../durable-objects/commands.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
 import { endingOf } from "../../src/proxy/failure-policy.ts";
@@ -43,7 +43,8 @@ export async function requestStory(cast: Cast, accountId: string, action: Reques
 
 /** One Worker's part; returns whether its client has an answer that it does not repeat the request for. */
 async function serve(journey: Journey): Promise<boolean> {
-  const reply = await reserve(journey);
+  // The simulated network hands over what the account itself has answered, with the whole reservation.
+  const reply = (await reserve(journey)) as ReserveOutcome | null;
   if (reply === null) return false;
   const { world, promises } = journey.cast;
   if ("reservation" in reply && reply.reservation.fingerprint !== journey.action.content) {
@@ -87,7 +88,7 @@ async function reserve({ cast, accountId, action, accounts }: Journey): Promise<
   }
 }
 
-function noteRefusal({ cast, action }: Journey, reply: Exclude<ReserveReply, { kind: "reserved" }>): void {
+function noteRefusal({ cast, action }: Journey, reply: Exclude<ReserveOutcome, { kind: "reserved" }>): void {
   const { world, promises } = cast;
   world.tell(`${action.requestId} ${reply.kind}${reply.kind === "denied" ? `: ${reply.denial.reason}` : ""}`);
   if (reply.kind === "in_flight") world.reach("same request in flight twice");

@@ -1,9 +1,8 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { AccountClient } from "../../durable-objects/client.ts";
-import type { Caller, ReserveRequest } from "../../durable-objects/commands.ts";
+import type { Caller, HeldRequest, ReserveRequest } from "../../durable-objects/commands.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
-import type { Reservation } from "../../src/core/reservation.ts";
 import type { ReserveCommand } from "../../src/core/reserve.ts";
 import type { Env } from "../../src/env.ts";
 import { readApiKey } from "../../src/http/api-key.ts";
@@ -37,7 +36,7 @@ export async function hold(
   account: TestAccount,
   credits: number,
   part: Partial<ReserveCommand> = {},
-): Promise<Reservation> {
+): Promise<HeldRequest> {
   const reply = await objects.reserve(account.id, reserveRequest(account, mintRequestId(), credits, part));
   if (reply.kind !== "reserved") throw new Error(`not reserved: ${JSON.stringify(reply)}`);
   return reply.reservation;
