@@ -97,14 +97,14 @@ export function checkpointRequest(turns: AccountTurns, request: command.Checkpoi
   });
 }
 
-/** Why a caller is not served, or `null`. The key is looked up in storage every time, so a revoked one is refused now. */
+/** Why a caller is not served, or `null`. A revoked key is refused from the turn after its revocation. */
 export function refuseCaller(
   turns: AccountTurns,
   state: AccountState | null,
   { key, planVersions }: command.Caller,
   now: number,
 ): command.KeyRefused | command.PlanOutdated | null {
-  if (!isKeyGood(turns.store.key(key.id), key, now) || !state) return KEY_REFUSED;
+  if (!isKeyGood(turns.key(key.id), key, now) || !state) return KEY_REFUSED;
   const { id, version } = state.row.plan;
   return (planVersions[id] ?? 0) > version ? { kind: "plan_outdated", planId: id } : null;
 }

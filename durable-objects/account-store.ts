@@ -127,9 +127,10 @@ export class AccountStore {
     return this.#all<{ body: string }>("SELECT body FROM reservations WHERE pending = 1").map(toReservation);
   }
 
-  reservation(requestId: string): Reservation | null {
+  /** A request that has ended; the pending ones are all in memory. */
+  endedReservation(requestId: string): Reservation | null {
     const [row] = this.#all<{ body: string }>(
-      "SELECT body FROM reservations WHERE pending IN (0, 1) AND request_id = ?",
+      "SELECT body FROM reservations WHERE pending = 0 AND request_id = ?",
       requestId,
     );
     return row ? toReservation(row) : null;

@@ -1,5 +1,6 @@
 import { type AccountState, applyChange, type Change, NO_CHANGE, openAccount } from "../src/core/account.ts";
 import type { Reservation } from "../src/core/reservation.ts";
+import type { StoredKey } from "./account-rows.ts";
 import { AccountStore } from "./account-store.ts";
 import { FLUSH_DELAY_MS } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
@@ -15,6 +16,8 @@ export function only<Answer>(answer: Answer): Outcome<Answer> {
   return { answer, change: NO_CHANGE };
 }
 
+const KEYS_MOST = 100;
+
 /** An alarm that should have run this long ago was lost. */
 const LOST_MS = 60_000;
 
@@ -29,6 +32,7 @@ export class AccountTurns {
   /** `undefined`: not loaded. `null`: there is no such account. */
   #state: AccountState | null | undefined;
   #alarmAt: number | null = null;
+  readonly #keys = new Map<string, StoredKey>();
   calls = 0;
   alarmsSet = 0;
 
@@ -73,12 +77,27 @@ export class AccountTurns {
   /** Drops what is in memory, because it may differ from what is stored. */
   forget(): void {
     this.#state = undefined;
+    this.forgetKeys();
     this.#alarmAt = null;
+  }
+
+  /** A key of the account. Kept in memory, since only this object writes it and every request asks for it. */
+  key(id: string): StoredKey | null {
+    const known = this.#keys.get(id);
+    if (known) return known;
+    const key = this.store.key(id);
+    if (key && this.#keys.size < KEYS_MOST) this.#keys.set(id, key);
+    return key;
   }
 
   /** A request of the account, pending or ended, as far back as it is kept. */
   reservation(state: AccountState, requestId: string): Reservation | null {
-    return state.pending.get(requestId) ?? this.store.reservation(requestId);
+    return state.pending.get(requestId) ?? this.store.endedReservation(requestId);
+  }
+
+  /** Keys have changed. */
+  forgetKeys(): void {
+    this.#keys.clear();
   }
 
   /** Tells that the alarm is set for `at`, or for no instant. */

@@ -113,7 +113,9 @@ export class Account {
   }
 
   revokeKey(keyId: string): boolean {
-    return this.#turns.run((_, now) => only(this.#turns.store.revokeKey(keyId, now)));
+    const known = this.#turns.run((_, now) => only(this.#turns.store.revokeKey(keyId, now)));
+    this.#turns.forgetKeys();
+    return known;
   }
 
   keys(): Omit<StoredKey, "digest">[] {

@@ -92,7 +92,8 @@ function end(
     overshoot: covered.overshoot,
     balanceUpdates: written.entry.updates.map((update) => update.id),
   };
-  const ended: Reservation = { ...reservation, state: ending, endedAt: now, settlement };
+  // What only says where the holds were booked is not needed any more, and rows are written with every request.
+  const ended: Reservation = { ...reservation, state: ending, gates: [], endedAt: now, settlement };
   return {
     reservation: ended,
     settlement,
