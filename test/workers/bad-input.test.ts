@@ -88,7 +88,7 @@ describe("keys in the wrong place or form", () => {
   const withKey = (value: () => string) => () =>
     call(RESPONSES, { method: "POST", body: text, headers: { ...type, authorization: value() } });
 
-  // Numbers are those of PROTOCOL §5.3.
+  // The numbers count the bad inputs that must be answered clearly.
   const cases: [string, () => Promise<Response>, number, string][] = [
     ["1: no key", () => call(RESPONSES, { method: "POST", body: text, headers: type }), 401, "invalid_api_key"],
     ["2: Basic", withKey(() => `Basic ${btoa(account.key)}`), 401, "invalid_api_key"],
@@ -432,7 +432,7 @@ describe("the operator's routes", () => {
   const later = () => new Date(Date.now() + 120_000).toISOString();
   const terms = (more: object) => ({ amount: "1", kind: "paid", reason: "r", ...more });
 
-  // PROTOCOL §5.3 no. 38
+  // bad input no. 38
   const grants: [string, object][] = [
     ["of nothing", terms({ amount: "0" })],
     ["below zero", terms({ amount: "-1" })],
@@ -565,7 +565,7 @@ describe("lists of one's own", () => {
   });
 });
 
-// PROTOCOL §5.3 no. 7 and 36
+// bad input no. 7 and 36
 describe("two tenants", () => {
   test("neither sees, uses or guesses anything of the other's", async () => {
     const [one, two] = [await newAccount({ credits: "5" }), await newAccount({ credits: "5" })];

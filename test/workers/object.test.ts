@@ -243,7 +243,7 @@ describe("time", () => {
     expect(await balance(account)).toEqual(["10", "0", "0"]);
   });
 
-  // PROTOCOL §5.3 no. 23
+  // bad input no. 23
   test("an Idempotency-Key answers for a request that expired, and counts as new after eight days", async () => {
     const account = await newAccount({ credits: "10" });
     const headers = { "idempotency-key": "weekly" };
@@ -359,7 +359,7 @@ describe("the alarm", () => {
 });
 
 describe("a denial", () => {
-  // PROTOCOL §5.3 no. 42
+  // bad input no. 42
   test("writes nothing, two hundred times over; one alarm will fold them all", async () => {
     const account = await newAccount({ credits: "0.5" });
     await eventually(async () => expect(await outboxOf(account)).toEqual([]));
@@ -550,7 +550,7 @@ describe("what an operator gives back or takes away", () => {
     return operator("POST", `/admin/accounts/${account.id}/refunds`, { reason: "test", ...body }, headers);
   }
 
-  // C23, PROTOCOL §5.3 no. 40
+  // C23, bad input no. 40
   test("a refund goes back to the grant that paid, once for each key, and never beyond the charge", async () => {
     const account = await newAccount({ credits: "5" });
     const request_id = requestIdOf(await ask(account, ONE_CREDIT));

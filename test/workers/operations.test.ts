@@ -605,7 +605,7 @@ describe("an account's status", () => {
     expect(await (await ask(account, ONE_CREDIT)).text()).not.toContain("private remark");
   });
 
-  // PROTOCOL §5.3 no. 39
+  // bad input no. 39
   test("two histories under the same number put the account on hold, and the reason says so", async () => {
     vi.spyOn(console, "error").mockReturnValue(undefined);
     const account = await newAccount();

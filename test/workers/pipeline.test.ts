@@ -192,7 +192,7 @@ async function quarantineOf(account: TestAccount): Promise<Quarantined[]> {
 }
 
 describe("poison", () => {
-  // PROTOCOL §5.3 no. 39
+  // bad input no. 39
   test("among good entries is set apart and delays nobody", async () => {
     const account = await lossyAccount(6);
     const entries = await outboxOf(account);
