@@ -103,8 +103,9 @@ export class AccountObject extends DurableObject<AccountEnv> {
 function heldOf(reservation: Reservation): HeldRequest {
   const { requestId, attempt, state, feature, clampedTo, reserved, expiresAt } = reservation;
   const draws = reservation.draws.map(({ kind, source, amount }) => ({ kind, source, amount }));
-  const outcome = (reservation.late ?? reservation.settlement)?.outcome ?? null;
-  return { requestId, attempt, state, feature, clampedTo, reserved, draws, expiresAt, outcome };
+  const last = reservation.late ?? reservation.settlement;
+  const ended = last && { outcome: last.outcome, usage: last.usage, charge: last.charge };
+  return { requestId, attempt, state, feature, clampedTo, reserved, draws, expiresAt, ended };
 }
 
 function platformOf(ctx: DurableObjectState, env: () => AccountEnv): Platform {

@@ -75,7 +75,8 @@ export interface HeldRequest {
   readonly reserved: number;
   readonly draws: readonly SourceAmount[];
   readonly expiresAt: number;
-  readonly outcome: UsageOutcome | null;
+  /** What it came to, once it has ended. */
+  readonly ended: { readonly outcome: UsageOutcome; readonly usage: Usage; readonly charge: number } | null;
 }
 
 type WithHeld<Answer> = Answer extends { readonly reservation: Reservation }

@@ -1,6 +1,7 @@
 import { AccountUnreachable } from "../../durable-objects/client.ts";
 import type { HeldRequest, ReserveReply } from "../../durable-objects/commands.ts";
 import type { Catalog } from "../catalog/catalog.ts";
+import { formatCredits } from "../core/amount.ts";
 import type { QuotedRate } from "../core/rate-card.ts";
 import type { PreparedRequest } from "../protocol/adapter.ts";
 import { renderDenial } from "../protocol/denial.ts";
@@ -123,10 +124,20 @@ function refusal(
 }
 
 /** Answers the repetition of a request that has ended: its outcome, without the body, which is not kept. */
-function replay({ requestId, state, outcome }: HeldRequest): Response {
+function replay({ requestId, state, ended }: HeldRequest): Response {
   const receipt = `/api/requests/${requestId}`;
+  const charge = formatCredits(ended?.charge ?? 0);
+  const usage = ended && { input_tokens: ended.usage.inputTokens, output_tokens: ended.usage.outputTokens };
   return Response.json(
-    { object: "spillway.replay", request_id: requestId, state, outcome, receipt },
-    { headers: { "x-request-id": requestId, "idempotent-replay": "omitted" } },
+    {
+      object: "spillway.replay",
+      request_id: requestId,
+      state,
+      outcome: ended?.outcome ?? null,
+      usage,
+      charge,
+      receipt,
+    },
+    { headers: { "x-request-id": requestId, "idempotent-replay": "omitted", "spillway-charge": charge } },
   );
 }
