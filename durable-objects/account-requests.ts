@@ -14,7 +14,7 @@ import { isKeyGood } from "./key.ts";
 /** The first denials are written to the journal this soon, while the object is certainly still in memory. */
 const FOLD_MS = 5_000;
 
-export const KEY_REFUSED: command.KeyRefused = { kind: "key_refused" };
+const KEY_REFUSED: command.KeyRefused = { kind: "key_refused" };
 
 /** Decides a request and holds its draws. A denial is only counted in memory, until the next alarm folds it. */
 export function reserveRequest(

@@ -94,7 +94,7 @@ export function serialiseMeters(meters: AccountRow["meters"]): string {
   return JSON.stringify(Object.fromEntries(Object.entries(meters).map(([meter, marks]) => [meter, [...marks]])));
 }
 
-export function parseMeters(json: string): AccountRow["meters"] {
+function parseMeters(json: string): AccountRow["meters"] {
   const stored = JSON.parse(json) as Record<string, [number, number][]>;
   return Object.fromEntries(Object.entries(stored).map(([meter, marks]): [string, Marks] => [meter, new Map(marks)]));
 }
