@@ -3,6 +3,7 @@ import type { Decision } from "../core/waterfall.ts";
 import { identify, invalidKey } from "../http/authentication.ts";
 import type { HttpContext } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
+import { followingPlan } from "../http/follow-plan.ts";
 import { chatAdapter } from "../protocol/chat.ts";
 import { isFault } from "../protocol/fault.ts";
 import { readJsonBody } from "../protocol/json-body.ts";
@@ -33,12 +34,7 @@ export async function quote(c: HttpContext): Promise<Response> {
     caller: { key, planVersions: catalog.planVersions() },
     demand: { feature: rate.rate.feature, model, quote: rate, bound, openOutput },
   };
-  let reply = await accounts.quote(accountId, request);
-  if (reply.kind === "plan_outdated") {
-    const plan = catalog.plan(reply.planId);
-    if (plan) await accounts.followPlan(accountId, plan);
-    reply = await accounts.quote(accountId, request);
-  }
+  const reply = await followingPlan(accounts, catalog, accountId, () => accounts.quote(accountId, request));
   if (reply.kind === "key_refused") throw invalidKey();
   if (reply.kind === "plan_outdated")
     throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");

@@ -3,6 +3,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import { identify, invalidKey } from "./authentication.ts";
 import type { HttpContext } from "./context.ts";
 import { HttpFault } from "./fault.ts";
+import { followingPlan } from "./follow-plan.ts";
 
 /** The caller's own account, read from its object, together with the catalog that it was held against. */
 export async function openAccount(c: HttpContext): Promise<{ account: AccountReply; catalog: Catalog }> {
@@ -10,12 +11,7 @@ export async function openAccount(c: HttpContext): Promise<{ account: AccountRep
   const { accounts, catalog: cache } = c.var.services;
   const catalog = await cache.get((work) => c.executionCtx.waitUntil(work));
   const caller = { key, planVersions: catalog.planVersions() };
-  let reply = await accounts.open(accountId, caller);
-  if (reply.kind === "plan_outdated") {
-    const plan = catalog.plan(reply.planId);
-    if (plan) await accounts.followPlan(accountId, plan);
-    reply = await accounts.open(accountId, caller);
-  }
+  const reply = await followingPlan(accounts, catalog, accountId, () => accounts.open(accountId, caller));
   if (reply.kind === "key_refused") throw invalidKey();
   if (reply.kind === "plan_outdated")
     throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");

@@ -3,6 +3,7 @@ import type { HeldRequest, ReserveReply } from "../../durable-objects/commands.t
 import type { Catalog } from "../catalog/catalog.ts";
 import { formatCredits } from "../core/amount.ts";
 import type { QuotedRate } from "../core/rate-card.ts";
+import { followingPlan } from "../http/follow-plan.ts";
 import type { PreparedRequest } from "../protocol/adapter.ts";
 import { renderDenial } from "../protocol/denial.ts";
 import { openAIError, renderFault } from "../protocol/error-body.ts";
@@ -76,11 +77,8 @@ async function reserve(
     },
   };
   try {
-    const reply = await deps.accounts.reserve(incoming.accountId, request);
-    if (reply.kind !== "plan_outdated") return reply;
-    const plan = catalog.plan(reply.planId);
-    if (plan) await deps.accounts.followPlan(incoming.accountId, plan);
-    return await deps.accounts.reserve(incoming.accountId, request);
+    const { accountId } = incoming;
+    return await followingPlan(deps.accounts, catalog, accountId, () => deps.accounts.reserve(accountId, request));
   } catch (error) {
     if (!(error instanceof AccountUnreachable)) throw error;
     console.error(JSON.stringify({ event: "account_unreachable", account: incoming.accountId }));
