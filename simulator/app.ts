@@ -1,14 +1,20 @@
 import { Hono } from "hono";
+import { conduct, type SimulatorContext, type SimulatorEnv, UNROUTED } from "./call.ts";
 import { answerChat } from "./chat.ts";
+import { compactInput, countInputTokens } from "./compaction.ts";
 import { ApiError } from "./errors.ts";
-import { type Answer, exchange, type SimulatorEnv, UNROUTED } from "./exchange.ts";
+import { type Answer, exchange } from "./exchange.ts";
 import { createJournal } from "./journal.ts";
 import { listModels, readModel } from "./models.ts";
+import { cancelResponse, deleteResponse, listInputItems, readResponse } from "./response-routes.ts";
+import { createResponseStores } from "./response-store.ts";
 import { answerResponses } from "./responses.ts";
+import { upgrade } from "./upgrade.ts";
 
-/** One simulated upstream with a journal of its own. Holds no other state between requests. */
+/** One simulated upstream with a journal of its own. Between requests it holds the stored responses besides. */
 export function createSimulator(): Hono<{ Bindings: SimulatorEnv }> {
   const journal = createJournal();
+  const stores = createResponseStores();
   const app = new Hono<{ Bindings: SimulatorEnv }>();
 
   app.get("/simulator/requests", (c) => c.json(journal.report()));
@@ -17,15 +23,28 @@ export function createSimulator(): Hono<{ Bindings: SimulatorEnv }> {
     return c.body(null, 204);
   });
 
+  const answered = (c: SimulatorContext, name: string, answer: Answer) =>
+    conduct(c, journal, name, (call) => exchange(call, stores, answer));
   const route = (method: string, path: string, answer: Answer): void => {
-    app.on(method, path, (c) => exchange(c, journal, `${method} ${path}`, answer));
+    app.on(method, path, (c) => answered(c, `${method} ${path}`, answer));
   };
   route("POST", "/v1/responses", answerResponses);
+  route("POST", "/v1/responses/compact", compactInput);
+  route("POST", "/v1/responses/input_tokens", countInputTokens);
+  route("GET", "/v1/responses/:id", readResponse);
+  route("DELETE", "/v1/responses/:id", deleteResponse);
+  route("POST", "/v1/responses/:id/cancel", cancelResponse);
+  route("GET", "/v1/responses/:id/input_items", listInputItems);
   route("POST", "/v1/chat/completions", answerChat);
   route("GET", "/v1/models", listModels);
   route("GET", "/v1/models/:model", readModel);
 
-  app.notFound((c) => exchange(c, journal, UNROUTED, unknownUrl));
+  app.get("/v1/responses", (c, next) =>
+    c.req.header("upgrade")?.toLowerCase() === "websocket"
+      ? conduct(c, journal, "GET /v1/responses", (call) => upgrade(call, journal, stores.of(call.host)))
+      : next(),
+  );
+  app.notFound((c) => answered(c, UNROUTED, unknownUrl));
   return app;
 }
 

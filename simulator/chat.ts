@@ -1,11 +1,11 @@
 import { epochSeconds } from "./clock.ts";
 import { ApiError } from "./errors.ts";
 import type { Answer, Exchange } from "./exchange.ts";
+import { type Frames, play, type WireEvent } from "./frames.ts";
 import { newId } from "./ids.ts";
 import { type Plan, planAnswer, servedTier } from "./plan.ts";
 import { isObject, type JsonObject, metadataOf, optionalInteger, requiredBody, requiredModel } from "./request-body.ts";
 import { MAX_DELTAS } from "./scenario.ts";
-import { type Frames, sseEvent } from "./stream.ts";
 import { type Prose, proseFor } from "./text.ts";
 import { chatUsage } from "./usage.ts";
 
@@ -29,7 +29,7 @@ export const answerChat: Answer = (exchange) => {
   const completion = completionOf(exchange, body);
   if (body.stream !== true) return { json: wholeCompletion(completion) };
   const wantsUsage = isObject(body.stream_options) && body.stream_options.include_usage === true;
-  return { frames: chunkFrames(completion, wantsUsage) };
+  return { beats: (signal) => play(chunkFrames(completion, wantsUsage), exchange.scenario, signal) };
 };
 
 function completionOf(exchange: Exchange, body: JsonObject): Completion {
@@ -39,13 +39,13 @@ function completionOf(exchange: Exchange, body: JsonObject): Completion {
     optionalInteger(body, "max_completion_tokens", 1, MAX_TOKENS) ?? optionalInteger(body, "max_tokens", 1, MAX_TOKENS);
   const n = optionalInteger(body, "n", 1, MAX_CHOICES) ?? 1;
   const first = proseFor(bodyText);
-  const plan = planAnswer(exchange, first, limit);
+  const plan = planAnswer(exchange, first, { limit });
   if (plan.deltas * n > MAX_DELTAS) throw new ApiError(400, { message: "Too much output over all choices." });
   const { output, reasoning } = plan.count;
   return {
     base: {
       id: newId("chatcmpl-"),
-      created: epochSeconds(),
+      created: epochSeconds(Date.now()),
       model: requiredModel(body),
       service_tier: servedTier(exchange),
       system_fingerprint: "fp_simulated",
@@ -75,22 +75,23 @@ function chunkFrames(completion: Completion, wantsUsage: boolean): Frames {
   const { base, proses, plan, finishReason, usage, failure } = completion;
   const n = proses.length;
   const head = { ...base, object: "chat.completion.chunk" };
-  const chunk = (index: number, delta: object, reason: string | null) =>
-    sseEvent({
+  const chunk = (index: number, delta: object, reason: string | null): WireEvent => ({
+    data: {
       ...head,
       choices: [{ index, delta, logprobs: null, finish_reason: reason }],
       ...(wantsUsage ? { usage: null } : {}),
-    });
-  const forEachChoice = (text: (index: number) => string) => proses.map((_, index) => text(index)).join("");
-  const usageChunk = () => (wantsUsage && usage !== undefined ? sseEvent({ ...head, choices: [], usage }) : "");
+    },
+  });
+  const ofEachChoice = (event: (index: number) => WireEvent) => proses.map((_, index) => event(index));
+  const usageChunk: WireEvent[] = wantsUsage && usage !== undefined ? [{ data: { ...head, choices: [], usage } }] : [];
   return {
     deltas: plan.deltas * n,
-    opening: () => forEachChoice((index) => chunk(index, { role: "assistant", content: "", refusal: null }, null)),
+    opening: () => ofEachChoice((index) => chunk(index, { role: "assistant", content: "", refusal: null }, null)),
     delta: (at) => chunk(at % n, { content: proses[at % n]?.word(Math.floor(at / n)) ?? "" }, null),
     closing: () =>
       failure === null
-        ? forEachChoice((index) => chunk(index, {}, finishReason)) + usageChunk() + sseEvent("[DONE]")
-        : sseEvent(failure.body()),
+        ? [...ofEachChoice((index) => chunk(index, {}, finishReason)), ...usageChunk, { data: "[DONE]" }]
+        : [{ data: failure.body() }],
   };
 }
 

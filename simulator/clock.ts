@@ -16,7 +16,7 @@ export async function wait(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** OpenAI's instants are epoch seconds. */
-export function epochSeconds(): number {
-  return Math.floor(Date.now() / 1000);
+/** OpenAI's instants are epoch seconds; `at` is in epoch milliseconds. */
+export function epochSeconds(at: number): number {
+  return Math.floor(at / 1000);
 }

@@ -1,66 +1,45 @@
-import type { Context } from "hono";
+import { type Call, credentialOf, UNROUTED } from "./call.ts";
 import { wait } from "./clock.ts";
-import { ApiError } from "./errors.ts";
-import { addUpstreamHeaders } from "./headers.ts";
-import type { Entry, Journal } from "./journal.ts";
+import { parseScenario } from "./controls.ts";
+import type { Beat } from "./frames.ts";
+import type { Ending } from "./journal.ts";
 import { refuse } from "./refusal.ts";
 import { isObject, type JsonObject, parseObject, readBytes } from "./request-body.ts";
-import { parseScenario, type Scenario } from "./scenario.ts";
-import { bodyOf, type Frames, playFrames, playHalf } from "./stream.ts";
-
-/** `SIMULATE`: controls for every request; a request's own controls come on top (see README.md). */
-export interface SimulatorEnv {
-  SIMULATE?: string;
-}
+import type { ResponseStore, ResponseStores } from "./response-store.ts";
+import type { Scenario } from "./scenario.ts";
+import { sseText } from "./sse.ts";
+import { bodyOf, playHalf } from "./stream.ts";
 
 /** What an answer is made from. */
 export interface Exchange {
   method: string;
   path: string;
+  /** The parts of the path that the route names. */
+  params: Readonly<Record<string, string>>;
+  query: URLSearchParams;
   /** `null` where there is no JSON object in the body. */
   body: JsonObject | null;
   bodyText: string;
   scenario: Scenario;
+  /** The responses of the upstream that is asked. */
+  store: ResponseStore;
 }
 
-export type Reply = { json: object } | { frames: Frames };
+export type Reply =
+  | { json: object }
+  | {
+      /** Makes the events while they are read. */
+      beats: (signal: AbortSignal) => AsyncGenerator<Beat>;
+      /** Told how the reading ended. */
+      ended?: (ending: Exclude<Ending, "open">) => void;
+    };
 
-/** The route name of what no route takes; a key is not asked for there. */
-export const UNROUTED = "other";
-
-/** Answers one route: pure but for ids and the clock; throws `ApiError` to refuse. */
+/** Answers one route: pure but for ids, the clock and the store; throws `ApiError` to refuse. */
 export type Answer = (exchange: Exchange) => Reply;
 
-type SimulatorContext = Context<{ Bindings: SimulatorEnv }>;
-
-interface Call {
-  c: SimulatorContext;
-  route: string;
-  entry: Entry;
-  /** Pulled when the caller goes away. */
-  abort: AbortController;
-  answer: Answer;
-}
-
-/** One request from its entry in the journal to its response. `route` is the name it is counted under. */
-export async function exchange(
-  c: SimulatorContext,
-  journal: Journal,
-  route: string,
-  answer: Answer,
-): Promise<Response> {
-  const startedAt = Date.now();
-  const entry = await journal.open(route, c.req.raw);
-  const call: Call = { c, route, entry, abort: abortOfCaller(c.req.raw, entry), answer };
-  keepAlive(c, entry.ended);
-  const response = await serve(call).catch((error: unknown) => failureResponse(call, error));
-  addUpstreamHeaders(response.headers, entry.id, Date.now() - startedAt);
-  entry.noteStatus(response.status);
-  return response;
-}
-
-async function serve(call: Call): Promise<Response> {
-  const { c, route, entry, abort } = call;
+/** Reads the request, does what its controls ask and renders the answer. */
+export async function exchange(call: Call, stores: ResponseStores, answer: Answer): Promise<Response> {
+  const { c, route, host, entry, abort } = call;
   const request = c.req.raw;
   const bytes = await readBytes(request);
   const bodyText = new TextDecoder().decode(bytes);
@@ -68,9 +47,7 @@ async function serve(call: Call): Promise<Response> {
   entry.noteBody(bytes.byteLength, body);
 
   const credential = route === UNROUTED ? "" : credentialOf(request);
-  const metadata = isObject(body?.metadata) ? body.metadata : {};
-  const ofBody = typeof metadata.simulate === "string" ? metadata.simulate : null;
-  const scenario = parseScenario([c.env?.SIMULATE, ofBody, request.headers.get("x-simulate")]);
+  const scenario = parseScenario([c.env?.SIMULATE, controlsIn(body), request.headers.get("x-simulate")], host);
 
   await wait(scenario.firstMs, abort.signal);
   if (scenario.refusal !== null) {
@@ -78,15 +55,27 @@ async function serve(call: Call): Promise<Response> {
     entry.end("complete");
     return refused;
   }
-  const reply = call.answer({ method: request.method, path: c.req.path, body, bodyText, scenario });
-  return render(reply, scenario, call);
+  const query = new URL(request.url).searchParams;
+  const { method } = request;
+  const params = c.req.param();
+  const store = stores.of(host);
+  return render(answer({ method, path: c.req.path, params, query, body, bodyText, scenario, store }), scenario, call);
+}
+
+/** The control list in the body's metadata, which survives a gateway that drops headers. */
+export function controlsIn(body: JsonObject | null): string | null {
+  const metadata = isObject(body?.metadata) ? body.metadata : {};
+  return typeof metadata.simulate === "string" ? metadata.simulate : null;
 }
 
 function render(reply: Reply, scenario: Scenario, { entry, abort }: Call): Response {
-  if ("frames" in reply) {
-    const body = bodyOf(playFrames(reply.frames, scenario, abort.signal), abort, entry.end);
+  if ("beats" in reply) {
+    const end = (ending: Exclude<Ending, "open">) => {
+      reply.ended?.(ending);
+      entry.end(ending);
+    };
     const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" };
-    return new Response(body, { headers });
+    return new Response(bodyOf(sseText(reply.beats(abort.signal)), abort, end), { headers });
   }
   const text = JSON.stringify(reply.json);
   const headers = { "content-type": "application/json" };
@@ -95,42 +84,4 @@ function render(reply: Reply, scenario: Scenario, { entry, abort }: Call): Respo
   }
   entry.end("complete");
   return new Response(scenario.malformed ? text.slice(0, text.length / 2) : text, { headers });
-}
-
-/** The key after `Bearer`; without one the answer is OpenAI's 401. */
-function credentialOf(request: Request): string {
-  const credential = /^Bearer +(\S+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-  if (credential !== undefined) return credential;
-  throw new ApiError(401, { message: "You didn't provide an API key.", code: null });
-}
-
-function failureResponse({ entry, abort }: Call, error: unknown): Response {
-  if (error instanceof ApiError) {
-    entry.end("complete");
-    return error.response();
-  }
-  // Nobody reads this one: the caller has gone, and the number only marks it in the journal.
-  if (abort.signal.aborted) return new Response(null, { status: 499 });
-  entry.end("broken");
-  throw error;
-}
-
-/** Watches for a caller that leaves before the response's headers; after them the body's `cancel` tells. */
-function abortOfCaller(request: Request, entry: Entry): AbortController {
-  const abort = new AbortController();
-  const leave = () => {
-    entry.end("cancelled");
-    abort.abort();
-  };
-  request.signal.addEventListener("abort", leave, { once: true });
-  return abort;
-}
-
-/** A Worker whose caller leaves is stopped at once unless something is still waited for, and could not note it. */
-function keepAlive(c: SimulatorContext, ended: Promise<void>): void {
-  try {
-    c.executionCtx.waitUntil(ended);
-  } catch {
-    // Node has no execution context, and stops nothing.
-  }
 }

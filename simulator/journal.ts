@@ -10,6 +10,8 @@ export interface RequestRecord {
   id: string;
   at: string;
   method: string;
+  /** The upstream that the caller meant, with its port. */
+  host: string;
   path: string;
   headers: Record<string, string>;
   body_bytes: number | null;
@@ -39,10 +41,13 @@ export interface Entry {
   end(ending: Exclude<Ending, "open">): void;
 }
 
+/** What is known of a request before its body is read. */
+export type Arrival = Pick<Request, "method" | "url" | "headers">;
+
 /** The last requests and the counters over all of them. */
 export interface Journal {
   /** `route` is one of a fixed few names, so that the counters stay small. */
-  open(route: string, request: Request): Promise<Entry>;
+  open(route: string, arrival: Arrival): Promise<Entry>;
   report(): { counters: Counters; requests: RequestRecord[] };
   clear(): void;
 }
@@ -57,8 +62,8 @@ export function createJournal(): Journal {
   let counters = emptyCounters();
 
   return {
-    async open(route, request) {
-      const record = await recordOf(request);
+    async open(route, arrival) {
+      const record = await recordOf(arrival);
       // An exchange that began before a clearing must not count after it: it keeps the counters it was born with.
       const own = counters;
       own.received += 1;
@@ -105,14 +110,15 @@ function emptyCounters(): Counters {
   return { received: 0, by_route: {}, by_ending: { open: 0, complete: 0, cancelled: 0, broken: 0 } };
 }
 
-async function recordOf(request: Request): Promise<RequestRecord> {
-  const url = new URL(request.url);
+async function recordOf({ method, url: address, headers }: Arrival): Promise<RequestRecord> {
+  const url = new URL(address);
   return {
     id: newId("req_"),
     at: new Date().toISOString(),
-    method: request.method,
+    method,
+    host: cut(url.host),
     path: cut(url.pathname + url.search),
-    headers: await headersOf(request.headers),
+    headers: await headersOf(headers),
     body_bytes: null,
     model: null,
     stream: null,

@@ -1,107 +1,92 @@
-import { epochSeconds } from "./clock.ts";
+import { ApiError } from "./errors.ts";
 import type { Answer, Exchange } from "./exchange.ts";
-import { newId } from "./ids.ts";
+import { follow } from "./follow.ts";
+import { type Frames, play } from "./frames.ts";
 import { type Plan, planAnswer, servedTier } from "./plan.ts";
-import { isObject, type JsonObject, metadataOf, optionalInteger, requiredBody, requiredModel } from "./request-body.ts";
-import { compactionItem, messageItem, type OutputItem, type ResponseEvent } from "./response-items.ts";
-import { type Frames, sseEvent } from "./stream.ts";
-import { proseFor } from "./text.ts";
-import { responsesUsage } from "./usage.ts";
+import { isObject, type JsonObject, optionalInteger, requiredBody } from "./request-body.ts";
+import { modelInput } from "./response-input.ts";
+import { compactionItem, functionCallItem, messageItem, webSearchItem } from "./response-items.ts";
+import { unfinishedResponse } from "./response-object.ts";
+import { type Parts, type ResponseScript, scriptOf } from "./response-script.ts";
+import { type StoredResponse, storedResponse } from "./stored-response.ts";
+import { type Prose, proseFor } from "./text.ts";
 
 const MAX_TOKENS = 1_000_000_000;
 
 /** `POST /v1/responses`, JSON or a stream of events. Fields and input items that are not known are passed over. */
 export const answerResponses: Answer = (exchange) => {
   const body = requiredBody(exchange.body);
-  const limit = optionalInteger(body, "max_output_tokens", 1, MAX_TOKENS);
-  const prose = proseFor(exchange.bodyText);
-  const plan = planAnswer(exchange, prose, limit);
-  const item = asksForCompaction(body) ? compactionItem() : messageItem(prose, plan.deltas);
-  const base = baseOf(body, limit);
-  const final = () => finalResponse(base, item, plan, exchange);
-  return body.stream === true ? { frames: eventFrames(base, item, plan, final) } : { json: final() };
+  const { scenario } = exchange;
+  const { response, script } = beginResponse(exchange, body);
+  const streamed = body.stream === true;
+  if (response.isBackground) {
+    return streamed ? { beats: (signal) => follow(response, -1, scenario, signal) } : { json: script.base };
+  }
+  if (streamed) {
+    return {
+      beats: (signal) => play(framesOf(script, response), scenario, signal),
+      ended: (ending) => (ending === "cancelled" ? response.cancel() : response.finish()),
+    };
+  }
+  response.finish();
+  return { json: response.object() };
 };
 
-function eventFrames(base: JsonObject, item: OutputItem, plan: Plan, final: () => object): Frames {
-  let next = 0;
-  const numbered = ({ type, ...rest }: ResponseEvent) => sseEvent({ type, sequence_number: next++, ...rest }, type);
-  const text = (events: ResponseEvent[]) => events.map(numbered).join("");
+/** A response at its beginning. It is kept where the exchange keeps responses. */
+export function beginResponse(
+  exchange: Exchange,
+  body: JsonObject,
+  prewarm = false,
+): { response: StoredResponse; script: ResponseScript } {
+  const { scenario, store } = exchange;
+  const isStored = body.store !== false;
+  const background = body.background === true;
+  if (background && !isStored) {
+    throw new ApiError(400, { message: "Background mode requires store=true.", param: "background" });
+  }
+  const limit = optionalInteger(body, "max_output_tokens", 1, MAX_TOKENS);
+  const base = unfinishedResponse(body, limit, background);
+  const { items, context } = modelInput(body, store);
+  const prose = proseFor(exchange.bodyText);
+  const planned = planAnswer(exchange, prose, { limit, context });
+  const plan = prewarm ? silent(planned) : planned;
+  const parts = prewarm ? NOTHING : partsOf(exchange, body, prose, plan);
+  const script = scriptOf({ base, parts, plan, telling: { scenario, tier: servedTier(exchange) }, prewarm });
+  const response = storedResponse(script, items, background ? scenario.backgroundMs : null);
+  store.keep(response, isStored);
+  return { response, script };
+}
+
+/** The events as they are played to a caller who waits for them. */
+export function framesOf(script: ResponseScript, response: StoredResponse): Frames {
   return {
-    deltas: item.deltas,
-    opening: () =>
-      text([
-        { type: "response.created", response: base },
-        { type: "response.in_progress", response: base },
-        ...item.opening(),
-      ]),
-    delta: (index) => numbered(item.delta(index)),
-    closing: () =>
-      text([
-        ...(plan.ending === "failed" ? [] : item.closing(plan.ending)),
-        { type: `response.${plan.ending}`, response: final() },
-      ]),
+    deltas: script.deltas,
+    opening: () => response.events(0, script.opening),
+    delta: (index) => script.delta(index),
+    closing: () => {
+      response.finish();
+      return response.events(script.opening + script.deltas, Number.POSITIVE_INFINITY);
+    },
   };
 }
 
-/** The response object while it is being made. */
-function baseOf(body: JsonObject, limit: number | null): JsonObject {
-  return {
-    id: newId("resp_"),
-    object: "response",
-    created_at: epochSeconds(),
-    status: "in_progress",
-    background: false,
-    completed_at: null,
-    error: null,
-    incomplete_details: null,
-    instructions: null,
-    max_output_tokens: limit,
-    max_tool_calls: null,
-    metadata: metadataOf(body),
-    model: requiredModel(body),
-    output: [],
-    parallel_tool_calls: body.parallel_tool_calls !== false,
-    previous_response_id: shortText(body.previous_response_id),
-    prompt_cache_key: shortText(body.prompt_cache_key),
-    reasoning: { effort: isObject(body.reasoning) ? shortText(body.reasoning.effort) : null, summary: null },
-    safety_identifier: null,
-    service_tier: shortText(body.service_tier) ?? "auto",
-    store: body.store !== false,
-    temperature: 1,
-    text: { format: { type: "text" }, verbosity: "medium" },
-    tool_choice: "auto",
-    tools: [],
-    top_logprobs: 0,
-    top_p: 1,
-    truncation: "disabled",
-    usage: null,
-    user: null,
-  };
+const NOTHING: Parts = { before: [], text: null, after: [] };
+
+function silent(plan: Plan): Plan {
+  return { ...plan, deltas: 0, count: { ...plan.count, output: 0, reasoning: 0 } };
 }
 
-/** The response object at its end. Usage that shall not be reported is absent, not `null`. */
-function finalResponse(base: JsonObject, item: OutputItem, plan: Plan, exchange: Exchange): object {
-  const { scenario } = exchange;
-  const { usage: _, ...rest } = base;
-  const usage = responsesUsage(plan.count, scenario.usage);
-  const failed = { code: scenario.errorCode ?? "server_error", message: "The simulated model failed." };
-  return {
-    ...rest,
-    status: plan.ending,
-    completed_at: plan.ending === "completed" ? epochSeconds() : null,
-    error: plan.ending === "failed" ? failed : null,
-    incomplete_details: plan.ending === "incomplete" ? { reason: plan.incompleteReason } : null,
-    output: plan.ending === "failed" ? [] : [item.whole(plan.ending)],
-    service_tier: servedTier(exchange),
-    ...(usage === undefined ? {} : { usage }),
-  };
+/** Searches come before the text, function calls after it or, where there is nothing to say, in its place. */
+function partsOf({ scenario }: Exchange, body: JsonObject, prose: Prose, plan: Plan): Parts {
+  if (asksForCompaction(body)) return { ...NOTHING, after: [compactionItem(0)] };
+  const { calls, searches } = scenario;
+  const before = Array.from({ length: searches }, (_, index) => webSearchItem(index));
+  const text = plan.deltas === 0 && calls.length > 0 ? null : messageItem(prose, searches);
+  const next = searches + (text === null ? 0 : 1);
+  return { before, text, after: calls.map((name, index) => functionCallItem(name, next + index)) };
 }
 
 function asksForCompaction(body: JsonObject): boolean {
   const last: unknown = Array.isArray(body.input) ? body.input.at(-1) : null;
   return isObject(last) && last.type === "compaction_trigger";
-}
-
-function shortText(value: unknown): string | null {
-  return typeof value === "string" ? value.slice(0, 64) : null;
 }

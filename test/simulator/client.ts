@@ -7,11 +7,13 @@ export const AUTHORIZED = { headers: { authorization: `Bearer ${KEY}` } };
 
 /** What the tests look at in an answer; the fields that a scenario leaves out are typed all the same. */
 export interface ResponseBody {
+  id: string;
+  object: string;
   status: string;
   metadata: Record<string, string>;
   incomplete_details: object | null;
   error: { type: string; code: string | null; message: string };
-  output: { type: string; content: { text: string }[] }[];
+  output: { id: string; type: string; role?: string; name?: string; content: { text: string }[] }[];
   usage: {
     input_tokens: number;
     output_tokens: number;
@@ -26,6 +28,7 @@ export interface ResponseEvent {
   delta: string;
   item: { type: string };
   response: ResponseBody;
+  error: ResponseBody["error"];
 }
 export interface ChatBody {
   choices: { index: number; finish_reason: string | null }[];
@@ -41,14 +44,17 @@ export interface ChatChunk extends Omit<ChatBody, "usage"> {
   usage?: ChatBody["usage"] | null;
 }
 export interface RecordedRequest {
+  method: string;
+  host: string;
   path: string;
+  status: number;
   headers: Record<string, string>;
   body_bytes: number;
   fields: object;
   ending: string;
 }
 export interface JournalBody {
-  counters: { by_ending: object };
+  counters: { by_ending: object; by_route: object };
   /** Oldest first. */
   requests: RecordedRequest[];
 }
@@ -68,6 +74,11 @@ export function freshSimulator(): void {
 
 export async function request(path: string, init?: RequestInit): Promise<Response> {
   return await simulator.request(path, init);
+}
+
+/** A request with a key and without a body. */
+export async function ask(method: string, path: string, controls = ""): Promise<Response> {
+  return await request(path, { method, headers: { ...AUTHORIZED.headers, "x-simulate": controls } });
 }
 
 /** Posts `body` with the controls `pace=0` and `controls`. */

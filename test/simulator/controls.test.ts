@@ -56,10 +56,45 @@ describe("controls of numbers", () => {
     expect((await json(post(CHAT, "usage=partial"))).usage).not.toHaveProperty("total_tokens");
   });
 
+  it("leaves out single fields of usage", async () => {
+    const usage = async (shape: string) => (await json(post(RESPONSES, `usage=${shape}`))).usage;
+    expect(await usage("no_total")).not.toHaveProperty("total_tokens");
+    expect((await usage("no_total")).input_tokens_details).toHaveProperty("cached_tokens");
+    expect((await usage("no_cached")).input_tokens_details).toEqual({ cache_write_tokens: 0 });
+    expect((await usage("no_reasoning")).output_tokens_details).toEqual({});
+    expect(await usage("no_reasoning")).toHaveProperty("total_tokens");
+    const chat = await json<ChatBody>(post(CHAT, "usage=no_reasoning"));
+    expect(chat.usage.completion_tokens_details).not.toHaveProperty("reasoning_tokens");
+  });
+
   it("answers with another service tier than asked", async () => {
     const body = { service_tier: "flex" };
     expect(await json(post(RESPONSES, "tier=priority", body))).toMatchObject({ service_tier: "priority" });
     expect(await json(post(CHAT, "tier=priority", body))).toMatchObject({ service_tier: "priority" });
+  });
+});
+
+describe("controls of output items", () => {
+  it("calls functions after the text, or in its place", async () => {
+    const body = await json(post(RESPONSES, "output=2;calls=shell,read_file"));
+    expect(body.output.map((item) => item.name ?? item.type)).toEqual(["message", "shell", "read_file"]);
+    const bare = await json(post(RESPONSES, "output=0;calls=shell"));
+    expect(bare.output).toMatchObject([{ type: "function_call", name: "shell", arguments: "{}" }]);
+  });
+
+  it("searches the web before the text", async () => {
+    const list = await events(post(RESPONSES, "output=1;searches=2;calls=shell", { stream: true }));
+    const done = list.filter((event) => event.type === "response.output_item.done");
+    expect(done.map((event) => event.item.type)).toEqual([
+      "web_search_call",
+      "web_search_call",
+      "message",
+      "function_call",
+    ]);
+    expect(list.map((event) => event.sequence_number)).toEqual([...list.keys()]);
+    expect(list.at(-1)?.response.output.map((item) => item.type)).toEqual(done.map((event) => event.item.type));
+    const indexes = list.flatMap((event) => ("output_index" in event ? [event.output_index] : []));
+    expect(new Set(indexes)).toEqual(new Set([0, 1, 2, 3]));
   });
 });
 
@@ -107,6 +142,18 @@ describe("controls of time and of the end of a stream", () => {
     await response.text();
     expect(headersMs).toBeGreaterThan(45);
     expect(performance.now() - startedAt).toBeGreaterThan(headersMs + 50);
+  });
+
+  it("thinks after the first events, and before the first delta", async () => {
+    const response = await post(RESPONSES, "think=60;output=2", stream);
+    const reader = response.body?.getReader();
+    const first = new TextDecoder().decode((await reader?.read())?.value);
+    expect(types(eventsIn(first))[0]).toBe("response.created");
+    const startedAt = performance.now();
+    const second = new TextDecoder().decode((await reader?.read())?.value);
+    expect(deltas(eventsIn(second))).toHaveLength(1);
+    expect(performance.now() - startedAt).toBeGreaterThan(50);
+    await reader?.cancel();
   });
 
   it("writes a burst as one chunk", async () => {
@@ -195,6 +242,14 @@ describe("where controls come from", () => {
     expect(usage).toMatchObject({ output_tokens: 7, input_tokens: 60, input_tokens_details: { cached_tokens: 9 } });
   });
 
+  it("keeps a control with a host for that host alone", async () => {
+    const controls = { headers: { "x-simulate": "second.test/status=503;output=3" } };
+    expect((await post(`http://second.test${RESPONSES}`, "", {}, controls)).status).toBe(503);
+    const body = await json(post(`http://upstream.test${RESPONSES}`, "", {}, controls));
+    expect(body.usage.output_tokens).toBe(3);
+    expect((await post(RESPONSES, "second.test/outptu=3")).status).toBe(400);
+  });
+
   it("forgets weaker controls at none", async () => {
     const env = { SIMULATE: "status=500;cached=9" };
     expect((await post(RESPONSES, "", {}, { env })).status).toBe(500);
@@ -212,6 +267,10 @@ describe("where controls come from", () => {
     "usage=odd",
     "toString",
     "big_line=1",
+    "calls=a b",
+    "ws_close=999",
+    "think",
+    "second.test/",
   ])("refuses the mistyped control %s instead of ignoring it", async (control) => {
     const response = await post(RESPONSES, control);
     expect(response.status).toBe(400);

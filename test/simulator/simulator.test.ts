@@ -132,6 +132,8 @@ describe("models, keys and unknown URLs", () => {
     const list = await json<{ object: string; data: { id: string }[] }>(request("/v1/models", AUTHORIZED));
     expect(list.object).toBe("list");
     expect(list.data.map((model) => model.id)).toContain("gpt-5.3-codex");
+    const asCodex = await json(request("/v1/models?client_version=0.169.0", AUTHORIZED));
+    expect(asCodex).toEqual(list);
     expect(await json(request("/v1/models/gpt-6.1-sol", AUTHORIZED))).toMatchObject({ object: "model" });
     const unknown = await request("/v1/models/constructor", AUTHORIZED);
     expect(unknown.status).toBe(404);
@@ -145,7 +147,7 @@ describe("models, keys and unknown URLs", () => {
   });
 
   it("answers any other URL with OpenAI's 404", async () => {
-    for (const path of ["/v1/embeddings", "/", "/v1/responses/resp_1"]) {
+    for (const path of ["/v1/embeddings", "/", "/v1/responses"]) {
       const response = await request(path);
       expect(response.status).toBe(404);
       expect((await json(response)).error.message).toBe(`Invalid URL (GET ${path})`);
