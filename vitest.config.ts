@@ -6,7 +6,10 @@ import { ROOT } from "./scripts/repository.ts";
 
 const WORKERS = "test/workers/**/*.test.ts";
 /** Tests that start the gateway as a process of its own. */
-const SYSTEM = ["test/system/**/*.test.ts", "test/conformance/**/*.test.ts", "test/browser/**/*.test.ts"];
+const SYSTEM = ["test/system/**/*.test.ts", "test/conformance/*.test.ts", "test/browser/**/*.test.ts"];
+
+/** Tests that need clients which `npm run conformance` installs; `npm test` leaves them out. */
+const CLIENTS = "test/conformance/clients/*.test.ts";
 
 /** What the Worker under test finds beside the bindings of wrangler.toml. */
 async function testBindings() {
@@ -25,7 +28,7 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: "node", include: ["test/**/*.test.ts"], exclude: [WORKERS, ...SYSTEM] },
+        test: { name: "node", include: ["test/**/*.test.ts"], exclude: [WORKERS, CLIENTS, ...SYSTEM] },
       },
       {
         plugins: [
@@ -44,6 +47,7 @@ export default defineConfig({
                     maxRetries: 20,
                     deadLetterQueue: "spillway-ledger-dead",
                   },
+                  "spillway-jobs": { maxBatchSize: 10, maxBatchTimeout: 0, maxRetries: 2 },
                 },
                 // Every fetch that leaves the Worker ends in the simulated upstream, whatever its address.
                 outboundService: "simulator",
@@ -62,6 +66,17 @@ export default defineConfig({
           // Each starts runtimes and measures or kills them: one at a time, after all others.
           fileParallelism: false,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: "conformance",
+          include: [CLIENTS],
+          globalSetup: "./test/conformance/clients/global-setup.ts",
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          // Most of each test is a client's own waiting.
+          maxConcurrency: 6,
         },
       },
     ],

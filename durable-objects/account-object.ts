@@ -2,11 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import type { LedgerMessage } from "../src/core/ledger-message.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import { Account } from "./account.ts";
-import type { HeldRequest, ReserveReply } from "./commands.ts";
+import type { HeldRequest, JobMessage, ReserveReply } from "./commands.ts";
 import type { Platform } from "./platform.ts";
 
 export interface AccountEnv {
   readonly LEDGER_QUEUE: Queue<LedgerMessage>;
+  readonly JOB_QUEUE: Queue<JobMessage>;
 }
 
 type Arguments<Name extends keyof Account> = Parameters<Account[Name]>;
@@ -40,6 +41,18 @@ export class AccountObject extends DurableObject<AccountEnv> {
   }
   checkpoint(...given: Arguments<"checkpoint">) {
     return this.#account.checkpoint(...given);
+  }
+  attach(...given: Arguments<"attach">) {
+    return this.#account.attach(...given);
+  }
+  resource(...given: Arguments<"resource">) {
+    return this.#account.resource(...given);
+  }
+  resources(...given: Arguments<"resources">) {
+    return this.#account.resources(...given);
+  }
+  forgetResource(...given: Arguments<"forgetResource">) {
+    return this.#account.forgetResource(...given);
   }
   create(...given: Arguments<"create">) {
     return this.#account.create(...given);
@@ -101,11 +114,12 @@ export class AccountObject extends DurableObject<AccountEnv> {
 }
 
 function heldOf(reservation: Reservation): HeldRequest {
-  const { requestId, attempt, state, feature, clampedTo, reserved, expiresAt } = reservation;
+  const { requestId, attempt, state, feature, clampedTo, reserved, expiresAt, job } = reservation;
   const draws = reservation.draws.map(({ kind, source, amount }) => ({ kind, source, amount }));
   const last = reservation.late ?? reservation.settlement;
   const ended = last && { outcome: last.outcome, usage: last.usage, charge: last.charge };
-  return { requestId, attempt, state, feature, clampedTo, reserved, draws, expiresAt, ended };
+  const held = { requestId, attempt, state, feature, clampedTo, reserved, draws, expiresAt, ended };
+  return job === undefined ? held : { ...held, job };
 }
 
 function platformOf(ctx: DurableObjectState, env: () => AccountEnv): Platform {
@@ -116,6 +130,9 @@ function platformOf(ctx: DurableObjectState, env: () => AccountEnv): Platform {
     now: () => Date.now(),
     send: async (messages) => {
       await env().LEDGER_QUEUE.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
+    },
+    poll: async (messages) => {
+      await env().JOB_QUEUE.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
     },
     report: (event, detail) => console.error(JSON.stringify({ event, object: ctx.id.toString(), ...detail })),
   };

@@ -2,8 +2,8 @@ import type { AccountState } from "../src/core/account.ts";
 import { viewGrants, viewLimits } from "../src/core/account-view.ts";
 import { type Denials, recallDenial } from "../src/core/denials.ts";
 import { remaining } from "../src/core/grant.ts";
-import { refuseCaller } from "./account-requests.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
+import { refuseCaller } from "./callers.ts";
 import type * as command from "./commands.ts";
 
 const STALE_AFTER_MS = 6 * 60_000;

@@ -1,64 +1,85 @@
 import { type AccountState, type Change, NO_CHANGE } from "../src/core/account.ts";
 import { viewLimits } from "../src/core/account-view.ts";
 import { checkpoint } from "../src/core/checkpoint.ts";
+import { withContext } from "../src/core/continuation.ts";
 import { type Denials, foldDenial } from "../src/core/denials.ts";
 import type { Reservation } from "../src/core/reservation.ts";
-import { type ReserveAnswer, reserve } from "../src/core/reserve.ts";
+import { type ReserveAnswer, recall, reserve } from "../src/core/reserve.ts";
 import { acceptsLate, release, settle, settleLate } from "../src/core/settlement.ts";
-import { decide } from "../src/core/waterfall.ts";
+import { type Demand, decide } from "../src/core/waterfall.ts";
 import { sha256Hex } from "../src/sha256.ts";
+import { concludeResources, lookUp, type Reported } from "./account-resources.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
+import { KEY_REFUSED, refuseCaller } from "./callers.ts";
 import type * as command from "./commands.ts";
-import { isKeyGood } from "./key.ts";
 
 /** The first denials are written to the journal this soon, while the object is certainly still in memory. */
 const FOLD_MS = 5_000;
-
-const KEY_REFUSED: command.KeyRefused = { kind: "key_refused" };
 
 /** Decides a request and holds its draws. A denial is only counted in memory, until the next alarm folds it. */
 export function reserveRequest(
   turns: AccountTurns,
   denials: Denials,
-  { caller, command: wanted }: command.ReserveRequest,
+  { caller, references, command: wanted }: command.ReserveRequest,
 ): command.ReserveOutcome {
-  const keyId = caller.key.id;
-  const full = { ...wanted, demand: { ...wanted.demand, keyId } };
-  const answer = turns.run<command.KeyRefused | command.PlanOutdated | ReserveAnswer>((state, now) => {
+  const { requestId } = wanted;
+  let demand: Demand = { ...wanted.demand, keyId: caller.key.id };
+  const answer = turns.run<Undecided | ReserveAnswer>((state, now) => {
     const refused = refuseCaller(turns, state, caller, now);
     if (refused || !state) return only(refused ?? KEY_REFUSED);
-    return reserve(state, turns.reservation(state, wanted.requestId), full, now);
+    const existing = turns.reservation(state, requestId);
+    // A repetition is answered as before, whatever has become of what it names.
+    const known = recall(existing, wanted, now);
+    if (known) return only(known);
+    const from = lookUp(turns, state, references);
+    if (from.kind === "unknown_reference") return only(from);
+    demand = { ...demand, bound: withContext(demand.bound, from.tokens) };
+    return reserve(state, existing, { ...wanted, demand, upstream: from.upstream }, now);
   });
-  if (answer.kind === "key_refused" || answer.kind === "plan_outdated") return answer;
+  if (isUndecided(answer)) return answer;
   const now = turns.now();
   if (answer.kind === "denied") {
-    foldDenial(denials, { requestId: wanted.requestId, demand: full.demand, denial: answer.denial, at: now });
+    foldDenial(denials, { requestId, demand, denial: answer.denial, at: now });
     turns.armBy(now + FOLD_MS, now);
   }
   const state = turns.load();
   if (!state) return KEY_REFUSED;
-  const limits = viewLimits(state, keyId, now);
-  return { ...answer, limits };
+  const limits = viewLimits(state, demand.keyId, now);
+  const upstream = "reservation" in answer ? (answer.reservation.upstream ?? null) : null;
+  return { ...answer, limits, upstream };
+}
+
+/** A request that was refused before the account could decide it. */
+type Undecided = command.KeyRefused | command.PlanOutdated | command.UnknownReference;
+
+function isUndecided(answer: { readonly kind: string }): answer is Undecided {
+  return answer.kind === "key_refused" || answer.kind === "plan_outdated" || answer.kind === "unknown_reference";
 }
 
 /** What `reserve` would answer, without any effect. */
-export function quoteRequest(turns: AccountTurns, { caller, demand }: command.QuoteRequest): command.QuoteReply {
+export function quoteRequest(turns: AccountTurns, request: command.QuoteRequest): command.QuoteReply {
+  const { caller, references, demand } = request;
   return turns.run<command.QuoteReply>((state, now) => {
     const refused = refuseCaller(turns, state, caller, now);
     if (refused || !state) return only(refused ?? KEY_REFUSED);
-    return only({ kind: "quoted", decision: decide(state, { ...demand, keyId: caller.key.id }, now) });
+    const from = lookUp(turns, state, references);
+    if (from.kind === "unknown_reference") return only(from);
+    const full = { ...demand, keyId: caller.key.id, bound: withContext(demand.bound, from.tokens) };
+    return only({ kind: "quoted", decision: decide(state, full, now) });
   });
 }
 
 export function settleRequest(turns: AccountTurns, request: command.SettleRequest): command.EndReply {
-  return endRequest(turns, request, (state, reservation, now) => {
-    if (reservation.state === "pending") return settle(state, reservation, request.report, now, sha256Hex);
-    return acceptsLate(reservation, now) ? settleLate(state, reservation, request.report, now, sha256Hex) : null;
+  const { made, report } = request;
+  const reported = made ? { made, exact: !report.estimated } : null;
+  return endRequest(turns, request, reported, (state, reservation, now) => {
+    if (reservation.state === "pending") return settle(state, reservation, report, now, sha256Hex);
+    return acceptsLate(reservation, now) ? settleLate(state, reservation, report, now, sha256Hex) : null;
   });
 }
 
 export function releaseRequest(turns: AccountTurns, request: command.ReleaseRequest): command.EndReply {
-  return endRequest(turns, request, (state, reservation, now) =>
+  return endRequest(turns, request, null, (state, reservation, now) =>
     reservation.state === "pending" ? release(state, reservation, request.outcome, now, sha256Hex) : null,
   );
 }
@@ -70,13 +91,19 @@ type Ending = (
 ) => { settlement: NonNullable<Reservation["settlement"]>; change: Change } | null;
 
 /** Ends one attempt of a request; `end` answers `null` when there is nothing left to end. */
-function endRequest(turns: AccountTurns, request: command.AttemptRef, end: Ending): command.EndReply {
+function endRequest(
+  turns: AccountTurns,
+  request: command.AttemptRef,
+  reported: Reported | null,
+  end: Ending,
+): command.EndReply {
   return turns.run<command.EndReply>((state, now) => {
     const reservation = state && turns.reservation(state, request.requestId);
     if (!state || !reservation) return only({ kind: "unknown" });
     if (reservation.attempt !== request.attempt) return only({ kind: "fenced" });
     if (reservation.state === "released") return only({ kind: "released" });
     const ended = reservation.state === "settled" ? null : end(state, reservation, now);
+    concludeResources(turns, reservation, reported, ended === null, now);
     if (!ended) return only(lastSettlement(reservation));
     return { answer: { kind: "ended", settlement: ended.settlement }, change: ended.change };
   });
@@ -95,16 +122,4 @@ export function checkpointRequest(turns: AccountTurns, request: command.Checkpoi
     const kept = checkpoint(reservation, request.usage, now, request.holdMs);
     return { answer: true, change: { ...NO_CHANGE, reservations: [kept] } };
   });
-}
-
-/** Why a caller is not served, or `null`. A revoked key is refused from the turn after its revocation. */
-export function refuseCaller(
-  turns: AccountTurns,
-  state: AccountState | null,
-  { key, planVersions }: command.Caller,
-  now: number,
-): command.KeyRefused | command.PlanOutdated | null {
-  if (!isKeyGood(turns.key(key.id), key, now) || !state) return KEY_REFUSED;
-  const { id, version } = state.row.plan;
-  return (planVersions[id] ?? 0) > version ? { kind: "plan_outdated", planId: id } : null;
 }

@@ -2,6 +2,7 @@ import type { AccountRow, AccountStatus } from "../src/core/account.ts";
 import type { Grant, GrantKind } from "../src/core/grant.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { Reservation } from "../src/core/reservation.ts";
+import type { Resource, ResourceDetails, ResourceKind } from "../src/core/resource.ts";
 import type { Marks } from "../src/core/window.ts";
 
 /** Rows of the object's tables, and what they are outside of SQL. */
@@ -56,6 +57,22 @@ export type KeyColumns = {
   revoked_at: number | null;
 };
 
+export type ResourceColumns = {
+  id: string;
+  kind: ResourceKind;
+  upstream: string;
+  model: string;
+  request_id: string;
+  attempt: number;
+  created_at: number;
+  context_tokens: number;
+  output_tokens: number;
+  item_ids: string;
+  details: string | null;
+  poll_at: number | null;
+  polls: number;
+};
+
 export function toReservation(row: { body: string }): Reservation {
   return JSON.parse(row.body) as Reservation;
 }
@@ -87,6 +104,23 @@ export function toKey(row: KeyColumns): StoredKey {
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
+  };
+}
+
+export function toResource(row: ResourceColumns): Resource {
+  return {
+    id: row.id,
+    kind: row.kind,
+    upstream: row.upstream,
+    model: row.model,
+    requestId: row.request_id,
+    attempt: row.attempt,
+    createdAt: row.created_at,
+    contextTokens: row.context_tokens,
+    outputTokens: row.output_tokens,
+    itemIds: JSON.parse(row.item_ids) as string[],
+    details: row.details === null ? null : (JSON.parse(row.details) as ResourceDetails),
+    job: row.poll_at === null ? null : { pollAt: row.poll_at, polls: row.polls },
   };
 }
 

@@ -86,6 +86,30 @@ const STEPS: readonly string[] = [
     tries INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE resources (
+    -- What requests of the account made and upstream keeps, by upstream's own id.
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    upstream TEXT NOT NULL,
+    model TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    context_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    item_ids TEXT NOT NULL,
+    details TEXT,
+    -- Set while the resource is a job that upstream has not come to an end with.
+    poll_at INTEGER,
+    polls INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- For lists, for the newest responses and for what is old enough to be forgotten.
+  CREATE INDEX resources_by_age ON resources (kind, created_at, id);
+
+  CREATE INDEX resources_due ON resources (poll_at) WHERE poll_at IS NOT NULL;
+  `,
 ];
 
 /** Brings the object's database to the newest schema. Call it inside one transaction, before anything else. */

@@ -13,7 +13,7 @@ import {
   toKey,
   toReservation,
 } from "./account-rows.ts";
-import type { Sql } from "./platform.ts";
+import type { CountedSql } from "./counted-sql.ts";
 
 /** Where the delivery of the outbox stands. */
 export interface Delivery {
@@ -31,13 +31,14 @@ export interface OutboxRow {
   readonly json: string;
 }
 
-/** All SQL of the account object. Every method is synchronous; the object wraps each command in one transaction. */
+/**
+ * All SQL of the account object but that of its resources. Every method is synchronous; the object wraps each command in
+ * one transaction.
+ */
 export class AccountStore {
-  readonly #sql: Sql;
-  /** Rows written since the object was loaded, for measuring. */
-  rowsWritten = 0;
+  readonly #sql: CountedSql;
 
-  constructor(sql: Sql) {
+  constructor(sql: CountedSql) {
     this.#sql = sql;
   }
 
@@ -45,8 +46,8 @@ export class AccountStore {
 
   /** The account row with its plan; `null` when the account was never created. */
   account(): AccountRow | null {
-    const [row] = this.#all<AccountColumns>("SELECT * FROM account");
-    const [plan] = this.#all<{ document: string }>("SELECT document FROM plan");
+    const [row] = this.#sql.all<AccountColumns>("SELECT * FROM account");
+    const [plan] = this.#sql.all<{ document: string }>("SELECT document FROM plan");
     if (!row || !plan) return null;
     return toAccount(row, plan.document);
   }
@@ -57,12 +58,12 @@ export class AccountStore {
     for (const grant of change.grants) this.#writeGrant(grant);
     for (const reservation of change.reservations) this.#writeReservation(reservation);
     for (const entry of change.entries) {
-      this.#run("INSERT INTO outbox (seq, entry) VALUES (?, ?)", entry.seq, JSON.stringify(entry));
+      this.#sql.run("INSERT INTO outbox (seq, entry) VALUES (?, ?)", entry.seq, JSON.stringify(entry));
     }
   }
 
   writeAccount(row: AccountRow): void {
-    this.#run(
+    this.#sql.run(
       `INSERT INTO account (id, account_id, epoch, seq, head, status, status_reason, balance, used, meters, renewals, learned)
        VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, head = excluded.head,
@@ -83,7 +84,7 @@ export class AccountStore {
   }
 
   writePlan(plan: Plan): void {
-    this.#run(
+    this.#sql.run(
       "INSERT INTO plan (id, document) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET document = excluded.document",
       JSON.stringify(plan),
     );
@@ -92,16 +93,16 @@ export class AccountStore {
   // — grants —
 
   openGrants(): Grant[] {
-    return this.#all<GrantColumns>("SELECT * FROM grants WHERE used + lapsed < amount").map(toGrant);
+    return this.#sql.all<GrantColumns>("SELECT * FROM grants WHERE used + lapsed < amount").map(toGrant);
   }
 
   grant(id: string): Grant | null {
-    const [row] = this.#all<GrantColumns>("SELECT * FROM grants WHERE id = ?", id);
+    const [row] = this.#sql.all<GrantColumns>("SELECT * FROM grants WHERE id = ?", id);
     return row ? toGrant(row) : null;
   }
 
   #writeGrant(grant: Grant): void {
-    this.#run(
+    this.#sql.run(
       `INSERT INTO grants (id, kind, amount, priority, effective_at, expires_at, features, reason, created_at, created_seq, used, lapsed, voided_at)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET used = excluded.used, lapsed = excluded.lapsed, voided_at = excluded.voided_at`,
@@ -124,12 +125,12 @@ export class AccountStore {
   // — reservations —
 
   pendingReservations(): Reservation[] {
-    return this.#all<{ body: string }>("SELECT body FROM reservations WHERE pending = 1").map(toReservation);
+    return this.#sql.all<{ body: string }>("SELECT body FROM reservations WHERE pending = 1").map(toReservation);
   }
 
   /** A request that has ended; the pending ones are all in memory. */
   endedReservation(requestId: string): Reservation | null {
-    const [row] = this.#all<{ body: string }>(
+    const [row] = this.#sql.all<{ body: string }>(
       "SELECT body FROM reservations WHERE pending = 0 AND request_id = ?",
       requestId,
     );
@@ -140,12 +141,16 @@ export class AccountStore {
     const { requestId: id, state, attempt } = reservation;
     const body = JSON.stringify(reservation);
     if (state !== "pending") {
-      this.#run("UPDATE reservations SET pending = 0, body = ? WHERE pending IN (0, 1) AND request_id = ?", body, id);
+      this.#sql.run(
+        "UPDATE reservations SET pending = 0, body = ? WHERE pending IN (0, 1) AND request_id = ?",
+        body,
+        id,
+      );
       return;
     }
     // A new attempt takes the place of the one that was released.
-    if (attempt > 1) this.#run("DELETE FROM reservations WHERE pending = 0 AND request_id = ?", id);
-    this.#run(
+    if (attempt > 1) this.#sql.run("DELETE FROM reservations WHERE pending = 0 AND request_id = ?", id);
+    this.#sql.run(
       `INSERT INTO reservations (pending, request_id, body) VALUES (1, ?, ?)
        ON CONFLICT (pending, request_id) DO UPDATE SET body = excluded.body`,
       id,
@@ -158,7 +163,7 @@ export class AccountStore {
    * `Idempotency-Key` sort after all of them and stay, so that their attempts are numbered on for ever.
    */
   prune(beforeId: string, limit: number): void {
-    this.#run(
+    this.#sql.run(
       `DELETE FROM reservations WHERE pending = 0 AND request_id IN (
          SELECT request_id FROM reservations WHERE pending = 0 AND request_id < ? LIMIT ?)`,
       beforeId,
@@ -168,37 +173,37 @@ export class AccountStore {
 
   /** The request that a refund was for; `null` when there is no such refund. */
   refundedRequest(refundId: string): string | null {
-    const [row] = this.#all<{ request_id: string }>("SELECT request_id FROM refunds WHERE id = ?", refundId);
+    const [row] = this.#sql.all<{ request_id: string }>("SELECT request_id FROM refunds WHERE id = ?", refundId);
     return row?.request_id ?? null;
   }
 
   addRefund(refundId: string, requestId: string): void {
-    this.#run("INSERT INTO refunds (id, request_id) VALUES (?, ?)", refundId, requestId);
+    this.#sql.run("INSERT INTO refunds (id, request_id) VALUES (?, ?)", refundId, requestId);
   }
 
   /** What a correction came to; `null` when it was not made. */
   correction(id: string): number | null {
-    const [row] = this.#all<{ difference: number }>("SELECT difference FROM corrections WHERE id = ?", id);
+    const [row] = this.#sql.all<{ difference: number }>("SELECT difference FROM corrections WHERE id = ?", id);
     return row?.difference ?? null;
   }
 
   addCorrection(id: string, difference: number): void {
-    this.#run("INSERT INTO corrections (id, difference) VALUES (?, ?)", id, difference);
+    this.#sql.run("INSERT INTO corrections (id, difference) VALUES (?, ?)", id, difference);
   }
 
   // — keys —
 
   key(id: string): StoredKey | null {
-    const [row] = this.#all<KeyColumns>("SELECT * FROM keys WHERE id = ?", id);
+    const [row] = this.#sql.all<KeyColumns>("SELECT * FROM keys WHERE id = ?", id);
     return row ? toKey(row) : null;
   }
 
   keys(): StoredKey[] {
-    return this.#all<KeyColumns>("SELECT * FROM keys ORDER BY created_at, id").map(toKey);
+    return this.#sql.all<KeyColumns>("SELECT * FROM keys ORDER BY created_at, id").map(toKey);
   }
 
   addKey(key: StoredKey): void {
-    this.#run(
+    this.#sql.run(
       "INSERT INTO keys (id, digest, name, scopes, created_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
       key.id,
       key.digest,
@@ -212,31 +217,33 @@ export class AccountStore {
 
   /** Returns whether the key existed. Revoking twice keeps the first instant. */
   revokeKey(id: string, at: number): boolean {
-    return this.#run("UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", at, id) > 0;
+    return this.#sql.run("UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", at, id) > 0;
   }
 
   // — outbox —
 
   /** Unconfirmed entries after `afterSeq` and up to `lastSeq`, oldest first. */
   unconfirmed(afterSeq: number, lastSeq: number, limit: number): OutboxRow[] {
-    return this.#all<{ seq: number; entry: string }>(
-      "SELECT seq, entry FROM outbox WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-      afterSeq,
-      lastSeq,
-      limit,
-    ).map(({ seq, entry }) => ({ seq, json: entry }));
+    return this.#sql
+      .all<{ seq: number; entry: string }>(
+        "SELECT seq, entry FROM outbox WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+        afterSeq,
+        lastSeq,
+        limit,
+      )
+      .map(({ seq, entry }) => ({ seq, json: entry }));
   }
 
   unconfirmedSeqs(limit: number): number[] {
-    return this.#all<{ seq: number }>("SELECT seq FROM outbox ORDER BY seq LIMIT ?", limit).map(({ seq }) => seq);
+    return this.#sql.all<{ seq: number }>("SELECT seq FROM outbox ORDER BY seq LIMIT ?", limit).map(({ seq }) => seq);
   }
 
   isUnconfirmed(seq: number): boolean {
-    return this.#all("SELECT seq FROM outbox WHERE seq = ?", seq).length > 0;
+    return this.#sql.all("SELECT seq FROM outbox WHERE seq = ?", seq).length > 0;
   }
 
   outboxSpan(): { count: number; first: number | null; last: number | null } {
-    const [row] = this.#all<{ n: number; first: number | null; last: number | null }>(
+    const [row] = this.#sql.all<{ n: number; first: number | null; last: number | null }>(
       "SELECT count(*) AS n, min(seq) AS first, max(seq) AS last FROM outbox",
     );
     return { count: row?.n ?? 0, first: row?.first ?? null, last: row?.last ?? null };
@@ -244,18 +251,18 @@ export class AccountStore {
 
   /** Deletes exactly the entries that the ledger has confirmed. */
   confirm(seqs: readonly number[]): void {
-    this.#run("DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", JSON.stringify(seqs));
+    this.#sql.run("DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", JSON.stringify(seqs));
   }
 
   delivery(): Delivery {
     type Columns = { sent_seq: number; mark_seq: number; resend_at: number; tries: number };
-    const [row] = this.#all<Columns>("SELECT * FROM delivery");
+    const [row] = this.#sql.all<Columns>("SELECT * FROM delivery");
     if (!row) return { sentSeq: 0, markSeq: 0, resendAt: 0, tries: 0 };
     return { sentSeq: row.sent_seq, markSeq: row.mark_seq, resendAt: row.resend_at, tries: row.tries };
   }
 
   writeDelivery(delivery: Delivery): void {
-    this.#run(
+    this.#sql.run(
       `INSERT INTO delivery (id, sent_seq, mark_seq, resend_at, tries) VALUES (1, ?, ?, ?, ?)
        ON CONFLICT (id) DO UPDATE SET sent_seq = excluded.sent_seq, mark_seq = excluded.mark_seq,
          resend_at = excluded.resend_at, tries = excluded.tries`,
@@ -264,16 +271,5 @@ export class AccountStore {
       delivery.resendAt,
       delivery.tries,
     );
-  }
-
-  #all<Row extends Record<string, SqlStorageValue>>(query: string, ...bindings: SqlStorageValue[]): Row[] {
-    return this.#sql.exec<Row>(query, ...bindings).toArray();
-  }
-
-  #run(query: string, ...bindings: SqlStorageValue[]): number {
-    const cursor = this.#sql.exec(query, ...bindings);
-    const rows = cursor.rowsWritten;
-    this.rowsWritten += rows;
-    return rows;
   }
 }

@@ -2,8 +2,10 @@ import { type AccountState, applyChange, type Change, NO_CHANGE, openAccount } f
 import type { Reservation } from "../src/core/reservation.ts";
 import type { StoredKey } from "./account-rows.ts";
 import { AccountStore } from "./account-store.ts";
+import { CountedSql } from "./counted-sql.ts";
 import { FLUSH_DELAY_MS } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
+import { Resources } from "./resources.ts";
 
 /** What a command comes to. */
 export interface Outcome<Answer> {
@@ -28,6 +30,8 @@ const LOST_MS = 60_000;
  */
 export class AccountTurns {
   readonly store: AccountStore;
+  readonly resources: Resources;
+  readonly #sql: CountedSql;
   readonly #platform: Platform;
   /** `undefined`: not loaded. `null`: there is no such account. */
   #state: AccountState | null | undefined;
@@ -38,7 +42,13 @@ export class AccountTurns {
 
   constructor(platform: Platform) {
     this.#platform = platform;
-    this.store = new AccountStore(platform.sql);
+    this.#sql = new CountedSql(platform.sql);
+    this.store = new AccountStore(this.#sql);
+    this.resources = new Resources(this.#sql);
+  }
+
+  get rowsWritten(): number {
+    return this.#sql.rowsWritten;
   }
 
   now(): number {
@@ -77,6 +87,7 @@ export class AccountTurns {
   /** Drops what is in memory, because it may differ from what is stored. */
   forget(): void {
     this.#state = undefined;
+    this.resources.forget();
     this.forgetKeys();
     this.#alarmAt = null;
   }

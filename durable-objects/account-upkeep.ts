@@ -7,9 +7,12 @@ import { REPLAY_MS } from "../src/core/reserve.ts";
 import { expire } from "../src/core/settlement.ts";
 import { sha256Hex } from "../src/sha256.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
+import { nextJobAt } from "./job-polls.ts";
 import { outboxDueAt } from "./outbox.ts";
 
 const PRUNE_ROWS = 1_000;
+/** Upstream keeps a response for so long. */
+const RESPONSE_MS = 30 * 24 * 3_600_000;
 
 /** Ends every pending request whose time is over. Each in a turn of its own: one that fails keeps no other waiting. */
 export function expireReservations(turns: AccountTurns): void {
@@ -51,10 +54,11 @@ export function journalDenials(turns: AccountTurns, denials: Denials): void {
   });
 }
 
-/** Forgets ended requests that nobody can ask for by their key any more. */
+/** Forgets ended requests that nobody can ask for by their key any more, and responses that upstream has forgotten. */
 export function prune(turns: AccountTurns): void {
   turns.run((_, now) => {
     turns.store.prune(firstIdAt(now - REPLAY_MS), PRUNE_ROWS);
+    turns.resources.store.prune(now - RESPONSE_MS, PRUNE_ROWS);
     return only(undefined);
   });
 }
@@ -70,6 +74,8 @@ export function armNext(turns: AccountTurns): void {
   for (const { expiresAt } of state.grants.values()) {
     if (expiresAt !== null && expiresAt > now) turns.armBy(expiresAt, now);
   }
+  const job = nextJobAt(turns, now);
+  if (job !== null) turns.armBy(job, now);
   const renewal = nextRenewalAt(state, now);
   if (renewal !== null) turns.armBy(renewal, now);
 }

@@ -7,11 +7,13 @@ import type { Reservation } from "../src/core/reservation.ts";
 import * as operations from "./account-operations.ts";
 import * as reading from "./account-reading.ts";
 import * as requests from "./account-requests.ts";
+import * as resources from "./account-resources.ts";
 import type { StoredKey } from "./account-rows.ts";
 import { migrateAccount } from "./account-schema.ts";
 import { AccountTurns, only } from "./account-turns.ts";
 import * as upkeep from "./account-upkeep.ts";
 import type * as command from "./commands.ts";
+import { askAfterJobs, takeDueJobs } from "./job-polls.ts";
 import { deliver } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
 
@@ -65,6 +67,25 @@ export class Account {
 
   checkpoint(request: command.CheckpointRequest): boolean {
     return requests.checkpointRequest(this.#turns, request);
+  }
+
+  attach(request: command.AttachRequest): boolean {
+    return resources.attachJob(this.#turns, request);
+  }
+
+  // — what requests made —
+
+  resource(caller: command.Caller, id: string): command.ResourceReply {
+    return resources.resourceFor(this.#turns, caller, id);
+  }
+
+  resources(caller: command.Caller, query: command.ResourcesQuery): command.ResourcesReply {
+    return resources.resourcesFor(this.#turns, caller, query);
+  }
+
+  /** Returns whether it is gone; an open job stays until it has ended. */
+  forgetResource(id: string): boolean {
+    return this.#turns.run(() => only(this.#turns.resources.store.remove(id)));
   }
 
   // — what an operator does —
@@ -158,8 +179,8 @@ export class Account {
 
   /** Work done since the object was loaded, for measuring. */
   work(): command.WorkReply {
-    const { calls, store, alarmsSet } = this.#turns;
-    return { calls, rowsWritten: store.rowsWritten, alarmsSet };
+    const { calls, rowsWritten, alarmsSet } = this.#turns;
+    return { calls, rowsWritten, alarmsSet };
   }
 
   /**
@@ -173,11 +194,8 @@ export class Account {
     this.#attempt("lapse", () => upkeep.lapse(this.#turns));
     this.#attempt("denials", () => this.#journalDenials());
     this.#attempt("prune", () => this.#prune());
-    try {
-      await this.#deliver();
-    } catch (error) {
-      this.#failed("deliver", error);
-    }
+    await this.#attemptLong("deliver", () => this.#deliver());
+    await this.#attemptLong("jobs", () => this.#askAfterJobs());
     this.#attempt("arm", () => upkeep.armNext(this.#turns));
   }
 
@@ -214,10 +232,23 @@ export class Account {
     if (delivery) this.#platform.transactionSync(() => store.writeDelivery(delivery));
   }
 
+  async #askAfterJobs(): Promise<void> {
+    const messages = takeDueJobs(this.#turns);
+    if (messages.length > 0) await askAfterJobs(messages, this.#platform.poll, this.#platform.report);
+  }
+
   /** Runs a part of the alarm; one that fails keeps no other from running. */
   #attempt(part: string, run: () => void): void {
     try {
       run();
+    } catch (error) {
+      this.#failed(part, error);
+    }
+  }
+
+  async #attemptLong(part: string, run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
     } catch (error) {
       this.#failed(part, error);
     }

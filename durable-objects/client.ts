@@ -47,6 +47,22 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.checkpoint(request), 1);
   }
 
+  attach(accountId: string, request: command.AttachRequest): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.attach(request));
+  }
+
+  resource(accountId: string, caller: command.Caller, id: string): Promise<command.ResourceReply> {
+    return this.#call(accountId, (stub) => stub.resource(caller, id));
+  }
+
+  resources(accountId: string, caller: command.Caller, query: command.ResourcesQuery): Promise<command.ResourcesReply> {
+    return this.#call(accountId, (stub) => stub.resources(caller, query));
+  }
+
+  forgetResource(accountId: string, id: string): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.forgetResource(id));
+  }
+
   create(accountId: string, plan: Plan): Promise<boolean> {
     return this.#call(accountId, (stub) => stub.create(accountId, plan));
   }

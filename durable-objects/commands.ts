@@ -1,6 +1,7 @@
 import type { AccountStatus } from "../src/core/account.ts";
 import type { GrantView, LimitsView } from "../src/core/account-view.ts";
 import type { UsageReport } from "../src/core/charge.ts";
+import type { References } from "../src/core/continuation.ts";
 import type { DenialFold } from "../src/core/denials.ts";
 import type { SourceAmount } from "../src/core/draw.ts";
 import type { UsageOutcome } from "../src/core/event.ts";
@@ -8,6 +9,7 @@ import type { Grant } from "../src/core/grant.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { Refund, Reservation, ReservationState, Settlement } from "../src/core/reservation.ts";
 import type { ReserveAnswer, ReserveCommand } from "../src/core/reserve.ts";
+import type { MadeResource, Resource, ResourceKind } from "../src/core/resource.ts";
 import type { Usage } from "../src/core/usage.ts";
 import type { Decision, Demand } from "../src/core/waterfall.ts";
 import type { KeyClaim } from "./key.ts";
@@ -33,15 +35,32 @@ export interface PlanOutdated {
 
 export interface ReserveRequest {
   readonly caller: Caller;
-  readonly command: Omit<ReserveCommand, "demand"> & { readonly demand: Omit<Demand, "keyId"> };
+  /** What the request names of earlier ones; all of it must belong to this account. */
+  readonly references?: References;
+  readonly command: Omit<ReserveCommand, "demand" | "upstream"> & { readonly demand: Omit<Demand, "keyId"> };
+}
+
+/**
+ * The account has nothing of that id. What an answer made is known at its settlement, moments after its last byte: while
+ * requests are in flight, asking again shortly may find it.
+ */
+export interface UnknownReference {
+  readonly kind: "unknown_reference";
+  readonly id: string;
+  readonly inFlight: boolean;
 }
 
 export interface QuoteRequest {
   readonly caller: Caller;
+  readonly references?: References;
   readonly demand: Omit<Demand, "keyId">;
 }
 
-export type QuoteReply = KeyRefused | PlanOutdated | { readonly kind: "quoted"; readonly decision: Decision };
+export type QuoteReply =
+  | KeyRefused
+  | PlanOutdated
+  | UnknownReference
+  | { readonly kind: "quoted"; readonly decision: Decision };
 
 export interface RefundRequest {
   readonly id: string;
@@ -63,7 +82,13 @@ export type RefundReply =
   | { readonly kind: "mismatch" };
 
 /** An answer of the account, with the whole reservation. */
-export type ReserveOutcome = KeyRefused | PlanOutdated | (ReserveAnswer & { readonly limits: LimitsView });
+export type ReserveOutcome = KeyRefused | PlanOutdated | UnknownReference | (ReserveAnswer & Reserved);
+
+/** What is told beside the answer: the caller's limits after it, and the upstream that keeps what the request names. */
+interface Reserved {
+  readonly limits: LimitsView;
+  readonly upstream: string | null;
+}
 
 /** What the asker needs of a reservation. The whole of it stays in the object: it is large, and RPC copies it. */
 export interface HeldRequest {
@@ -75,6 +100,8 @@ export interface HeldRequest {
   readonly reserved: number;
   readonly draws: readonly SourceAmount[];
   readonly expiresAt: number;
+  /** The job that it has begun: a repetition of the request is answered from it. */
+  readonly job?: string;
   /** What it came to, once it has ended. */
   readonly ended: { readonly outcome: UsageOutcome; readonly usage: Usage; readonly charge: number } | null;
 }
@@ -83,7 +110,7 @@ type WithHeld<Answer> = Answer extends { readonly reservation: Reservation }
   ? Omit<Answer, "reservation"> & { readonly reservation: HeldRequest }
   : Answer;
 
-export type ReserveReply = KeyRefused | PlanOutdated | (WithHeld<ReserveAnswer> & { readonly limits: LimitsView });
+export type ReserveReply = KeyRefused | PlanOutdated | UnknownReference | (WithHeld<ReserveAnswer> & Reserved);
 
 /** Names one attempt of a request; a command for another attempt is fenced off. */
 export interface AttemptRef {
@@ -93,6 +120,44 @@ export interface AttemptRef {
 
 export interface SettleRequest extends AttemptRef {
   readonly report: UsageReport;
+  /** What upstream keeps of the answer. */
+  readonly made?: MadeResource;
+}
+
+/** A request has begun a job: it is remembered with its owner, and the reservation lasts as long as the job may. */
+export interface AttachRequest extends AttemptRef {
+  readonly made: MadeResource;
+  readonly holdMs: number;
+}
+
+/** Who has something: an account of the caller's, or nobody the caller may know of (asked again like a reference). */
+export type ResourceReply =
+  | KeyRefused
+  | PlanOutdated
+  | UnknownReference
+  | { readonly kind: "resource"; readonly resource: Resource };
+
+export interface ResourcesQuery {
+  readonly kind: ResourceKind;
+  readonly limit: number;
+  /** The id of the resource after which the list goes on; `null` begins it. */
+  readonly after: string | null;
+  /** By age. */
+  readonly order: "asc" | "desc";
+}
+
+/** Unknown is the id after which the list should go on. */
+export type ResourcesReply =
+  | KeyRefused
+  | PlanOutdated
+  | UnknownReference
+  | { readonly kind: "resources"; readonly resources: readonly Resource[]; readonly hasMore: boolean };
+
+/** Asks the gateway to look at a job. It may be lost or come twice. */
+export interface JobMessage {
+  readonly v: 1;
+  readonly accountId: string;
+  readonly resource: Pick<Resource, "id" | "kind" | "upstream" | "model" | "requestId" | "attempt">;
 }
 
 export interface ReleaseRequest extends AttemptRef {

@@ -1,4 +1,5 @@
 import type { LedgerMessage } from "../src/core/ledger-message.ts";
+import type { JobMessage } from "./commands.ts";
 
 /** The part of the object's SQLite that is used. */
 export interface Sql {
@@ -18,6 +19,8 @@ export interface Platform {
   now(): number;
   /** Puts messages on the ledger's queue. */
   send(messages: readonly LedgerMessage[]): Promise<void>;
+  /** Asks the gateway to look at jobs. */
+  poll(messages: readonly JobMessage[]): Promise<void>;
   /** Tells an operator of something that should not happen. */
   report(event: string, detail: Readonly<Record<string, unknown>>): void;
 }

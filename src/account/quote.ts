@@ -29,15 +29,19 @@ export async function quote(c: HttpContext): Promise<Response> {
   const rate = catalog.quote(prepared.model, now);
   if (!rate) throw new Error("a prepared request names a model with a rate");
 
-  const { model, bound, openOutput } = prepared;
+  const { model, bound, openOutput, references } = prepared;
   const request = {
     caller: { key, planVersions: catalog.planVersions() },
+    references,
     demand: { feature: rate.rate.feature, model, quote: rate, bound, openOutput },
   };
   const reply = await followingPlan(accounts, catalog, accountId, () => accounts.quote(accountId, request));
   if (reply.kind === "key_refused") throw invalidKey();
   if (reply.kind === "plan_outdated")
     throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
+  if (reply.kind === "unknown_reference") {
+    throw new HttpFault(400, "previous_response_not_found", `'${reply.id.slice(0, 64)}' was not found.`);
+  }
   const rateCard = { id: rate.cardId, version: rate.cardVersion };
   return c.json({ model, feature: rate.rate.feature, rate_card: rateCard, ...decisionWire(reply.decision) });
 }

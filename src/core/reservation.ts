@@ -56,6 +56,10 @@ export interface Reservation {
   readonly gates: readonly GateDraw[];
   readonly considered: readonly Considered[];
   readonly plan: { readonly id: string; readonly version: number };
+  /** The upstream that keeps what the request names of earlier ones; absent when it names nothing. */
+  readonly upstream?: string;
+  /** The job that the request has begun, once upstream has taken it on. */
+  readonly job?: string;
   readonly reservedAt: number;
   readonly expiresAt: number;
   /** The most that is known to have been used so far; what an expiry charges. */

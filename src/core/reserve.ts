@@ -11,6 +11,8 @@ export interface ReserveCommand {
   readonly fingerprint: string;
   readonly keyed: boolean;
   readonly demand: Demand;
+  /** The upstream that keeps what the request names of earlier ones. */
+  readonly upstream?: string | null;
   /** How long the reservation lasts unless it is settled or extended. */
   readonly holdMs: number;
 }
@@ -35,7 +37,7 @@ export function reserve(
   command: ReserveCommand,
   now: number,
 ): { answer: ReserveAnswer; change: Change } {
-  const known = existing && answerFromExisting(existing, command, now);
+  const known = recall(existing, command, now);
   if (known) return { answer: known, change: NO_CHANGE };
 
   const decision = decide(state, command.demand, now);
@@ -60,6 +62,7 @@ export function reserve(
     gates: decision.gates,
     considered: decision.considered,
     plan: { id: state.row.plan.id, version: state.row.plan.version },
+    ...(command.upstream ? { upstream: command.upstream } : {}),
     reservedAt: now,
     expiresAt: now + command.holdMs,
     checkpoint: null,
@@ -72,7 +75,12 @@ export function reserve(
 }
 
 /** What a known request id is answered, or `null` when it may be decided anew. */
-function answerFromExisting(existing: Reservation, command: ReserveCommand, now: number): ReserveAnswer | null {
+export function recall(
+  existing: Reservation | null,
+  command: Pick<ReserveCommand, "fingerprint" | "owner">,
+  now: number,
+): ReserveAnswer | null {
+  if (!existing) return null;
   const forgotten = existing.keyed && existing.endedAt !== null && now - existing.endedAt > REPLAY_MS;
   if (forgotten) return null;
   if (existing.fingerprint !== command.fingerprint) return { kind: "mismatch" };

@@ -1,5 +1,6 @@
 import type { AccountWatch } from "./account-watch.ts";
 import type { Invocation } from "./invocation.ts";
+import type { UpstreamJob } from "./job-story.ts";
 import type { LedgerDatabase } from "./ledger-database.ts";
 import type { LedgerQueue } from "./ledger-queue.ts";
 import type { ObjectHost } from "./object-host.ts";
@@ -18,6 +19,8 @@ export class Cast {
   readonly queue: LedgerQueue;
   /** Bodies that were put on the queue to do harm, as they should stand in quarantine. */
   readonly poison = new Set<string>();
+  /** What upstream has taken on, by its id. */
+  readonly jobs = new Map<string, UpstreamJob>();
   requests = 0;
   #underWay = new Set<Invocation>();
 

@@ -43,6 +43,10 @@ function checkCharges({ world, promises }: Cast): void {
       world.violate("what was used is charged", `${key}: owed ${owed}, charged ${charged}`);
     }
   }
+  for (const [key, owed] of promises.jobs) {
+    const charged = promises.charged.get(key) ?? 0;
+    if (charged !== owed) world.violate("a job is charged what it came to", `${key}: owed ${owed}, charged ${charged}`);
+  }
   for (const key of promises.reserved) {
     const [accountId = "", attempt = ""] = key.split(" ");
     const dot = attempt.lastIndexOf(".");

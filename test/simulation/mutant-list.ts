@@ -385,6 +385,37 @@ import { sha256Hex } from "../src/sha256.ts";`,
     ],
   },
   {
+    safeguard: "a job that outlives its reservation is still asked after",
+    edits: [
+      {
+        file: "src/core/job.ts",
+        find: `  return reservation.state === "pending" || acceptsLate(reservation, now);`,
+        replace: `  return reservation.state === "pending" || (acceptsLate(reservation, now) && now < 0);`,
+      },
+    ],
+  },
+  {
+    safeguard: "a poll is followed by the next one until the job has ended",
+    edits: [
+      {
+        file: "durable-objects/job-polls.ts",
+        find: "      store.movePoll(resource.id, pollAt, polls);",
+        replace:
+          "      if (polls < 2) store.movePoll(resource.id, pollAt, polls);\n      else store.closeJob(resource.id);",
+      },
+    ],
+  },
+  {
+    safeguard: "a job is attached before its client is told of it",
+    edits: [
+      {
+        file: "durable-objects/account-resources.ts",
+        find: "    turns.resources.keep(resourceOf(reservation, request.made, false, now, job));",
+        replace: "    turns.resources.keep(resourceOf(reservation, request.made, false, now));",
+      },
+    ],
+  },
+  {
     safeguard: "a renewal is made once per period, also when the clock goes back",
     edits: [
       {

@@ -13,6 +13,7 @@ const COME_AGAIN: ReadonlyMap<string, RareState> = new Map([
   ["checkpoint", "late duplicate of checkpoint"],
   ["confirm", "late duplicate of confirm"],
   ["grant", "late duplicate of grant"],
+  ["attach", "late duplicate of attach"],
 ]);
 
 type Namespace = ConstructorParameters<typeof AccountClient>[0];

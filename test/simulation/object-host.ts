@@ -1,6 +1,5 @@
 import { Account } from "../../durable-objects/account.ts";
 import type { Platform } from "../../durable-objects/platform.ts";
-import type { LedgerMessage } from "../../src/core/ledger-message.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { Injected, ObjectStorage } from "./object-storage.ts";
 import type { World } from "./world.ts";
@@ -23,6 +22,9 @@ export interface Watch {
   stepped(host: ObjectHost): void;
 }
 
+/** The queues that an object sends to. */
+export type Queues = Pick<Platform, "send" | "poll">;
+
 const RETRY_ALARM_MS = 2_000;
 const MOST_ALARMS_PER_MINUTE = 600;
 
@@ -39,16 +41,16 @@ export class ObjectHost {
   /** Local instant at which an alarm last ran to its end. */
   lastAlarmAt = 0;
   readonly #watch: Watch;
-  readonly #send: (messages: readonly LedgerMessage[]) => Promise<void>;
+  readonly #queues: Queues;
   #instance: Instance | null = null;
   #alarmSet = 0;
   #alarms = { minute: 0, count: 0 };
 
-  constructor(id: string, world: World, watch: Watch, send: (messages: readonly LedgerMessage[]) => Promise<void>) {
+  constructor(id: string, world: World, watch: Watch, queues: Queues) {
     this.id = id;
     this.world = world;
     this.#watch = watch;
-    this.#send = send;
+    this.#queues = queues;
   }
 
   now(): number {
@@ -126,6 +128,11 @@ export class ObjectHost {
     return rows.map(({ body }) => JSON.parse(body) as Reservation);
   }
 
+  openJobs(): number {
+    const [row] = this.storage.all<{ n: number }>("SELECT count(*) AS n FROM resources WHERE poll_at IS NOT NULL");
+    return row?.n ?? 0;
+  }
+
   outboxSize(): number {
     return this.storage.all<{ n: number }>("SELECT count(*) AS n FROM outbox")[0]?.n ?? 0;
   }
@@ -186,8 +193,13 @@ export class ObjectHost {
         if (this.world.faults.strikes("object crashes while its alarm sends")) {
           this.world.at(this.world.now + 5, () => this.crash("while its alarm sends"));
         }
-        await this.#send(messages);
+        await this.#queues.send(messages);
         // What answers after the crash answers nobody.
+        if (!life.alive) await new Promise(() => {});
+      },
+      poll: async (messages) => {
+        check();
+        await this.#queues.poll(messages);
         if (!life.alive) await new Promise(() => {});
       },
       report: (event, detail) => this.#reported(event, detail, !life.alive),

@@ -18,6 +18,8 @@ export class Promises {
   /** By account, request and attempt. */
   readonly executions = new Map<string, Execution>();
   readonly charged = new Map<string, number>();
+  /** Jobs that were told to be attached, by attempt, with what they must have cost in the end. */
+  readonly jobs = new Map<string, number>();
   /** Told "reserved": each must end in a usage event. */
   readonly reserved = new Set<string>();
   /** Grants and refunds of which the caller knows that they are made: amount by `account id`. */

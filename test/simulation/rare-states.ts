@@ -57,6 +57,11 @@ export const RARE_STATES = [
   "good entry beside a bad one",
   "alarm brought back by the sweeper",
   "audit while entries are under way",
+  "late duplicate of attach",
+  "job ended in time",
+  "job ended by two",
+  "job charged after its expiry",
+  "job failed after its expiry",
 ] as const;
 
 export type RareState = (typeof RARE_STATES)[number];

@@ -1,10 +1,12 @@
 import { type AccountClient, AccountUnreachable } from "../../durable-objects/client.ts";
-import type { EndReply, ReserveOutcome, ReserveReply, ReserveRequest } from "../../durable-objects/commands.ts";
+import type { ReserveOutcome, ReserveReply, ReserveRequest } from "../../durable-objects/commands.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
 import { endingOf } from "../../src/proxy/failure-policy.ts";
+import { endAttempt } from "./attempt-end.ts";
 import type { Cast } from "./cast.ts";
 import { Invocation } from "./invocation.ts";
+import { beginJob } from "./job-story.ts";
 import { clientFor } from "./network.ts";
 import { keyOf } from "./offers.ts";
 import { priceOf } from "./promises.ts";
@@ -113,9 +115,10 @@ async function goUpstream(journey: Journey, reservation: Reservation): Promise<b
   if (reservation.quote.cardVersion !== cast.offers.cardVersion) {
     cast.world.reach("charged at a price that is no longer in force");
   }
+  if (action.job) return beginJob(journey, { reservation, actual, terms: action.job, fails: nothing });
   if (nothing) {
     await worker.sleep(Math.min(fate.lastsMs, 5_000));
-    await end(
+    await endAttempt(
       journey,
       reservation,
       () =>
@@ -133,7 +136,12 @@ async function goUpstream(journey: Journey, reservation: Reservation): Promise<b
   const report = reportOf(fate, actual);
   const owed = report.estimated ? null : priceOf(reservation.quote.rate, actual);
   const { requestId, attempt } = reservation;
-  return end(journey, reservation, () => journey.accounts.settle(accountId, { requestId, attempt, report }), owed);
+  return endAttempt(
+    journey,
+    reservation,
+    () => journey.accounts.settle(accountId, { requestId, attempt, report }),
+    owed,
+  );
 }
 
 /** Reads the answer to its end; of a stream, tells the object now and then how far it is. */
@@ -164,42 +172,13 @@ function reportOf(fate: Fate, actual: Usage): Extract<ReturnType<typeof endingOf
       counted: counted(actual, 0.97),
       produced: true,
       answerId: null,
+      itemIds: [],
+      partial: false,
     },
     fate.ending === "cut" ? "broken" : "whole",
   );
   if (ending.kind !== "settle") throw new Error("what was produced is settled");
   return ending.report;
-}
-
-/** Ends the attempt and holds the acknowledgement against the journal. */
-async function end(
-  { cast, accountId, worker }: Journey,
-  reservation: Reservation,
-  send: () => Promise<EndReply>,
-  owed: number | null,
-): Promise<boolean> {
-  const { world, promises } = cast;
-  const name = `${reservation.requestId}.${reservation.attempt}`;
-  let reply: EndReply;
-  try {
-    reply = await worker.guard(send());
-  } catch (error) {
-    if (!(error instanceof AccountUnreachable)) throw error;
-    world.tell(`${name} could not be ended`);
-    return true;
-  }
-  world.tell(`${name} ${reply.kind}${reply.kind === "ended" ? ` ${reply.settlement.charge}` : ""}`);
-  if (reply.kind === "ended") {
-    if (reply.settlement.outcome === "late" && reply.settlement.charge > 0) {
-      const charged = promises.charged.get(`${accountId} ${name}`) ?? 0;
-      if (charged > reply.settlement.charge) world.reach("settlement after the expiry, beyond a checkpoint");
-    }
-    promises.ended(accountId, reservation, reply.settlement, owed);
-  } else if (owed !== 0 || reply.kind === "unknown") {
-    // A release whose first reply was lost may find that it is done, and even that the request was asked for again.
-    world.violate("I13: a live attempt is never fenced off", `${name} is answered ${reply.kind}`);
-  }
-  return true;
 }
 
 function actualUsage({ inputTokens }: RequestAction, { share, inputShare }: Fate, reservation: Reservation): Usage {

@@ -6,6 +6,7 @@ import { ConsumerHost } from "./consumer-host.ts";
 import { type Fault, FaultDice } from "./faults.ts";
 import { checkAtRest } from "./final-check.ts";
 import { Invocation } from "./invocation.ts";
+import { askAfterJobs } from "./job-story.ts";
 import { LedgerDatabase } from "./ledger-database.ts";
 import { LedgerQueue } from "./ledger-queue.ts";
 import { clientFor } from "./network.ts";
@@ -91,9 +92,13 @@ function castOf(world: World, accounts: readonly string[], seed: string): Cast {
   const consumer = new ConsumerHost(world, database, hosts);
   const queue = new LedgerQueue(world, (batch, from) => consumer.consume(batch, from));
   const watch = { stepped: ({ id }: ObjectHost) => watches.get(id)?.stepped() };
+  const cast = new Cast({ world, hosts, watches, offers, promises, database, queue });
   const planId = world.random.pick(["plus", "pro"]);
   for (const id of accounts) {
-    const host = new ObjectHost(id, world, watch, (messages) => queue.send(messages));
+    const host = new ObjectHost(id, world, watch, {
+      send: (messages) => queue.send(messages),
+      poll: (messages) => askAfterJobs(cast, messages),
+    });
     hosts.set(id, host);
     watches.set(id, new AccountWatch(host, promises, offers.rateOf));
     database.sqlite.prepare("INSERT INTO accounts (id, created_at) VALUES (?, ?)").run(id, world.now);
@@ -101,7 +106,7 @@ function castOf(world: World, accounts: readonly string[], seed: string): Cast {
     const key = { ...keyOf(id), name: null, scopes: null, createdAt: world.now, expiresAt: null, revokedAt: null };
     host.look((account) => account.addKey(key));
   }
-  return new Cast({ world, hosts, watches, offers, promises, database, queue });
+  return cast;
 }
 
 function sweepEvery(cast: Cast, ms: number): void {
@@ -116,7 +121,7 @@ function sweepEvery(cast: Cast, ms: number): void {
 }
 
 function noteSweep({ world }: Cast, host: ObjectHost): void {
-  const stuck = host.outboxSize() > 0 || host.pending().length > 0;
+  const stuck = host.outboxSize() > 0 || host.pending().length > 0 || host.openJobs() > 0;
   if (stuck && host.storage.alarmAt === null) world.reach("alarm brought back by the sweeper");
 }
 
@@ -138,10 +143,10 @@ function stillToDo({ busy, queue, hosts }: Cast): string | null {
   if (busy) return "a Worker is at work";
   if (!queue.idle) return "the queue is not empty";
   for (const host of hosts.values()) {
-    const [pending, outbox] = [host.pending().length, host.outboxSize()];
-    if (pending > 0 || outbox > 0) {
+    const [pending, outbox, jobs] = [host.pending().length, host.outboxSize(), host.openJobs()];
+    if (pending > 0 || outbox > 0 || jobs > 0) {
       const [entry] = host.storage.all<{ entry: string }>("SELECT entry FROM outbox ORDER BY seq LIMIT 1");
-      return `${host.id}: ${pending} pending, ${outbox} in the outbox, ${entry?.entry ?? ""}`;
+      return `${host.id}: ${pending} pending, ${jobs} open jobs, ${outbox} in the outbox, ${entry?.entry ?? ""}`;
     }
   }
   return null;

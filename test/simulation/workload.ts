@@ -13,6 +13,15 @@ export interface Fate {
   readonly lastsMs: number;
 }
 
+/** A request that upstream goes on with by itself. */
+export interface JobTerms {
+  readonly lastsMs: number;
+  /** How long its reservation is held for it. */
+  readonly holdMs: number;
+  /** When the client reads it, after its beginning. */
+  readonly readAfterMs: readonly number[];
+}
+
 export interface RequestAction {
   readonly kind: "request";
   readonly requestId: string;
@@ -24,6 +33,7 @@ export interface RequestAction {
   readonly openOutput: boolean;
   readonly stream: boolean;
   readonly holdMs: number;
+  readonly job: JobTerms | null;
   /** The client asks again after so long, until it has an answer. */
   readonly asksAfterMs: readonly number[];
   readonly fates: readonly [Fate, ...Fate[]];
@@ -150,8 +160,20 @@ function requestOf(random: Random, at: number, n: number): RequestAction {
     openOutput: random.chance(0.4),
     stream,
     holdMs: stream ? random.pick([50_000, 240_000]) : random.pick([20_000, 90_000, 900_000]),
+    job: jobOf(random.fork(`job ${n}`)),
     asksAfterMs: keyed ? asks : [0],
     fates: [fateOf(random), fateOf(random), fateOf(random)],
+  };
+}
+
+function jobOf(random: Random): JobTerms | null {
+  if (!random.chance(0.12)) return null;
+  const lastsMs = random.int(2_000, random.pick([60_000, 20 * MINUTE]));
+  const reads = [lastsMs + random.int(0, 5_000), random.int(0, 2 * lastsMs)];
+  return {
+    lastsMs,
+    holdMs: random.pick([30_000, 5 * MINUTE, 60 * MINUTE]),
+    readAfterMs: random.chance(0.5) ? reads : [],
   };
 }
 
