@@ -17,13 +17,13 @@ export async function gatewaySecrets(settings: Settings, files: SecretFiles): Pr
 
 /** The gateway's variables, but for those of a simulated upstream. */
 export function gatewayVars(settings: Settings, secrets: GatewaySecrets): Record<string, string> {
+  const { UPSTREAM_API_KEY, ...others } = settings.passedVars;
+  // Never given to the simulated upstream: a real key stays where it is needed.
+  const isKeyUsed = settings.upstreamBaseUrl !== undefined && UPSTREAM_API_KEY !== undefined;
   return {
     SPILLWAY_ADMIN_TOKEN: secrets.adminToken,
     SPILLWAY_KEY_SECRET: secrets.keySecret,
-    ...(settings.upstreamBaseUrl === undefined ? {} : { UPSTREAM_BASE_URL: settings.upstreamBaseUrl }),
-    // Never given to the simulated upstream: a real key stays where it is needed.
-    ...(settings.upstreamBaseUrl === undefined || settings.upstreamApiKey === undefined
-      ? {}
-      : { UPSTREAM_API_KEY: settings.upstreamApiKey }),
+    ...others,
+    ...(isKeyUsed ? { UPSTREAM_API_KEY } : {}),
   };
 }

@@ -122,5 +122,6 @@ export function simulatorVars(simulatorUrl: string): Record<string, string> {
     UPSTREAM_API_KEY: "sk-simulated-upstream",
     // Lets a caller ask the simulator for a failure, a delay or an odd answer.
     UPSTREAM_EXTRA_HEADERS: "x-simulate",
+    UPSTREAM_WEBSOCKET: "pass",
   };
 }

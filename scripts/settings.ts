@@ -19,11 +19,15 @@ export interface Settings {
   /** Undefined: the simulated upstream. */
   readonly upstreamBaseUrl: string | undefined;
   readonly upstreamApiKey: string | undefined;
+  /** Variables that the gateway gets as they are, by name: all of its upstreams, and some of its own. */
+  readonly passedVars: Readonly<Record<string, string>>;
   readonly demo: boolean;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Reads the environment variables of `npm start`. An empty variable is an unset one. @throws SettingsError */
-export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+export function readSettings(environment: Environment): Settings {
   const read = (name: string) => environment[name]?.trim() || undefined;
   return {
     port: readPort(read("PORT") ?? "8787"),
@@ -32,8 +36,19 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     keySecret: read("SPILLWAY_KEY_SECRET"),
     upstreamBaseUrl: readHttpUrl("UPSTREAM_BASE_URL", read("UPSTREAM_BASE_URL")),
     upstreamApiKey: read("UPSTREAM_API_KEY"),
+    passedVars: readAll(environment, (name) => name.startsWith("UPSTREAM_") || PASSED.has(name)),
     demo: !["1", "true"].includes(read("SPILLWAY_NO_DEMO") ?? ""),
   };
+}
+
+const PASSED = new Set(["SPILLWAY_KEEPALIVE_MS", "SPILLWAY_WEBHOOK_SECRETS"]);
+
+function readAll(environment: Environment, isPassed: (name: string) => boolean): Record<string, string> {
+  const set = Object.entries(environment).flatMap(([name, text]) => {
+    const value = text?.trim() ?? "";
+    return isPassed(name) && value !== "" ? [[name, value] as const] : [];
+  });
+  return Object.fromEntries(set);
 }
 
 function readPort(text: string): number {

@@ -1,4 +1,7 @@
 import type { AccountObject } from "../durable-objects/account-object.ts";
+import type { JobMessage } from "../durable-objects/commands.ts";
+import { baseUrlFault } from "./catalog/base-url.ts";
+import { DEFAULT_UPSTREAM, type Upstream, USUAL_PATIENCE, type WebSocketMode } from "./catalog/upstream.ts";
 import type { LedgerMessage } from "./core/ledger-message.ts";
 
 /** Bindings, variables and secrets as the platform gives them. */
@@ -6,8 +9,13 @@ export interface Env {
   readonly DB: D1Database;
   readonly ACCOUNTS: DurableObjectNamespace<AccountObject>;
   readonly LEDGER_QUEUE: Queue<LedgerMessage>;
+  readonly JOB_QUEUE: Queue<JobMessage>;
   readonly SPILLWAY_ADMIN_TOKEN?: string;
   readonly SPILLWAY_KEY_SECRET?: string;
+  /** Secrets of the webhooks by which upstreams tell of jobs, comma-separated: several while one replaces another. */
+  readonly SPILLWAY_WEBHOOK_SECRETS?: string;
+  /** How often a silent stream shows a coding client that it is alive (ms). */
+  readonly SPILLWAY_KEEPALIVE_MS?: string;
   readonly UPSTREAM_BASE_URL?: string;
   readonly UPSTREAM_API_KEY?: string;
   /** Further request headers that may pass to the upstream, comma-separated. */
@@ -15,21 +23,19 @@ export interface Env {
   /** How long an answer may take to begin, and then to go on (ms). */
   readonly UPSTREAM_FIRST_BYTE_MS?: string;
   readonly UPSTREAM_IDLE_MS?: string;
-}
-
-export interface UpstreamConfig {
-  /** Without a slash at its end. */
-  readonly baseUrl: string;
-  readonly apiKey: string;
-  readonly extraHeaders: readonly string[];
-  readonly firstByteMs: number;
-  readonly idleMs: number;
+  /** `pass`, `bridge` or `refuse`. */
+  readonly UPSTREAM_WEBSOCKET?: string;
 }
 
 export interface Config {
   readonly adminToken: string;
   readonly keySecret: string;
-  readonly upstream: UpstreamConfig;
+  readonly webhookSecrets: readonly string[];
+  readonly keepAliveMs: number;
+  /** The upstream that the environment describes. */
+  readonly upstream: Upstream;
+  /** Further request headers that may pass to upstreams, in lower case. */
+  readonly extraHeaders: readonly string[];
 }
 
 /** The gateway cannot run as it is configured. `problems` names every variable at fault, and never a value. */
@@ -43,8 +49,10 @@ export class ConfigError extends Error {
   }
 }
 
-const FIRST_BYTE_MS = 600_000;
-const IDLE_MS = 120_000;
+type MillisecondsName = "UPSTREAM_FIRST_BYTE_MS" | "UPSTREAM_IDLE_MS" | "SPILLWAY_KEEPALIVE_MS";
+
+/** Coding clients break off after minutes, proxies on the way sooner. */
+const KEEPALIVE_MS = 15_000;
 
 /** Reads the configuration; throws {@link ConfigError} with everything that is missing or wrong. */
 export function readConfig(env: Env): Config {
@@ -54,7 +62,7 @@ export function readConfig(env: Env): Config {
     if (value.length < 8) problems.push(`${name} (secret, at least 8 characters)`);
     return value;
   };
-  const milliseconds = (name: "UPSTREAM_FIRST_BYTE_MS" | "UPSTREAM_IDLE_MS", otherwise: number): number => {
+  const milliseconds = (name: MillisecondsName, otherwise: number): number => {
     const text = env[name] ?? "";
     const value = text === "" ? otherwise : Number(text);
     if (!Number.isSafeInteger(value) || value <= 0) problems.push(`${name} (a number of milliseconds)`);
@@ -62,32 +70,61 @@ export function readConfig(env: Env): Config {
   };
 
   const baseUrl = (env.UPSTREAM_BASE_URL ?? "").replace(/\/+$/, "");
-  const fault = upstreamFault(baseUrl);
-  if (fault) problems.push(`UPSTREAM_BASE_URL (${fault})`);
+  const fault = baseUrlFault(baseUrl);
+  if (fault !== null) problems.push(`UPSTREAM_BASE_URL (${fault})`);
+  const websocket = webSocketMode(env.UPSTREAM_WEBSOCKET);
+  if (websocket === null) problems.push("UPSTREAM_WEBSOCKET (pass, bridge or refuse)");
+  required("UPSTREAM_API_KEY");
   const config: Config = {
     adminToken: required("SPILLWAY_ADMIN_TOKEN"),
     keySecret: required("SPILLWAY_KEY_SECRET"),
+    webhookSecrets: listOf(env.SPILLWAY_WEBHOOK_SECRETS),
+    keepAliveMs: milliseconds("SPILLWAY_KEEPALIVE_MS", KEEPALIVE_MS),
     upstream: {
+      id: DEFAULT_UPSTREAM,
       baseUrl,
-      apiKey: required("UPSTREAM_API_KEY"),
-      extraHeaders: (env.UPSTREAM_EXTRA_HEADERS ?? "")
-        .split(",")
-        .map((name) => name.trim().toLowerCase())
-        .filter((name) => name !== ""),
-      firstByteMs: milliseconds("UPSTREAM_FIRST_BYTE_MS", FIRST_BYTE_MS),
-      idleMs: milliseconds("UPSTREAM_IDLE_MS", IDLE_MS),
+      keySecret: "UPSTREAM_API_KEY",
+      auth: "bearer",
+      query: {},
+      features: null,
+      models: null,
+      order: 100,
+      weight: 1,
+      websocket: websocket ?? "bridge",
+      patience: {
+        ...USUAL_PATIENCE,
+        firstByteMs: milliseconds("UPSTREAM_FIRST_BYTE_MS", USUAL_PATIENCE.firstByteMs),
+        idleMs: milliseconds("UPSTREAM_IDLE_MS", USUAL_PATIENCE.idleMs),
+      },
     },
+    extraHeaders: listOf(env.UPSTREAM_EXTRA_HEADERS?.toLowerCase()),
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
 
-/** The key of the operator's provider is only ever sent over TLS, or to this machine and reserved test names. */
-function upstreamFault(baseUrl: string): string | null {
-  if (!URL.canParse(baseUrl)) return "the address of an OpenAI-shaped API, such as https://api.openai.com/v1";
-  const url = new URL(baseUrl);
-  if (url.username !== "" || url.password !== "") return "without user and password";
-  if (url.protocol === "https:") return null;
-  const local = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname) || url.hostname.endsWith(".test");
-  return url.protocol === "http:" && local ? null : "https, except on this machine";
+function listOf(text: string | undefined): string[] {
+  return (text ?? "")
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+/** The key of an upstream; `null` when no such secret is set. Only variables of this prefix can be asked for. */
+export function upstreamKey(env: Env, secret: string): string | null {
+  const value: unknown = secret.startsWith("UPSTREAM_") ? Reflect.get(env, secret) : null;
+  return typeof value === "string" && value !== "" ? value : null;
+}
+
+function webSocketMode(text: string | undefined): WebSocketMode | null {
+  switch (text || "bridge") {
+    case "pass":
+      return "pass";
+    case "bridge":
+      return "bridge";
+    case "refuse":
+      return "refuse";
+    default:
+      return null;
+  }
 }

@@ -4,13 +4,12 @@ import { listPlans, listRateCards } from "../catalog/list.ts";
 import { readPlanDocument } from "../catalog/plan-document.ts";
 import { readRateCardDocument } from "../catalog/rate-card-document.ts";
 import { putPlan, putRateCard } from "../catalog/write.ts";
-import type { HttpContext, HttpEnv } from "../http/context.ts";
+import type { HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { pageOf } from "../http/query.ts";
 import { instant } from "../wire/time.ts";
 import { readBody } from "./body.ts";
-
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+import { nameOf } from "./name.ts";
 
 export function planAdminRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
@@ -39,10 +38,4 @@ export function rateCardAdminRoutes(): Hono<HttpEnv> {
     return c.json({ id, version, created_at: instant(createdAt), effective_at: instant(effectiveAt), models });
   });
   return routes;
-}
-
-function nameOf(c: HttpContext): string {
-  const id = c.req.param("id") ?? "";
-  if (!NAME.test(id)) throw new HttpFault(400, "invalid_id", "An id is 1 to 64 letters, digits, '.', '_' or '-'.");
-  return id;
 }

@@ -5,6 +5,7 @@ import { accountAdminRoutes } from "./accounts.ts";
 import { planAdminRoutes, rateCardAdminRoutes } from "./catalog.ts";
 import { quarantineRoutes, reconciliationRoutes, reservationRoutes, totalsRoutes } from "./ledger.ts";
 import { reratingRoutes } from "./rerating.ts";
+import { upstreamAdminRoutes } from "./upstreams.ts";
 
 /** What an operator may do. Every route needs the operator's token, also the ones that do not exist. */
 export function adminRoutes(): Hono<HttpEnv> {
@@ -16,6 +17,7 @@ export function adminRoutes(): Hono<HttpEnv> {
   routes.route("/accounts", accountAdminRoutes());
   routes.route("/plans", planAdminRoutes());
   routes.route("/rate-cards", rateCardAdminRoutes());
+  routes.route("/upstreams", upstreamAdminRoutes());
   routes.route("/reconciliations", reconciliationRoutes());
   routes.route("/quarantine", quarantineRoutes());
   routes.route("/totals", totalsRoutes());

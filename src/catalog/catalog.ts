@@ -1,5 +1,7 @@
 import type { Plan } from "../core/plan.ts";
 import type { QuotedRate, Rate } from "../core/rate-card.ts";
+import type { CodexDocument } from "./codex-document.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** The rate card that prices every request. */
 export const DEFAULT_RATE_CARD = "default";
@@ -10,12 +12,20 @@ export interface RateCard {
   readonly version: number;
   readonly effectiveAt: number;
   readonly models: Readonly<Record<string, Rate>>;
+  /** How Codex is to treat the models of which the card says so. */
+  readonly codex?: ReadonlyMap<string, CodexDocument>;
 }
 
-/** A model that can be asked for, with the feature under which it is metered. */
+/** A model that can be asked for. */
 export interface PricedModel {
   readonly model: string;
+  /** Under which it is metered. */
   readonly feature: string;
+  readonly rate: Rate;
+  /** Since when its rate is in force. */
+  readonly pricedAt: number;
+  /** `null` when its card does not say. */
+  readonly codex: CodexDocument | null;
 }
 
 /** An immutable snapshot of what is offered and what it costs. Decisions read it without any I/O. */
@@ -28,6 +38,8 @@ export interface Catalog {
   quote(model: string, now: number): QuotedRate | null;
   /** The models priced at `now`, by id. */
   models(now: number): readonly PricedModel[];
+  /** The upstreams that are enabled. */
+  upstreams(): readonly Upstream[];
 }
 
 interface OpenCard {
@@ -36,8 +48,12 @@ interface OpenCard {
   readonly models: readonly PricedModel[];
 }
 
-/** Folds the newest plans and the rate-card versions that can still matter to a snapshot. */
-export function buildCatalog(plans: Iterable<Plan>, cards: Iterable<RateCard>): Catalog {
+/** Folds the newest plans, the rate-card versions that can still matter, and the upstreams to a snapshot. */
+export function buildCatalog(
+  plans: Iterable<Plan>,
+  cards: Iterable<RateCard>,
+  upstreams: readonly Upstream[] = [],
+): Catalog {
   const byId = new Map([...plans].map((plan) => [plan.id, plan]));
   const versions = Object.freeze(Object.fromEntries([...byId.values()].map(({ id, version }) => [id, version])));
   const newestFirst = [...cards]
@@ -50,6 +66,7 @@ export function buildCatalog(plans: Iterable<Plan>, cards: Iterable<RateCard>): 
     planVersions: () => versions,
     quote: (model, now) => inForce(now)?.quotes.get(model) ?? null,
     models: (now) => inForce(now)?.models ?? [],
+    upstreams: () => upstreams,
   };
 }
 
@@ -61,7 +78,11 @@ function openCard(card: RateCard): OpenCard {
       rates.map(([model, rate]) => [model, { cardId: card.id, cardVersion: card.version, model, rate }] as const),
     ),
     models: rates
-      .map(([model, { feature }]) => ({ model, feature }))
+      .map(([model, rate]) => toPricedModel(card, model, rate))
       .sort((a, b) => (a.model < b.model ? -1 : a.model > b.model ? 1 : 0)),
   };
+}
+
+function toPricedModel({ effectiveAt, codex }: RateCard, model: string, rate: Rate): PricedModel {
+  return { model, feature: rate.feature, rate, pricedAt: effectiveAt, codex: codex?.get(model) ?? null };
 }

@@ -1,8 +1,8 @@
 import { and, asc, desc, gt, or, type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { isNewestPlan, versionInForce } from "./read.ts";
-import { plans, rateCards } from "./schema.ts";
-import { planDocumentOf, rateCardDocumentOf } from "./stored.ts";
+import { plans, rateCards, upstreams } from "./schema.ts";
+import { planDocumentOf, rateCardDocumentOf, upstreamDocumentOf } from "./stored.ts";
 
 /** A list as it goes over the wire. */
 export interface CatalogPage<Item> {
@@ -56,6 +56,27 @@ export async function listRateCards(database: D1Database, now: number, { limit, 
       models: rateCardDocumentOf(row).models,
     }),
     ({ row }) => `${row.id}@${row.version}`,
+  );
+}
+
+/** Upstreams that were put, by id. */
+export async function listUpstreams(database: D1Database, { limit, cursor }: PageRequest) {
+  const rows = await drizzle(database)
+    .select()
+    .from(upstreams)
+    .where(cursor === null ? undefined : gt(upstreams.id, cursor))
+    .orderBy(asc(upstreams.id))
+    .limit(limit + 1);
+  return toPage(
+    rows,
+    limit,
+    (row) => ({
+      id: row.id,
+      created_at: toInstant(row.createdAt),
+      updated_at: toInstant(row.updatedAt),
+      ...upstreamDocumentOf(row),
+    }),
+    (row) => row.id,
   );
 }
 

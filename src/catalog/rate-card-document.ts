@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { MicroCredits } from "../core/amount.ts";
 import type { Rate } from "../core/rate-card.ts";
+import { codexDocument } from "./codex-document.ts";
 import { type ParsedDocument, readDocument } from "./document.ts";
 import { decimal, fields, millionths, modelId, name, text, wholeNumber } from "./fields.ts";
 
@@ -53,6 +54,8 @@ const rate = fields({
   per_call: z.record(name, price, { error: "must be an object of tool → credits" }).default({}),
   source: text(500).nullable().default(null),
   as_of: z.iso.date({ error: 'must be a date such as "2026-05-13"' }).nullable().default(null),
+  // Optional rather than null: a card that does not name it stays the same document, and so the same version.
+  codex: codexDocument.optional(),
 })
   .superRefine((rate, context) => {
     const refuse = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
@@ -62,6 +65,7 @@ const rate = fields({
     }
     if (!tokens && rate.long_context) refuse(["long_context"], "has no meaning without per_million_tokens");
     if (!tokens && rate.max_output_tokens) refuse(["max_output_tokens"], "has no meaning without per_million_tokens");
+    if (!tokens && rate.codex) refuse(["codex"], "has no meaning without per_million_tokens");
   })
   .transform((rate) => ({
     ...rate,

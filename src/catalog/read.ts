@@ -3,8 +3,9 @@ import { drizzle } from "drizzle-orm/d1";
 import type { Rate } from "../core/rate-card.ts";
 import { buildCatalog, type Catalog } from "./catalog.ts";
 import { toRate } from "./rate-card-document.ts";
-import { accounts, plans, rateCards } from "./schema.ts";
-import { planOf, rateCardDocumentOf, rateCardOf } from "./stored.ts";
+import { accounts, plans, rateCards, upstreams } from "./schema.ts";
+import { planOf, rateCardDocumentOf, rateCardOf, upstreamsOf } from "./stored.ts";
+import type { Upstream } from "./upstream.ts";
 
 export type Account = typeof accounts.$inferSelect;
 
@@ -21,17 +22,25 @@ export function versionInForce(now: number): SQL {
   return sql`(select max(n.version) from rate_cards n where n.id = rate_cards.id and n.effective_at <= ${now})`;
 }
 
-/** Reads the snapshot: newest plans, and of each rate card the version in force and those that can follow it. */
-export async function readCatalog(database: D1Database, now: number): Promise<Catalog> {
+/**
+ * Reads the snapshot: newest plans, of each rate card the version in force and those that can follow it, and the
+ * upstreams, to which the environment's is added.
+ */
+export async function readCatalog(
+  database: D1Database,
+  now: number,
+  environment: Upstream | null = null,
+): Promise<Catalog> {
   const db = drizzle(database);
-  const [planRows, cardRows] = await db.batch([
+  const [planRows, cardRows, upstreamRows] = await db.batch([
     db.select().from(plans).where(isNewestPlan),
     db
       .select()
       .from(rateCards)
       .where(sql`${rateCards.version} >= coalesce(${versionInForce(now)}, 0)`),
+    db.select().from(upstreams).orderBy(asc(upstreams.id)),
   ]);
-  return buildCatalog(planRows.map(planOf), cardRows.map(rateCardOf));
+  return buildCatalog(planRows.map(planOf), cardRows.map(rateCardOf), upstreamsOf(upstreamRows, environment));
 }
 
 /** The rate at which something was charged, however old; `null` when there is no such line. */

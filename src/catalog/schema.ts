@@ -1,8 +1,8 @@
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 /*
- * The tables of migrations/0001_catalog.sql. Documents are canonical JSON, so equal text is equal content.
- * Instants are epoch ms.
+ * The tables of migrations/0001_catalog.sql and 0003_upstreams.sql. Documents are canonical JSON, so equal text is equal
+ * content. Instants are epoch ms.
  */
 
 export const plans = sqliteTable(
@@ -32,4 +32,29 @@ export const accounts = sqliteTable("accounts", {
   id: text().primaryKey(),
   name: text(),
   createdAt: integer("created_at").notNull(),
+});
+
+export const upstreams = sqliteTable("upstreams", {
+  id: text().primaryKey(),
+  document: text().notNull(),
+  createdAt: integer("created_at").notNull(),
+  updatedAt: integer("updated_at").notNull(),
+});
+
+/* migrations/0004_jobs.sql */
+
+export const jobs = sqliteTable("jobs", {
+  id: text().primaryKey(),
+  kind: text().notNull(),
+  accountId: text("account_id").notNull(),
+  upstream: text().notNull(),
+  model: text().notNull(),
+  requestId: text("request_id").notNull(),
+  attempt: integer().notNull(),
+  createdAt: integer("created_at").notNull(),
+});
+
+export const webhookEvents = sqliteTable("webhook_events", {
+  id: text().primaryKey(),
+  receivedAt: integer("received_at").notNull(),
 });

@@ -1,12 +1,13 @@
-import { sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { canonicalJson } from "./document.ts";
 import type { PlanDocument } from "./plan-document.ts";
 import type { RateCardDocument } from "./rate-card-document.ts";
-import { accounts, plans, rateCards } from "./schema.ts";
+import { accounts, plans, rateCards, upstreams } from "./schema.ts";
+import type { UpstreamDocument } from "./upstream-document.ts";
 
 /*
- * A PUT is one statement: it looks at the newest version and either inserts the next one or, when nothing changed,
+ * A PUT of a plan or a rate card is one statement: it looks at the newest version and either inserts the next one or, when nothing changed,
  * meets the row that is there and returns it. Two PUTs at once therefore never share a version or lose one.
  */
 
@@ -61,6 +62,29 @@ export async function putRateCard(
       createdAt: rateCards.createdAt,
     });
   return stored(row, `rate card ${id}`);
+}
+
+/** Stores an upstream in place of what was there under its id. */
+export async function putUpstream(
+  database: D1Database,
+  id: string,
+  document: UpstreamDocument,
+  now: number,
+): Promise<{ createdAt: number; updatedAt: number }> {
+  const json = canonicalJson(document);
+  const updatedAt = sql`case when upstreams.document = ${json} then upstreams.updated_at else ${now} end`;
+  const [row] = await drizzle(database)
+    .insert(upstreams)
+    .values({ id, document: json, createdAt: now, updatedAt: now })
+    .onConflictDoUpdate({ target: upstreams.id, set: { document: json, updatedAt } })
+    .returning({ createdAt: upstreams.createdAt, updatedAt: upstreams.updatedAt });
+  return stored(row, `upstream ${id}`);
+}
+
+/** Removes an upstream; `false` when there is none of that id. */
+export async function deleteUpstream(database: D1Database, id: string): Promise<boolean> {
+  const deleted = await drizzle(database).delete(upstreams).where(eq(upstreams.id, id)).returning({ id: upstreams.id });
+  return deleted.length === 1;
 }
 
 /** Registers an account; `false` when the id is taken. What it may do and what it has is its object's business. */

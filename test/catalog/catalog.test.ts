@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { buildCatalog, type RateCard } from "../../src/catalog/catalog.ts";
+import { CODEX_DEFAULTS } from "../../src/catalog/codex-document.ts";
 import type { Plan } from "../../src/core/plan.ts";
 import type { Rate } from "../../src/core/rate-card.ts";
 
@@ -77,14 +78,25 @@ describe("the catalog", () => {
     const catalog = buildCatalog([], [card(1, 0, { m: RATE, old: RATE }), card(2, NOW, { m: RATE })]);
     expect(catalog.quote("old", NOW - 1)?.cardVersion).toBe(1);
     expect(catalog.quote("old", NOW)).toBeNull();
-    expect(catalog.models(NOW)).toEqual([{ model: "m", feature: "codex" }]);
+    expect(catalog.models(NOW)).toMatchObject([{ model: "m", feature: "codex" }]);
   });
 
   test("lists models with their feature, in the order of their ids", () => {
     const catalog = buildCatalog([], [card(1, 0, { b: RATE, a: { ...RATE, feature: "sora" } })]);
-    expect(catalog.models(NOW)).toEqual([
+    expect(catalog.models(NOW)).toMatchObject([
       { model: "a", feature: "sora" },
       { model: "b", feature: "codex" },
+    ]);
+  });
+
+  test("says of a model since when its price holds, and what the card in force tells Codex about it", () => {
+    const told = { ...CODEX_DEFAULTS, display_name: "Em" };
+    const newer = { ...card(2, NOW, { m: RATE, n: RATE }), codex: new Map([["m", told]]) };
+    const catalog = buildCatalog([], [card(1, 0, { m: RATE }), newer]);
+    expect(catalog.models(NOW - 1)).toMatchObject([{ model: "m", pricedAt: 0, codex: null }]);
+    expect(catalog.models(NOW)).toMatchObject([
+      { model: "m", pricedAt: NOW, codex: told },
+      { model: "n", pricedAt: NOW, codex: null },
     ]);
   });
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { CODEX_DEFAULTS } from "../../src/catalog/codex-document.ts";
+import { canonicalJson } from "../../src/catalog/document.ts";
 import { readRateCardDocument, toRate } from "../../src/catalog/rate-card-document.ts";
 import type { Rate } from "../../src/core/rate-card.ts";
 
@@ -13,6 +15,13 @@ const CODEX = {
   as_of: "2026-05-13",
 };
 const SORA = { feature: "sora", per_second: { "720x1280": "2.5", "1280x720": "2.5" } };
+
+/** As the database holds it: sorted keys, every default written out. */
+const RECORDED =
+  '{"effective_at":null,"models":{"gpt-5.4":{"as_of":"2026-05-13","feature":"codex","long_context":null,' +
+  '"max_output_tokens":128000,"per_call":{"web_search":"0.25"},"per_million_tokens":{"cache_write":"62.5",' +
+  '"cached_input":"6.25","input":"62.5","output":"375"},"per_second":{},"service_tiers":{"priority":"2"},' +
+  '"source":"where the price was published"}}}';
 
 type Wire = Record<string, unknown>;
 
@@ -86,8 +95,23 @@ describe("a rate-card document", () => {
     expect(readRateCardDocument(parsed.document)).toEqual(parsed);
   });
 
+  test("which was recorded before Codex could be told anything reads as the same text", () => {
+    const parsed = readRateCardDocument(JSON.parse(RECORDED));
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+    expect(canonicalJson(parsed.document)).toBe(RECORDED);
+  });
+
+  test("writes out how Codex is to treat a model, completely", () => {
+    const parsed = readRateCardDocument(codex({ codex: { display_name: "GPT-5.4", priority: 3 } }));
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+    const told = parsed.document.models["gpt-5.4"]?.codex;
+    expect(told).toEqual({ ...CODEX_DEFAULTS, display_name: "GPT-5.4", priority: 3 });
+    expect(readRateCardDocument(parsed.document)).toEqual(parsed);
+  });
+
   const model = 'models["gpt-5.4"]';
   const prices = `${model}.per_million_tokens`;
+  const levels = (at?: number) => `${model}.codex.supported_reasoning_levels${at === undefined ? "" : `[${at}]`}`;
   test.each<[string, unknown, string, RegExp]>([
     ["nothing", null, "", /must be an object with effective_at, models/],
     ["no models", {}, "models", /model id → rate/],
@@ -150,6 +174,36 @@ describe("a rate-card document", () => {
       /from 0/,
     ],
     ["a tool fee as a number", codex({ per_call: { web_search: 0.25 } }), `${model}.per_call.web_search`, /decimal/],
+    ["Codex told about a video", card({ ...SORA, codex: {} }), `${model}.codex`, /no meaning/],
+    ["a misspelt word to Codex", codex({ codex: { context: 5 } }), `${model}.codex.context`, /not a known field/],
+    ["a level nobody knows", codex({ codex: { supported_reasoning_levels: ["huge"] } }), levels(0), /accepted: none/],
+    ["a level twice", codex({ codex: { supported_reasoning_levels: ["low", "low"] } }), levels(), /twice/],
+    [
+      "levels and no default",
+      codex({ codex: { supported_reasoning_levels: ["low"] } }),
+      `${model}.codex.default_reasoning_level`,
+      /must be one of supported_reasoning_levels/,
+    ],
+    [
+      "a default that is no level",
+      codex({ codex: { supported_reasoning_levels: ["low"], default_reasoning_level: "high" } }),
+      `${model}.codex.default_reasoning_level`,
+      /must be one of supported_reasoning_levels/,
+    ],
+    [
+      "a context that outgrows its bound",
+      codex({ codex: { context_window: 9_000, max_context_window: 8_000 } }),
+      `${model}.codex.max_context_window`,
+      /not be less/,
+    ],
+    ["images alone", codex({ codex: { input_modalities: ["image"] } }), `${model}.codex.input_modalities`, /text/],
+    [
+      "instructions without end",
+      codex({ codex: { base_instructions: "x".repeat(60_001) } }),
+      `${model}.codex.base_instructions`,
+      /60000/,
+    ],
+    ["yes", codex({ codex: { use_responses_lite: "yes" } }), `${model}.codex.use_responses_lite`, /true or false/],
     ["a date that does not exist", codex({ as_of: "2026-02-30" }), `${model}.as_of`, /date such as/],
     ["a source that is no text", codex({ source: 7 }), `${model}.source`, /text of 1 to 500/],
     ["local time", { ...codex({}), effective_at: "2026-11-22T00:00:00+01:00" }, "effective_at", /instant in UTC/],

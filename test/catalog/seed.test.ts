@@ -107,6 +107,14 @@ describe("the seed rate card", () => {
     }
   });
 
+  test("Codex is told about every text model, each in a place of its own", () => {
+    const text = Object.values(card.models).filter(({ per_million_tokens }) => per_million_tokens !== null);
+    const priorities = text.map(({ codex }) => codex?.priority);
+    expect(priorities).not.toContain(undefined);
+    expect(new Set(priorities).size).toBe(text.length);
+    for (const { codex } of text) expect(codex?.supported_reasoning_levels).toContain(codex?.default_reasoning_level);
+  });
+
   test("every line says where its price was published and when", () => {
     for (const [model, { source, as_of }] of Object.entries(card.models)) {
       expect(source, model).toMatch(/https:\/\//);
@@ -122,7 +130,9 @@ describe("the seed plans", () => {
     for (const { id, features } of plans) {
       for (const [feature, { models: patterns }] of Object.entries(features)) {
         for (const pattern of patterns) {
-          if (!pattern.endsWith("*")) expect(models, `${id} ${pattern}`).toContainEqual({ model: pattern, feature });
+          if (pattern.endsWith("*")) continue;
+          const named = models.filter(({ model }) => model === pattern);
+          expect(named, `${id} ${pattern}`).toMatchObject([{ feature }]);
         }
       }
     }

@@ -22,10 +22,10 @@ function plan(change: object = {}): PlanDocument {
   return parsed.document;
 }
 
-function card(input: string, effectiveAt: number | null = null): RateCardDocument {
+function card(input: string, effectiveAt: number | null = null, codex?: object): RateCardDocument {
   const parsed = readRateCardDocument({
     ...(effectiveAt === null ? {} : { effective_at: new Date(effectiveAt).toISOString() }),
-    models: { "gpt-5.4": { feature: "codex", per_million_tokens: { input, output: "375" } } },
+    models: { "gpt-5.4": { feature: "codex", per_million_tokens: { input, output: "375" }, codex } },
   });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
   return parsed.document;
@@ -82,6 +82,17 @@ describe("a rate card that is put", () => {
     expect(first).toMatchObject({ version: 1, effectiveAt: NOW });
     expect(await putRateCard(database, "default", card("1"), NOW + HOUR)).toEqual(first);
     expect((await putRateCard(database, "default", card("2"), NOW + HOUR)).version).toBe(2);
+  });
+
+  test("gets the next version when Codex is told something else, and offers that", async () => {
+    await putRateCard(database, "default", card("1"), NOW);
+    const told = card("1", null, { display_name: "GPT-5.4", base_instructions: "Be brief." });
+    expect((await putRateCard(database, "default", told, NOW)).version).toBe(2);
+    expect((await putRateCard(database, "default", told, NOW)).version).toBe(2);
+    const [model] = (await readCatalog(database, NOW)).models(NOW);
+    expect(model?.codex).toMatchObject({ display_name: "GPT-5.4", base_instructions: "Be brief." });
+    expect((await putRateCard(database, "default", card("1"), NOW)).version).toBe(3);
+    expect((await readCatalog(database, NOW)).models(NOW)[0]?.codex).toBeNull();
   });
 
   test("comes into force now if the same prices were only announced for later", async () => {
