@@ -49,7 +49,7 @@ export default {
     {
       name: "proxy-only-from-the-app",
       severity: "error",
-      from: { pathNot: "^src/proxy/|^src/app\\.ts$" },
+      from: { pathNot: "^src/proxy/|^src/(app|worker)\\.ts$" },
       to: { path: "^src/proxy/" },
     },
     {

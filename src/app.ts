@@ -6,6 +6,7 @@ import { renderFault } from "./http/error-response.ts";
 import { HttpFault } from "./http/fault.ts";
 import { mintRequestId } from "./http/request-id.ts";
 import { servicesOf } from "./http/services.ts";
+import { webhookRoutes } from "./proxy/jobs/webhook-routes.ts";
 import { clientRoutes } from "./proxy/routes.ts";
 import { healthRoutes } from "./upkeep/health-routes.ts";
 
@@ -24,6 +25,7 @@ export function createApp(): Hono<HttpEnv> {
   });
   app.route("/health", healthRoutes());
   app.route("/v1", clientRoutes());
+  app.route("/webhooks", webhookRoutes());
   app.route("/api", accountRoutes());
   app.route("/admin", adminRoutes());
   app.notFound((c) => {

@@ -26,7 +26,7 @@ export function servicesOf(env: Env): Services {
     env,
     accounts: new AccountClient(env.ACCOUNTS),
     catalog: createCatalogCache({
-      load: () => readCatalog(env.DB, Date.now()),
+      load: () => readCatalog(env.DB, Date.now(), config.upstream),
       now: () => Date.now(),
       onStale: (error) => console.error(JSON.stringify({ event: "catalog_stale", message: String(error) })),
     }),

@@ -1,3 +1,4 @@
+import type { References } from "../core/continuation.ts";
 import type { Rate } from "../core/rate-card.ts";
 import type { Usage } from "../core/usage.ts";
 
@@ -16,9 +17,30 @@ export interface RequestFault {
   readonly param: string | null;
 }
 
+/** What the gateway changes of a request's body. */
+export interface BodyChanges {
+  /** The name of the model at the upstream that is asked. */
+  readonly model: string;
+  /** An upper bound of output tokens to set; `null` leaves the client's own. */
+  readonly maxOutputTokens: number | null;
+}
+
+/** Changes an answer's stream for the client, piece by piece; whatever is not concerned keeps its bytes. */
+export interface Rewriter {
+  /** What can be passed on after this piece; nothing while an event is held back that may have to change. */
+  push(piece: Uint8Array): readonly Uint8Array[];
+  /** What is still held back at the end. */
+  rest(): readonly Uint8Array[];
+}
+
 /** A request as the gateway understands it: what it may use at most, and what is sent upstream. */
 export interface PreparedRequest {
   readonly model: string;
+  readonly references: References;
+  /** Whether upstream keeps the answer, so that it can be named, read and deleted later. */
+  readonly stored: boolean;
+  /** Whether upstream goes on by itself and the answer is fetched later. */
+  readonly background: boolean;
   /** The worst case of its use, priced before the call. */
   readonly bound: Usage;
   /** Whether the client left the output unbounded. */
@@ -28,15 +50,16 @@ export interface PreparedRequest {
   readonly path: string;
   /**
    * The body to send: the parsed request serialised once, so that upstream reads what was priced.
-   * `clampedTo` is an upper bound of output tokens to set; `null` leaves the client's own.
    */
-  body(clampedTo: number | null): string;
+  body(changes: BodyChanges): string;
   /** Starts to read the answer's stream. */
   meter(): StreamMeter;
   /** Reads the usage of a whole JSON answer. */
   read(answer: string): Reading;
+  /** Repairs a whole answer that clients could not read; `null` passes it unchanged. */
+  readonly repair: ((answer: string) => string) | null;
   /** Rewrites the stream for the client, where that is needed; `null` passes the bytes unchanged. */
-  readonly rewrite: (() => TransformStream<Uint8Array, Uint8Array>) | null;
+  readonly rewrite: (() => Rewriter) | null;
 }
 
 /** How upstream's answer ended, by its own words; `open` when it did not say. */
@@ -55,6 +78,10 @@ export interface Reading {
   readonly produced: boolean;
   /** Upstream's id of the answer, as soon as it was seen: who may read or cancel it later depends on it. */
   readonly answerId: string | null;
+  /** Ids of the answer's output items; later requests may name them where upstream keeps them. */
+  readonly itemIds: readonly string[];
+  /** Whether counts were missing that the price depends on, so that the reported usage is charged as an estimate. */
+  readonly partial: boolean;
 }
 
 /** Reads an answer's stream as it passes. Never throws on what upstream sends. */

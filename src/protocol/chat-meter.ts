@@ -17,9 +17,12 @@ const CUT_SHORT: ReadonlySet<Json | undefined> = new Set(["length", "content_fil
 /** Meters chat completions, streamed or whole. */
 export class ChatMeter implements StreamMeter {
   readonly #request: Metered;
+  readonly #choices: number;
   readonly #reader = new EventReader((event) => this.#event(event));
   #end: AnswerEnd = "open";
   #cutShort = false;
+  #finished = 0;
+  #partial = false;
   #usage: Usage | null = null;
   #invalid: string | null = null;
   #answerId: string | null = null;
@@ -28,8 +31,10 @@ export class ChatMeter implements StreamMeter {
   #produced = false;
   #done = false;
 
-  constructor(request: Metered) {
+  /** `choices` is how many answers were asked for. */
+  constructor(request: Metered, choices: number) {
     this.#request = request;
+    this.#choices = choices;
     this.#serviceTier = request.serviceTier;
   }
 
@@ -50,6 +55,8 @@ export class ChatMeter implements StreamMeter {
       counted: this.#produced ? countedUsage(this.#request, { outputTokens: this.#pieces, calls }) : NO_USAGE,
       produced: this.#produced,
       answerId: this.#answerId,
+      itemIds: [],
+      partial: this.#partial,
     };
   }
 
@@ -93,7 +100,15 @@ export class ChatMeter implements StreamMeter {
       this.#pieces += tokens;
       this.#produced ||= tokens > 0;
     }
-    this.#cutShort ||= CUT_SHORT.has(plainStringAt(data, valueAt(data, "finish_reason")) ?? undefined);
+    const reason = plainStringAt(data, valueAt(data, "finish_reason"));
+    if (reason !== null) this.#finish(reason);
+  }
+
+  /** Some upstreams end without the marker: then the answer is whole when each of its choices has a reason to end. */
+  #finish(reason: string): void {
+    this.#cutShort ||= CUT_SHORT.has(reason);
+    this.#finished += 1;
+    if (this.#finished >= this.#choices && this.#end === "open") this.#end = "completed";
   }
 
   #usageChunk(chunk: JsonObject | null): void {
@@ -105,6 +120,7 @@ export class ChatMeter implements StreamMeter {
   #report(answer: JsonObject): void {
     if (typeof answer.service_tier === "string") this.#serviceTier = normalTier(answer.service_tier);
     const reported = readChatUsage(answer.usage);
+    if (reported.usage) this.#partial = reported.partial;
     this.#usage = reported.usage ?? this.#usage;
     this.#invalid = reported.invalid ?? this.#invalid;
     this.#produced ||= reported.usage !== null && reported.usage.outputTokens > 0;

@@ -54,11 +54,21 @@ function prepare(body: JsonObject, rateOf: (model: string) => Rate | null): Prep
     openOutput: limit === null && choices === 1,
     stream: fields.stream,
     path: "/chat/completions",
-    body: (clampedTo) =>
-      JSON.stringify({ ...body, ...usageOption(fields.stream, options), ...clamp(body, clampedTo, choices) }),
-    meter: () => new ChatMeter(metered),
+    repair: null,
+    references: { previousResponse: null, items: [] },
+    // A stored completion cannot be named by later requests, and its routes are not served.
+    stored: false,
+    background: false,
+    body: ({ model, maxOutputTokens }) =>
+      JSON.stringify({
+        ...body,
+        model,
+        ...usageOption(fields.stream, options),
+        ...clamp(body, maxOutputTokens, choices),
+      }),
+    meter: () => new ChatMeter(metered, choices),
     read: (answer) => {
-      const meter = new ChatMeter(metered);
+      const meter = new ChatMeter(metered, choices);
       meter.answer(parseData(answer) ?? undefined);
       return meter.reading();
     },

@@ -1,5 +1,6 @@
+import type { References } from "../core/continuation.ts";
 import type { Json, JsonObject, RequestFault } from "./adapter.ts";
-import { unsupported } from "./fault.ts";
+import { invalid, unsupported } from "./fault.ts";
 import { isObject } from "./json-object.ts";
 
 const NOT_OWNED = "It names something stored upstream, where it belongs to nobody in particular: send it inline.";
@@ -9,14 +10,26 @@ const UNPRICED_AUDIO = "Audio has no price here.";
 /** Parts whose content may stand elsewhere; a caller's own data of any other type is left alone. */
 const FILE_PARTS: ReadonlySet<Json | undefined> = new Set(["input_file", "file", "input_image", "computer_screenshot"]);
 
-/** Refuses items that are only named; the type of such an item may be left out. */
-export function refuseItemReferences(input: Json | undefined): RequestFault | null {
-  for (const [index, item] of (Array.isArray(input) ? input : []).entries()) {
+const MOST_REFERENCES = 10_000;
+
+/** What a request names of earlier responses: the one it goes on from, and single items, whose type may be left out. */
+export function readReferences(body: JsonObject): References | RequestFault {
+  const previous = body.previous_response_id ?? null;
+  if (previous !== null && !isId(previous)) return invalid("previous_response_id", "the id of a response");
+  const items: string[] = [];
+  for (const [index, item] of (Array.isArray(body.input) ? body.input : []).entries()) {
     if (!isObject(item)) continue;
     const isBareId = !isSet(item.type) && !isSet(item.role) && isSet(item.id);
-    if (isBareId || item.type === "item_reference") return unsupported(`input[${index}]`, NOT_OWNED);
+    if (!isBareId && item.type !== "item_reference") continue;
+    if (!isId(item.id)) return invalid(`input[${index}].id`, "the id of an item");
+    items.push(item.id);
   }
-  return null;
+  if (items.length > MOST_REFERENCES) return invalid("input", `at most ${MOST_REFERENCES} references`);
+  return { previousResponse: previous, items };
+}
+
+function isId(value: Json | undefined): value is string {
+  return typeof value === "string" && /^[\w-]{1,256}$/.test(value);
 }
 
 /**

@@ -23,6 +23,19 @@ export function accountUnreachable(requestId: string): ErrorAnswer {
   });
 }
 
+/** What a request names does not exist, or belongs to somebody else: nobody is told which. Codex then sends everything. */
+export function unknownReference(requestId: string, id: string, param = "previous_response_id"): ErrorAnswer {
+  const shown = id.length > 64 ? `${id.slice(0, 64)}…` : id;
+  return openAIError({
+    status: 400,
+    type: "invalid_request_error",
+    code: "previous_response_not_found",
+    message: `'${shown}' was not found. Send the whole conversation in 'input'.`,
+    param,
+    requestId,
+  });
+}
+
 /** An error as a response. */
 export function errorResponse(error: ErrorAnswer, headers: Record<string, string> = {}): Response {
   return Response.json(error.body, { status: error.status, headers: { ...headers, ...error.headers } });

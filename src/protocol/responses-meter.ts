@@ -4,7 +4,7 @@ import type { AnswerEnd, Json, JsonObject, Reading, StreamMeter } from "./adapte
 import { countedUsage, type Metered, pieceTokens, writtenTokens } from "./counted-output.ts";
 import { isObject } from "./json-object.ts";
 import { normalTier } from "./request-fields.ts";
-import { DONE, EventReader, parseData, plainStringAt, stringLengthAt, valueAt } from "./sse.ts";
+import { DONE, EventReader, parseData, stringLengthAt, valueAt } from "./sse.ts";
 import { type Calls, countCalls, mostCalls } from "./tools.ts";
 import { readResponsesUsage } from "./usage-object.ts";
 
@@ -16,6 +16,9 @@ const TERMINAL: ReadonlyMap<string, AnswerEnd> = new Map([
   ["cancelled", "failed"],
 ]);
 
+/** Events that show an answer before anything of it is there. */
+const OPENING: ReadonlySet<string> = new Set(["response.created", "response.queued", "response.in_progress"]);
+
 /** Meters a stream of Responses events; a frame of the WebSocket protocol is the same JSON and goes to `event`. */
 export class ResponsesMeter implements StreamMeter {
   readonly #request: Metered;
@@ -23,7 +26,9 @@ export class ResponsesMeter implements StreamMeter {
   #end: AnswerEnd = "open";
   #usage: Usage | null = null;
   #invalid: string | null = null;
+  #partial = false;
   #answerId: string | null = null;
+  readonly #itemIds = new Set<string>();
   #serviceTier: string | null;
   #calls: Calls = {};
   #pieces = 0;
@@ -53,14 +58,16 @@ export class ResponsesMeter implements StreamMeter {
       counted: this.#produced ? countedUsage(this.#request, counted) : NO_USAGE,
       produced: this.#produced,
       answerId: this.#answerId,
+      itemIds: [...this.#itemIds],
+      partial: this.#partial,
     };
   }
 
   /** Reads one event's JSON; `name` is what the event calls itself outside of it. */
   event(data: string, name: string | undefined): void {
-    const type = typeOf(data, name);
+    const type = eventType(data, name);
     if (type.endsWith(".delta")) this.#delta(data);
-    else if (type === "response.created") this.#answerId = plainStringAt(data, valueAt(data, "id"));
+    else if (OPENING.has(type)) this.#answerId ??= answerIdOf(data);
     else if (type === "response.output_item.done") this.#item(parseData(data));
     else if (type === "error") this.#end = "failed";
     else this.#terminal(type, data);
@@ -91,11 +98,17 @@ export class ResponsesMeter implements StreamMeter {
     if (typeof answer.service_tier === "string") this.#serviceTier = normalTier(answer.service_tier);
     this.#calls = mostCalls(this.#calls, countCalls(answer.output, this.#request.calls));
     this.#items = Math.max(this.#items, writtenTokens(answer.output));
+    if (Array.isArray(answer.output)) for (const item of answer.output) this.#noteId(item);
     const reported = readResponsesUsage(answer.usage);
+    if (reported.usage) this.#partial = reported.partial;
     this.#usage = reported.usage ?? this.#usage;
     this.#invalid = reported.invalid ?? this.#invalid;
     const wrote = Array.isArray(answer.output) && answer.output.length > 0;
     this.#produced ||= wrote || (reported.usage !== null && reported.usage.outputTokens > 0);
+  }
+
+  #noteId(item: Json): void {
+    if (isObject(item) && typeof item.id === "string") this.#itemIds.add(item.id);
   }
 
   #sseEvent(event: EventSourceMessage): void {
@@ -111,6 +124,7 @@ export class ResponsesMeter implements StreamMeter {
   #item(event: JsonObject | null): void {
     if (!event || !isObject(event.item)) return;
     this.#produced = true;
+    this.#noteId(event.item);
     this.#items += writtenTokens(event.item);
     for (const [tool, count] of Object.entries(countCalls([event.item], this.#request.calls))) {
       this.#calls = { ...this.#calls, [tool]: (this.#calls[tool] ?? 0) + count };
@@ -118,10 +132,20 @@ export class ResponsesMeter implements StreamMeter {
   }
 }
 
+/** As upstream begins: what stands later may be the client's own words, in its tools for instance. */
+const ANSWER_ID = /^\{"type":"[\w.]+",(?:"sequence_number":\d+,)?"response":\{"id":"([^"\\]+)"/;
+
+function answerIdOf(data: string): string | null {
+  const [, plain] = ANSWER_ID.exec(data) ?? [];
+  if (plain !== undefined) return plain;
+  const answer = parseData(data)?.response;
+  return isObject(answer) && typeof answer.id === "string" ? answer.id : null;
+}
+
 const TYPE_FIRST = '{"type":"';
 
 /** An event's type: nearly always the first member of its JSON, else its name; parsed only when it is neither. */
-function typeOf(data: string, name: string | undefined): string {
+export function eventType(data: string, name: string | undefined): string {
   if (data.startsWith(TYPE_FIRST)) return data.slice(TYPE_FIRST.length, data.indexOf('"', TYPE_FIRST.length));
   if (name !== undefined) return name;
   const type = parseData(data)?.type;

@@ -49,6 +49,17 @@ export class EventReader {
   }
 }
 
+/** The data of one whole event, from its text. */
+export function dataOf(event: string): string {
+  return event
+    .split(LINE_END)
+    .filter((line) => line.startsWith("data:"))
+    .map((line) => line.slice("data:".length))
+    .join("\n");
+}
+
+export const LINE_END = /\r\n|\n|\r/;
+
 /** The marker that ends a stream of chat chunks. */
 export const DONE = "[DONE]";
 

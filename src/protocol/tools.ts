@@ -22,6 +22,9 @@ const FREE: ReadonlySet<string> = new Set([
 /** Tools that upstream runs and charges for by the call, whatever version or preview of them is asked for. */
 const HOSTED = ["web_search", "file_search", "code_interpreter", "image_generation", "computer_use"];
 
+/** For answers whose request is not at hand: every tool that may carry a fee. */
+export const EVERY_HOSTED_TOOL: Calls = Object.fromEntries(HOSTED.map((tool) => [tool, 1]));
+
 /** More calls than any one answer makes; keeps the bound far inside the range of safe integers. */
 const MAX_TOOL_CALLS = 10_000;
 

@@ -6,6 +6,11 @@ import { isObject } from "./json-object.ts";
 export interface ReportedUsage {
   readonly usage: Usage | null;
   readonly invalid: string | null;
+  /**
+   * Whether the price may be another than these counts make it: details of the input were told, but not how much of it
+   * was cached. An upstream without a cache tells no details at all, and that is whole.
+   */
+  readonly partial: boolean;
 }
 
 /** Names of the same counts in the two protocols. */
@@ -48,7 +53,7 @@ export function readChatUsage(reported: Json | undefined): ReportedUsage {
  * input, and reasoning is a part of the output: they are read as such and never added.
  */
 function read(reported: Json | undefined, names: Names): ReportedUsage {
-  if (reported === undefined || reported === null) return { usage: null, invalid: null };
+  if (reported === undefined || reported === null) return { usage: null, invalid: null, partial: false };
   if (!isObject(reported)) return distrust("usage is not an object");
   const inputDetails = detailsOf(reported, names.inputDetails);
   const outputDetails = detailsOf(reported, names.outputDetails);
@@ -65,7 +70,16 @@ function read(reported: Json | undefined, names: Names): ReportedUsage {
   }
   const usage = { ...NO_USAGE, ...(counts as Record<keyof typeof counts, number>) };
   const reason = incoherence(usage);
-  return reason === null ? { usage, invalid: null } : distrust(reason);
+  if (reason !== null) return distrust(reason);
+  return {
+    usage,
+    invalid: null,
+    partial: isObject(reported[names.inputDetails]) && !isTold(inputDetails.cached_tokens),
+  };
+}
+
+function isTold(count: Json | undefined): boolean {
+  return count !== undefined && count !== null;
 }
 
 function detailsOf(reported: JsonObject, name: string): JsonObject {
@@ -74,5 +88,5 @@ function detailsOf(reported: JsonObject, name: string): JsonObject {
 }
 
 function distrust(invalid: string): ReportedUsage {
-  return { usage: null, invalid };
+  return { usage: null, invalid, partial: false };
 }

@@ -11,12 +11,13 @@ export type Ending =
   | { readonly kind: "release"; readonly outcome: UsageOutcome };
 
 /**
- * The defined charge of every ending of an answer that had begun: usage as upstream reports it; without it what the
- * gateway counted, marked as estimated; nothing where nothing was produced.
+ * The defined charge of every ending of an answer that had begun: usage as upstream reports it, marked as estimated
+ * where counts were missing that the price depends on; without it what the gateway counted, marked as estimated;
+ * nothing where nothing was produced.
  */
 export function endingOf(reading: Reading, transport: Transport): Ending {
   if (reading.usage && reading.end !== "open") {
-    return { kind: "settle", report: { usage: reading.usage, outcome: reading.end, estimated: false } };
+    return { kind: "settle", report: { usage: reading.usage, outcome: reading.end, estimated: reading.partial } };
   }
   if (!reading.produced) return { kind: "release", outcome: "upstream_error" };
   const outcome: UsageOutcome = reading.end === "open" || transport === "broken" ? "cut" : reading.end;
@@ -69,6 +70,16 @@ export function failureOf(status: number, retryAfter: string | null): UpstreamFa
   if (status === 429 || status >= 500) return { ...BUSY, retryAfterSeconds: wholeSeconds(retryAfter) ?? 5 };
   return "pass";
 }
+
+/** No upstream takes this feature and model, or none of those that do is configured. */
+export const NO_UPSTREAM: UpstreamFailure = {
+  status: 503,
+  type: "server_error",
+  code: "no_upstream",
+  message: "No model provider is set up for this model. Nothing was charged; the operator has to act.",
+  retryAfterSeconds: 60,
+  outcome: "upstream_error",
+};
 
 /** The upstream could not be reached, or took too long to begin. */
 export function unreachable(): UpstreamFailure {

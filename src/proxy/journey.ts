@@ -3,23 +3,35 @@ import type { HeldRequest } from "../../durable-objects/commands.ts";
 import type { KeyClaim } from "../../durable-objects/key.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { LimitsView } from "../core/account-view.ts";
-import type { UpstreamConfig } from "../env.ts";
-import type { Adapter, PreparedRequest } from "../protocol/adapter.ts";
+import type { Resource } from "../core/resource.ts";
+import type { PreparedRequest } from "../protocol/adapter.ts";
+import type { Upstreams } from "./upstreams.ts";
 
 /** What serving a request needs from outside. */
 export interface GatewayDeps {
   readonly accounts: AccountClient;
   readonly catalog: () => Promise<Catalog>;
-  readonly upstream: UpstreamConfig;
+  readonly upstreams: Upstreams;
+  /** Notes to which account a job belongs, for webhooks. Never rejects: polls find the job's end without it. */
+  readonly indexJob: (job: JobOfAccount) => Promise<void>;
+  /** How often a stream that is silent shows a coding client that it is alive. */
+  readonly keepAliveMs: number;
   /** Keeps work alive after the answer was given, or its client has gone. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
 
-/** An authenticated request of a metered route. */
+/** A job with the account that pays for it. */
+export type JobOfAccount = Pick<Resource, "id" | "kind" | "upstream" | "model" | "requestId" | "attempt"> & {
+  readonly accountId: string;
+};
+
+/** Who asks, and under which id: an authenticated request of a metered route, or one frame of a WebSocket. */
 export interface Incoming {
-  readonly request: Request;
+  /** The client's own; only some of them pass on. */
+  readonly headers: Headers;
   readonly route: string;
-  readonly adapter: Adapter;
+  /** The part of the query that passes on, with its question mark; empty without one. */
+  readonly search: string;
   readonly accountId: string;
   readonly key: KeyClaim;
   readonly requestId: string;
@@ -33,12 +45,10 @@ export interface Journey {
   readonly prepared: PreparedRequest;
   readonly reservation: HeldRequest;
   readonly limits: LimitsView;
+  /** The upstream that keeps what the request names; `null` where any will do. */
+  readonly upstream: string | null;
+  readonly catalog: Catalog;
   readonly decisionMs: number;
 }
-
-/** A whole answer is only seen at its end, so its reservation must outlast the slowest. */
-export const HOLD_WHOLE_MS = 15 * 60_000;
-/** A stream's reservation is extended by its checkpoints. */
-export const HOLD_STREAM_MS = 4 * 60_000;
 
 export type Answer = (response: Response) => void;

@@ -41,6 +41,34 @@ export function goDuration(ms: number): string {
   return hours === 0 ? `${minutes}m${seconds % 60}s` : `${hours}h${minutes % 60}m${seconds % 60}s`;
 }
 
+/** How much of a window is used, as Codex shows it. */
+interface CodexWindow {
+  readonly usedPercent: number;
+  readonly windowMinutes: number;
+  /** Epoch seconds; `null` before its first use. */
+  readonly resetAt: number | null;
+}
+
+/** The `codex.rate_limits` frame: over a WebSocket, Codex reads its user's limits from nothing else. */
+export function rateLimitsFrame({ allowances, credits }: LimitsView, feature: string, spillway: object): string {
+  const [primary = null, secondary = null] = windowsShown(allowances, feature).map((window) => ({
+    used_percent: window.usedPercent,
+    window_minutes: window.windowMinutes,
+    reset_at: window.resetAt,
+  }));
+  return JSON.stringify({
+    type: "codex.rate_limits",
+    rate_limits: { primary, secondary },
+    credits: {
+      has_credits: credits.available > 0,
+      unlimited: false,
+      balance: formatCredits(credits.available),
+    },
+    metered_limit_name: null,
+    spillway,
+  });
+}
+
 function codexHeaders({ allowances, credits }: LimitsView, feature: string): Record<string, string> {
   const headers: Record<string, string> = {
     "x-codex-credits-has-credits": String(credits.available > 0),
@@ -54,24 +82,29 @@ function codexHeaders({ allowances, credits }: LimitsView, feature: string): Rec
 }
 
 /** Codex knows two windows: the shortest and the longest of the first allowance of the feature. */
-function windowsShown(allowances: readonly AllowanceView[], feature: string): (WindowView & { rule: WindowRule })[] {
+function windowsShown(allowances: readonly AllowanceView[], feature: string): CodexWindow[] {
   const allowance = allowances.find(({ features }) => covers(features, feature));
   const windows = [...(allowance?.windows ?? [])].sort((a, b) => a.rule.periodMs - b.rule.periodMs);
   const [first] = windows;
   const last = windows.at(-1);
   if (!first || !last) return [];
-  return first === last ? [first] : [first, last];
+  return (first === last ? [first] : [first, last]).map(codexWindow);
 }
 
-function windowHeaders(
-  name: "primary" | "secondary",
-  window: WindowView & { rule: WindowRule },
-): Record<string, string> {
-  const usedPercent = ((window.rule.limit - window.remaining) / window.rule.limit) * 100;
-  const headers: Record<string, string> = {
-    [`x-codex-${name}-used-percent`]: (Math.round(usedPercent * 100) / 100).toString(),
-    [`x-codex-${name}-window-minutes`]: String(Math.max(1, Math.round(window.rule.periodMs / 60_000))),
+function codexWindow({ rule, remaining, resetsAt }: WindowView & { readonly rule: WindowRule }): CodexWindow {
+  const usedPercent = ((rule.limit - remaining) / rule.limit) * 100;
+  return {
+    usedPercent: Math.round(usedPercent * 100) / 100,
+    windowMinutes: Math.max(1, Math.round(rule.periodMs / 60_000)),
+    resetAt: resetsAt === null ? null : Math.ceil(resetsAt / 1_000),
   };
-  if (window.resetsAt !== null) headers[`x-codex-${name}-reset-at`] = String(Math.ceil(window.resetsAt / 1_000));
+}
+
+function windowHeaders(name: "primary" | "secondary", window: CodexWindow): Record<string, string> {
+  const headers: Record<string, string> = {
+    [`x-codex-${name}-used-percent`]: String(window.usedPercent),
+    [`x-codex-${name}-window-minutes`]: String(window.windowMinutes),
+  };
+  if (window.resetAt !== null) headers[`x-codex-${name}-reset-at`] = String(window.resetAt);
   return headers;
 }

@@ -1,28 +1,35 @@
 import { Hono } from "hono";
+import { etag } from "hono/etag";
 import { openAccount } from "../http/account-access.ts";
-import { identify } from "../http/authentication.ts";
-import type { HttpContext, HttpEnv } from "../http/context.ts";
+import type { HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
-import { deriveRequestId, isIdempotencyKey } from "../http/request-id.ts";
-import type { Adapter } from "../protocol/adapter.ts";
 import { chatAdapter } from "../protocol/chat.ts";
-import { responsesAdapter } from "../protocol/responses.ts";
-import { serve } from "./gateway.ts";
-import { modelList, modelObject } from "./models.ts";
+import { compactAdapter, responsesAdapter } from "../protocol/responses.ts";
+import { countInputTokens } from "./input-tokens.ts";
+import { metered } from "./metered-route.ts";
+import { codexModelList, modelList, modelObject } from "./models.ts";
+import { storedResponseRoutes } from "./stored/response-routes.ts";
+import { openWebSocket } from "./websocket/handshake.ts";
 
 /** The client-facing routes, in OpenAI's wire. */
 export function clientRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.post("/responses", (c) => metered(c, "/v1/responses", responsesAdapter));
+  routes.post("/responses/compact", (c) => metered(c, "/v1/responses/compact", compactAdapter));
+  routes.post("/responses/input_tokens", countInputTokens);
+  routes.route("/responses", storedResponseRoutes());
   routes.post("/chat/completions", (c) => metered(c, "/v1/chat/completions", chatAdapter));
   routes.get("/responses", (c) => {
-    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") throw notHere(c);
-    // Codex falls back to plain requests at once on 426, and only on 426.
-    throw new HttpFault(426, "upgrade_required", "WebSocket is not served here; use POST /v1/responses.");
+    // Clients ask so, without a key, whether there is somebody here.
+    if (c.req.method === "HEAD") return c.body(null, 204, { allow: "GET, HEAD, POST" });
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") throw notWithoutUpgrade();
+    return openWebSocket(c);
   });
-  routes.get("/models", async (c) => {
+  routes.get("/models", etag(), async (c) => {
     const { account, catalog } = await openAccount(c);
-    return c.json(modelList(account.plan, catalog, Date.now()));
+    const list = c.req.query("client_version") === undefined ? modelList : codexModelList;
+    const headers = { "cache-control": "private, no-cache", vary: "authorization" };
+    return c.json(list(account.plan, catalog, Date.now()), 200, headers);
   });
   routes.get("/models/:id{.+}", async (c) => {
     const { account, catalog } = await openAccount(c);
@@ -33,28 +40,7 @@ export function clientRoutes(): Hono<HttpEnv> {
   return routes;
 }
 
-function notHere(c: HttpContext): HttpFault {
-  return new HttpFault(404, "unknown_url", `There is no ${c.req.method} ${c.req.path} here.`);
-}
-
-async function metered(c: HttpContext, route: string, adapter: Adapter): Promise<Response> {
-  const { accountId, key } = identify(c);
-  const idempotencyKey = c.req.header("idempotency-key");
-  if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
-    throw new HttpFault(400, "invalid_idempotency_key", "An Idempotency-Key is 1 to 255 visible ASCII characters.");
-  }
-  const keyed = idempotencyKey !== undefined;
-  if (keyed) c.set("requestId", deriveRequestId(accountId, route, idempotencyKey));
-
-  const { services, requestId } = c.var;
-  const waitUntil = (work: Promise<unknown>) => c.executionCtx.waitUntil(work);
-  return serve(
-    {
-      accounts: services.accounts,
-      catalog: () => services.catalog.get(waitUntil),
-      upstream: services.config.upstream,
-      waitUntil,
-    },
-    { request: c.req.raw, route, adapter, accountId, key, requestId, keyed },
-  );
+function notWithoutUpgrade(): HttpFault {
+  const message = "GET is only for WebSocket here; send the request with POST /v1/responses.";
+  return new HttpFault(405, "method_not_allowed", message, { allow: "HEAD, POST" });
 }

@@ -1,6 +1,21 @@
-import type { UpstreamConfig } from "../env.ts";
+import { addressOf, type Target } from "./target.ts";
 import { headersToUpstream } from "./upstream-headers.ts";
 import { Watchdog } from "./watchdog.ts";
+
+/** What is asked of an upstream. */
+export interface Call {
+  readonly method: string;
+  /** Below the upstream's address. */
+  readonly path: string;
+  /** The query with its question mark; empty without one. */
+  readonly search: string;
+  /** The client's headers, of which some pass. */
+  readonly from: Headers;
+  readonly requestId: string;
+  readonly body: string | null;
+  /** Whether a stream was asked for: it must begin soon and keep going; a whole answer comes when it is done. */
+  readonly streamed: boolean;
+}
 
 /** A call to the upstream that can be cut while it runs. */
 export interface UpstreamCall {
@@ -19,25 +34,20 @@ export class UpstreamUnreachable extends Error {
  * Sends one request. Redirects are not followed, so the key goes nowhere else. The caller's own signal is not passed on:
  * what was paid for is read to its end. Throws {@link UpstreamUnreachable}.
  */
-export async function callUpstream(
-  config: UpstreamConfig,
-  path: string,
-  from: Headers,
-  requestId: string,
-  body: string,
-): Promise<UpstreamCall> {
+export async function callUpstream(target: Target, call: Call): Promise<UpstreamCall> {
+  const { method, path, search, body, streamed } = call;
   const controller = new AbortController();
   const cut = (reason: string): void => controller.abort(new Error(reason));
-  const watchdog = new Watchdog(config, cut);
+  const watchdog = new Watchdog(target.patience, streamed, cut);
   try {
-    const response = await fetch(config.baseUrl + path, {
-      method: "POST",
-      headers: headersToUpstream(from, config, requestId),
+    const response = await fetch(addressOf(target, path, search), {
+      method,
+      headers: headersToUpstream(target, call),
       body,
       redirect: "manual",
       signal: controller.signal,
     });
-    watchdog.touch();
+    watchdog.answered();
     return { response, watchdog, cut };
   } catch (error) {
     watchdog.stop();

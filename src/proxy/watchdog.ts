@@ -1,42 +1,44 @@
-const WATCH_MS = 1_000;
-/** An answer that takes longer than this is cut; what was used is charged. */
-const TOTAL_MS = 30 * 60_000;
+import type { Patience } from "../catalog/upstream.ts";
 
-/** How long an upstream may take to begin its answer, and then to go on (ms). */
-export interface Patience {
-  readonly firstByteMs: number;
-  readonly idleMs: number;
-}
+const WATCH_MS = 1_000;
 
 /**
- * Cuts an upstream that does not begin, falls silent in the middle of its answer, or never ends. One timer serves a call
- * from its beginning to its end.
+ * Cuts an upstream that does not begin its answer, falls silent in the middle of it, or never ends. One timer serves a
+ * call from its beginning to its end. The pieces of a whole answer count for nothing: all of it has to come in the time
+ * that a stream has for its first.
  */
 export class Watchdog {
   readonly #timer: ReturnType<typeof setInterval>;
-  readonly #idleMs: number;
-  #mayWaitMs: number;
-  #lastSignAt = Date.now();
+  readonly #patience: Patience;
+  readonly #streamed: boolean;
+  readonly #startedAt = Date.now();
+  #waitsUntil: number;
 
-  constructor({ firstByteMs, idleMs }: Patience, cut: (reason: string) => void) {
-    const startedAt = this.#lastSignAt;
-    this.#mayWaitMs = firstByteMs;
-    this.#idleMs = idleMs;
+  constructor(patience: Patience, streamed: boolean, cut: (reason: string) => void) {
+    const { connectMs, firstByteMs, idleMs, totalMs } = patience;
+    this.#patience = patience;
+    this.#streamed = streamed;
+    this.#waitsUntil = this.#startedAt + (streamed ? Math.min(connectMs, firstByteMs) : firstByteMs);
     this.#timer = setInterval(
       () => {
         const now = Date.now();
-        if (now - this.#lastSignAt > this.#mayWaitMs) cut("upstream_silent");
-        else if (now - startedAt > TOTAL_MS) cut("upstream_too_long");
+        if (now > this.#waitsUntil) cut("upstream_silent");
+        else if (now - this.#startedAt > totalMs) cut("upstream_too_long");
       },
-      Math.min(WATCH_MS, idleMs, firstByteMs),
+      Math.min(WATCH_MS, connectMs, firstByteMs, idleMs, totalMs),
     );
   }
 
-  /** Something arrived. Returns now. */
+  /** The headers arrived. */
+  answered(): void {
+    this.#waitsUntil = this.#startedAt + this.#patience.firstByteMs;
+  }
+
+  /** A piece of the answer arrived. Returns now. */
   touch(): number {
-    this.#mayWaitMs = this.#idleMs;
-    this.#lastSignAt = Date.now();
-    return this.#lastSignAt;
+    const now = Date.now();
+    if (this.#streamed) this.#waitsUntil = now + this.#patience.idleMs;
+    return now;
   }
 
   stop(): void {

@@ -1,11 +1,14 @@
 import { describe, expect, it } from "vitest";
-import type { Json, JsonObject } from "../../src/protocol/adapter.ts";
+import type { BodyChanges, Json, JsonObject } from "../../src/protocol/adapter.ts";
 import { chatAdapter } from "../../src/protocol/chat.ts";
-import { bytes, chunks, cuts, prepared, readIn, refused, singleBytes, through } from "./wire.ts";
+import { EVENT_BYTES } from "../../src/protocol/sse.ts";
+import { bytes, chunks, cuts, joined, MODEL, prepared, readIn, refused, singleBytes, through } from "./wire.ts";
 
 const MESSAGES: JsonObject = { messages: [{ role: "user", content: "Hello" }] };
 const prepare = (body: JsonObject, rate = {}) => prepared(chatAdapter, { ...MESSAGES, ...body }, rate);
 const refuse = (body: JsonObject, rate = {}) => refused(chatAdapter, { ...MESSAGES, ...body }, rate);
+
+const AS_ASKED: BodyChanges = { model: MODEL, maxOutputTokens: null };
 
 const chunk = (delta: JsonObject, more: JsonObject = {}): JsonObject => ({
   id: "chatcmpl-1",
@@ -51,7 +54,11 @@ describe("a chat request", () => {
     ["replaces both", { max_tokens: 90, max_completion_tokens: 80 }, { max_tokens: 40, max_completion_tokens: 40 }],
     ["is shared by the choices", { n: 4 }, { n: 4, max_completion_tokens: 10 }],
   ])("a clamp %s", (_, body, sent) => {
-    expect(JSON.parse(prepare(body).body(40))).toEqual({ model: "gpt-5.4", ...MESSAGES, ...sent });
+    expect(JSON.parse(prepare(body).body({ model: MODEL, maxOutputTokens: 40 }))).toEqual({
+      model: "gpt-5.4",
+      ...MESSAGES,
+      ...sent,
+    });
   });
 
   it.each<Json>([0, 129, 1.5, "2", -1])("n = %j is refused", (n) => {
@@ -93,7 +100,7 @@ describe("a chat request", () => {
       tools: [{ type: "function", function: { name: "f" } }],
       future: { a: [1] },
     };
-    expect(JSON.parse(prepare(body).body(null))).toEqual({ model: "gpt-5.4", ...MESSAGES, ...body });
+    expect(JSON.parse(prepare(body).body(AS_ASKED))).toEqual({ model: "gpt-5.4", ...MESSAGES, ...body });
   });
 
   it("a search that is asked for is one call", () => {
@@ -120,13 +127,13 @@ describe("a chat stream always reports its usage to the gateway", () => {
     [{ stream_options: { include_usage: true } }, { include_usage: true }, false],
   ])("%j sends %j", (body, options, hides) => {
     const request = prepare({ stream: true, ...body });
-    expect(JSON.parse(request.body(null)).stream_options).toEqual(options);
+    expect(JSON.parse(request.body(AS_ASKED)).stream_options).toEqual(options);
     expect(request.rewrite !== null).toBe(hides);
   });
 
   it("and a whole answer needs nothing", () => {
     const request = prepare({});
-    expect(JSON.parse(request.body(null))).not.toHaveProperty("stream_options");
+    expect(JSON.parse(request.body(AS_ASKED))).not.toHaveProperty("stream_options");
     expect(request.rewrite).toBeNull();
   });
 
@@ -168,6 +175,11 @@ describe("a chat stream always reports its usage to the gateway", () => {
       { end: "incomplete" },
     ],
     [
+      "an answer without the end marker, whose choice has a reason to end",
+      chunks([...CONTENT, LAST]).replace("data: [DONE]\n\n", ""),
+      { end: "completed", usage: null },
+    ],
+    [
       "an answer without an end",
       chunks(CONTENT).replace("data: [DONE]\n\n", ""),
       { end: "open", usage: null, produced: true },
@@ -183,6 +195,20 @@ describe("a chat stream always reports its usage to the gateway", () => {
     expect(readIn(prepare({ stream: true }).meter(), [bytes(text)])).toMatchObject(reading);
   });
 
+  it("without the end marker every choice that was asked for must have ended", () => {
+    const text = chunks([...CONTENT, LAST, chunk({ content: "and" }, { index: 1 })]).replace("data: [DONE]\n\n", "");
+    const meter = prepare({ stream: true, n: 2 }).meter();
+    expect(readIn(meter, [bytes(text)]).end).toBe("open");
+    expect(readIn(meter, [bytes(chunks([LAST]).replace("data: [DONE]\n\n", ""))]).end).toBe("completed");
+  });
+
+  it("usage that leaves open how much of the input was cached is told to be partial", () => {
+    const partial: JsonObject = { choices: [], usage: { ...USAGE, prompt_tokens_details: { audio_tokens: 0 } } };
+    const read = (last: JsonObject) => readIn(prepare({ stream: true }).meter(), [bytes(chunks([...CONTENT, last]))]);
+    expect(read(partial)).toMatchObject({ usage: { inputTokens: 9 }, partial: true });
+    expect(read(USAGE_CHUNK)).toMatchObject({ usage: { inputTokens: 9 }, partial: false, itemIds: [] });
+  });
+
   it("usage that cannot be true is named", () => {
     const text = chunks([...CONTENT, { choices: [], usage: { prompt_tokens: -1, completion_tokens: 5 } }]);
     expect(readIn(prepare({ stream: true }).meter(), [bytes(text)])).toMatchObject({
@@ -193,20 +219,21 @@ describe("a chat stream always reports its usage to the gateway", () => {
 });
 
 describe("a client that did not ask for usage does not see it", () => {
-  const hide = (pieces: Iterable<Uint8Array>) => {
+  const rewriter = () => {
     const rewrite = prepare({ stream: true }).rewrite;
     if (!rewrite) throw new Error("nothing hides the usage");
-    return through(rewrite(), pieces);
+    return rewrite();
   };
+  const hide = (pieces: Iterable<Uint8Array>) => through(rewriter(), pieces);
 
   it.each(["\n", "\r\n", "\r"])(
     "and every other byte is as it was, wherever it is cut, with lines ended by %j",
-    async (lineEnd) => {
+    (lineEnd) => {
       const before = `: ping${lineEnd}${lineEnd}${chunks([...CONTENT, LAST], lineEnd).replace(`data: [DONE]${lineEnd}${lineEnd}`, "")}`;
       const after = `data: [DONE]${lineEnd}${lineEnd}: bye${lineEnd}data: cut off`;
       const whole = bytes(`${before}data: ${JSON.stringify(USAGE_CHUNK)}${lineEnd}${lineEnd}${after}`);
-      for (const pieces of cuts(whole)) expect(await hide(pieces)).toBe(before + after);
-      expect(await hide(singleBytes(whole))).toBe(before + after);
+      for (const pieces of cuts(whole)) expect(hide(pieces)).toBe(before + after);
+      expect(hide(singleBytes(whole))).toBe(before + after);
     },
   );
 
@@ -215,38 +242,33 @@ describe("a client that did not ask for usage does not see it", () => {
     ["no choices and no usage", { choices: [], prompt_filter_results: [] }],
     ["no choices and no usage yet", { choices: [], usage: null }],
     ["usage in the text", chunk({ content: '{"choices":[],"usage":{}}' })],
-  ])("%s passes", async (_, passing) => {
+  ])("%s passes", (_, passing) => {
     const text = chunks([passing]);
-    expect(await hide([bytes(text)])).toBe(text);
+    expect(hide([bytes(text)])).toBe(text);
   });
 
-  it("a usage chunk in several data lines is hidden too", async () => {
+  it("a usage chunk in several data lines is hidden too", () => {
     const lines = JSON.stringify(USAGE_CHUNK, null, 1).replace(/^/gm, "data: ");
-    expect(await hide(singleBytes(bytes(`data: {}\n\n${lines}\n\ndata: [DONE]\n\n`)))).toBe(
-      "data: {}\n\ndata: [DONE]\n\n",
-    );
+    expect(hide(singleBytes(bytes(`data: {}\n\n${lines}\n\ndata: [DONE]\n\n`)))).toBe("data: {}\n\ndata: [DONE]\n\n");
   });
 
-  it("bytes that are no text pass as they are", async () => {
-    const rewrite = prepare({ stream: true }).rewrite?.();
-    if (!rewrite) throw new Error("nothing hides the usage");
+  it("bytes that are no text pass as they are", () => {
     const odd = Uint8Array.of(0xff, 0xfe, 0x0a, 0x0a, 0xc3);
-    const writer = rewrite.writable.getWriter();
-    const written = writer.write(odd).then(() => writer.close());
-    const out: number[] = [];
-    for await (const piece of rewrite.readable) out.push(...piece);
-    await written;
-    expect(out).toEqual([...odd]);
+    const filter = rewriter();
+    expect(joined([...filter.push(odd), ...filter.rest()])).toEqual(odd);
   });
 
-  it("complete events are not held back", async () => {
-    const rewrite = prepare({ stream: true }).rewrite?.();
-    if (!rewrite) throw new Error("nothing hides the usage");
-    const writer = rewrite.writable.getWriter();
-    const reader = rewrite.readable.getReader();
-    const first = bytes(`data: ${JSON.stringify(CONTENT[1])}\n\n`);
-    void writer.write(first);
-    expect((await reader.read()).value).toEqual(first);
-    await reader.cancel();
+  it("whole events are not held back, and stay one piece", () => {
+    const piece = bytes(`data: ${JSON.stringify(CONTENT[1])}\n\ndata: ${JSON.stringify(CONTENT[2])}\n\n`);
+    expect(rewriter().push(piece)).toEqual([piece]);
+  });
+
+  it("an event without end passes as it is once it is too large to be held", () => {
+    const filter = rewriter();
+    const part = bytes("x".repeat(EVENT_BYTES / 2));
+    expect(filter.push(part)).toEqual([]);
+    expect(filter.push(part)).toEqual([]);
+    expect(joined(filter.push(bytes("xy"))).length).toBe(EVENT_BYTES + 2);
+    expect(filter.push(bytes("z"))).toEqual([bytes("z")]);
   });
 });

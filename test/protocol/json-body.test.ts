@@ -170,7 +170,9 @@ describe("JSON that is made to be slow or to deceive", () => {
     if (isFault(body)) throw new Error(body.message);
     const request = responsesAdapter.prepare(body.value, rates());
     if (isFault(request)) throw new Error(request.message);
-    expect(request.body(null)).toBe(`{"model":"${MODEL}","max_output_tokens":5,"x":{"n":2}}`);
+    expect(request.body({ model: MODEL, maxOutputTokens: null })).toBe(
+      `{"model":"${MODEL}","max_output_tokens":5,"x":{"n":2}}`,
+    );
     expect(request.bound.outputTokens).toBe(5);
   });
 });

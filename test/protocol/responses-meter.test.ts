@@ -23,7 +23,7 @@ const DELTAS: JsonObject[] = ["Grüße", " aus", " 東京 👋", ' "usage":{"inp
 }));
 const SEARCH: JsonObject = {
   type: "response.output_item.done",
-  item: { type: "web_search_call", status: "completed", action: { type: "search", query: "q" } },
+  item: { id: "ws_1", type: "web_search_call", status: "completed", action: { type: "search", query: "q" } },
 };
 const MESSAGE: JsonObject = {
   type: "response.output_item.done",
@@ -62,6 +62,8 @@ const EXPECTED = {
   invalid: null,
   produced: true,
   answerId: "resp_1",
+  itemIds: ["ws_1"],
+  partial: false,
 };
 
 function read(...text: string[]) {
@@ -139,6 +141,13 @@ describe("the end of a stream", () => {
     });
   });
 
+  it("usage that leaves open how much of the input was cached is told to be partial", () => {
+    const partial: JsonObject = { input_tokens: 9, input_tokens_details: {}, output_tokens: 2 };
+    const last: JsonObject = { type: "response.completed", response: { usage: partial } };
+    expect(read(events([last]))).toMatchObject({ usage: { inputTokens: 9 }, partial: true });
+    expect(read(events([last, COMPLETED]))).toMatchObject({ usage: { inputTokens: 2_000 }, partial: false });
+  });
+
   it("what comes after the end marker is ignored", () => {
     expect(read(events([DELTAS[0] ?? {}]), "data: [DONE]\n\n", events([COMPLETED]))).toMatchObject({
       end: "open",
@@ -160,6 +169,33 @@ describe("the end of a stream", () => {
 
   it("an event that is not complete does not count", () => {
     expect(read(events([COMPLETED]).slice(0, -1))).toMatchObject({ end: "open", usage: null });
+  });
+});
+
+describe("what upstream keeps is known by its ids", () => {
+  it.each<[string, string]>([
+    ["the first event", events([CREATED])],
+    ["a queued response", events([{ type: "response.queued", response: { id: "resp_1", status: "queued" } }])],
+    [
+      "an event whose first members are others",
+      events([{ ...CREATED, response: { metadata: { id: "resp_2" }, id: "resp_1" } }]),
+    ],
+    [
+      "an event that repeats what the client said",
+      'data: {"type":"response.created","tools":[{"response":{"id":"resp_2"}}],"response":{"id":"resp_1"}}\n\n',
+    ],
+  ])("%s tells the answer's id, and nothing in it that is the client's own does", (_, text) => {
+    expect(read(text)).toMatchObject({ answerId: "resp_1", produced: false, end: "open" });
+  });
+
+  it("items are named as they are done, and by the last event; each once", () => {
+    const item = { id: "msg_1", type: "message", content: [] };
+    const done: JsonObject = { type: "response.output_item.done", item };
+    const last: JsonObject = { type: "response.completed", response: { output: [item, { id: "fc_1" }, {}, null] } };
+    expect(read(events([done])).itemIds).toEqual(["msg_1"]);
+    expect(read(events([done, last])).itemIds).toEqual(["msg_1", "fc_1"]);
+    const answer = JSON.stringify({ id: "resp_1", status: "completed", output: [item] });
+    expect(request.read(answer)).toMatchObject({ answerId: "resp_1", itemIds: ["msg_1"] });
   });
 });
 

@@ -42,16 +42,17 @@ const CODEX_TURN: JsonObject = {
   client_metadata: { turn_id: "t" },
 };
 
+const UNCHANGED = { model: "gpt-5.4", maxOutputTokens: null };
+
 describe("a request of Codex", () => {
   it("passes untouched, in the order in which it was written", () => {
     const request = prepare(CODEX_TURN);
-    expect(request.body(null)).toBe(JSON.stringify(CODEX_TURN));
+    expect(request.body(UNCHANGED)).toBe(JSON.stringify(CODEX_TURN));
     expect(request).toMatchObject({
       model: "gpt-5.4",
       stream: true,
       openOutput: true,
       path: "/responses",
-      rewrite: null,
     });
   });
 
@@ -64,7 +65,10 @@ describe("a request of Codex", () => {
   });
 
   it("is clamped where the plan clamps, although it never sets a bound", () => {
-    expect(JSON.parse(prepare(CODEX_TURN).body(500))).toEqual({ ...CODEX_TURN, max_output_tokens: 500 });
+    expect(JSON.parse(prepare(CODEX_TURN).body({ ...UNCHANGED, maxOutputTokens: 500 }))).toEqual({
+      ...CODEX_TURN,
+      max_output_tokens: 500,
+    });
   });
 });
 
@@ -140,13 +144,10 @@ describe("what would escape metering or ownership is refused", () => {
   const file = (part: JsonObject): JsonObject => ({ input: [{ role: "user", content: [part] }] });
 
   it.each<[string, JsonObject]>([
-    ["background", { background: true }],
-    ["previous_response_id", { previous_response_id: "resp_1" }],
+    ["background", { background: true, store: false }],
     ["conversation", { conversation: { id: "conv_1" } }],
     ["prompt", { prompt: { id: "pmpt_1" } }],
     ["n", { n: 2 }],
-    ["input[0]", { input: [{ type: "item_reference", id: "msg_1" }] }],
-    ["input[0]", { input: [{ id: "msg_1" }] }],
     ["input[0].content[0].file_id", file({ type: "input_file", file_id: "file-1" })],
     ["input[0].content[0].file_id", file({ type: "input_image", file_id: "file-1" })],
     ["input[0].content[0].file_url", file({ type: "input_file", file_url: "https://example.com/a.pdf" })],
@@ -164,6 +165,14 @@ describe("what would escape metering or ownership is refused", () => {
     expect(refuse(body)).toMatchObject({ status: 400, code: "unsupported_parameter", param });
   });
 
+  it("what it names of earlier responses is told, so that its owner can be asked", () => {
+    const input: Json = [{ type: "item_reference", id: "msg_1" }, { role: "user", content: "x" }, { id: "rs_2" }];
+    expect(prepare({ input, previous_response_id: "resp_1" }).references).toEqual({
+      previousResponse: "resp_1",
+      items: ["msg_1", "rs_2"],
+    });
+  });
+
   it("the same members pass when they are not set", () => {
     const body: JsonObject = {
       background: false,
@@ -172,7 +181,7 @@ describe("what would escape metering or ownership is refused", () => {
       prompt: null,
       store: true,
     };
-    expect(JSON.parse(prepare(body).body(null))).toEqual({ model: "gpt-5.4", ...body });
+    expect(JSON.parse(prepare(body).body(UNCHANGED))).toEqual({ model: "gpt-5.4", ...body });
   });
 });
 

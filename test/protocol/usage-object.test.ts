@@ -22,6 +22,7 @@ describe("usage is read as upstream means it", () => {
         reasoningTokens: 512,
       },
       invalid: null,
+      partial: false,
     });
   });
 
@@ -36,6 +37,7 @@ describe("usage is read as upstream means it", () => {
     expect(readChatUsage(reported)).toEqual({
       usage: { ...NO_USAGE, inputTokens: 1_117, cachedInputTokens: 1_024, outputTokens: 46, reasoningTokens: 10 },
       invalid: null,
+      partial: false,
     });
   });
 
@@ -47,14 +49,28 @@ describe("usage is read as upstream means it", () => {
       { input_tokens: 5, output_tokens: 7, input_tokens_details: null, output_tokens_details: null },
     ],
     [
-      "details without counts",
-      { input_tokens: 5, output_tokens: 7, input_tokens_details: {}, output_tokens_details: {} },
+      "details of the output without a count",
+      { input_tokens: 5, output_tokens: 7, input_tokens_details: { cached_tokens: 0 }, output_tokens_details: {} },
     ],
   ])("%s is enough", (_, reported) => {
     expect(readResponsesUsage(reported)).toEqual({
       usage: { ...NO_USAGE, inputTokens: 5, outputTokens: 7 },
       invalid: null,
+      partial: false,
     });
+  });
+});
+
+describe("usage is partial where its price depends on a count that it lacks", () => {
+  const partialOf = (details: Json) =>
+    readResponsesUsage({ input_tokens: 5, output_tokens: 7, input_tokens_details: details });
+
+  it.each<Json>([{}, { cache_write_tokens: 3 }, { cached_tokens: null }])("details of the input: %j", (details) => {
+    expect(partialOf(details)).toMatchObject({ usage: { inputTokens: 5, cachedInputTokens: 0 }, partial: true });
+  });
+
+  it.each<Json>([{ cached_tokens: 0 }, { cached_tokens: 5 }, null])("and not: %j", (details) => {
+    expect(partialOf(details)).toMatchObject({ usage: { inputTokens: 5 }, partial: false });
   });
 });
 
@@ -83,11 +99,11 @@ describe("usage that cannot be true is never charged", () => {
       "more reasoning than output",
     ],
   ])("%s", (_, reported, invalid) => {
-    expect(readResponsesUsage(reported)).toEqual({ usage: null, invalid });
+    expect(readResponsesUsage(reported)).toEqual({ usage: null, invalid, partial: false });
   });
 
   it("none is not a mistake", () => {
-    expect(readResponsesUsage(undefined)).toEqual({ usage: null, invalid: null });
-    expect(readChatUsage(null)).toEqual({ usage: null, invalid: null });
+    expect(readResponsesUsage(undefined)).toEqual({ usage: null, invalid: null, partial: false });
+    expect(readChatUsage(null)).toEqual({ usage: null, invalid: null, partial: false });
   });
 });

@@ -5,6 +5,7 @@ import type {
   PreparedRequest,
   Reading,
   RequestFault,
+  Rewriter,
   StreamMeter,
 } from "../../src/protocol/adapter.ts";
 import { isFault } from "../../src/protocol/fault.ts";
@@ -46,26 +47,21 @@ export function* singleBytes(whole: Uint8Array): Generator<Uint8Array> {
   for (const byte of whole) yield Uint8Array.of(byte);
 }
 
-export async function through(
-  transform: TransformStream<Uint8Array, Uint8Array>,
-  pieces: Iterable<Uint8Array>,
-): Promise<string> {
-  const writer = transform.writable.getWriter();
-  const written = (async () => {
-    for (const piece of pieces) await writer.write(piece);
-    await writer.close();
-  })();
+/** What a client reads of a stream that is rewritten, as text. */
+export function through(rewriter: Rewriter, pieces: Iterable<Uint8Array>): string {
   const out: Uint8Array[] = [];
-  const reader = transform.readable.getReader();
-  for (let next = await reader.read(); !next.done; next = await reader.read()) out.push(next.value);
-  await written;
-  const whole = new Uint8Array(out.reduce((total, piece) => total + piece.length, 0));
+  for (const piece of pieces) out.push(...rewriter.push(piece));
+  return decoder.decode(joined([...out, ...rewriter.rest()]));
+}
+
+export function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0));
   let offset = 0;
-  for (const piece of out) {
+  for (const piece of pieces) {
     whole.set(piece, offset);
     offset += piece.length;
   }
-  return decoder.decode(whole);
+  return whole;
 }
 
 export const MODEL = "gpt-5.4";

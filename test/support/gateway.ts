@@ -34,7 +34,7 @@ export function call(path: string, init: RequestInit = {}): Promise<Response> {
 }
 
 /** The same gateway with other variables, for instance shorter timeouts. */
-export function gatewayWith(variables: Partial<Env>): typeof call {
+export function gatewayWith(variables: Partial<Env> & Readonly<Record<`UPSTREAM_${string}`, string>>): typeof call {
   const changed = { ...(env as Env), ...variables };
   return async (path, init = {}) =>
     worker.fetch(

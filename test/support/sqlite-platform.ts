@@ -1,4 +1,5 @@
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import type { JobMessage } from "../../durable-objects/commands.ts";
 import type { Platform, Sql } from "../../durable-objects/platform.ts";
 import type { LedgerMessage } from "../../src/core/ledger-message.ts";
 
@@ -8,6 +9,8 @@ export class SqlitePlatform implements Platform {
   readonly sql: Sql = new SqliteSql(this.database);
   /** Everything that was put on the queue. */
   readonly sent: LedgerMessage[] = [];
+  /** Every poll that was asked for. */
+  readonly polls: JobMessage[] = [];
   readonly reports: { readonly event: string; readonly detail: unknown }[] = [];
   at: number;
   alarmAt: number | null = null;
@@ -40,6 +43,10 @@ export class SqlitePlatform implements Platform {
   send = async (messages: readonly LedgerMessage[]): Promise<void> => {
     // A queue carries JSON, not objects.
     this.sent.push(...(JSON.parse(JSON.stringify(messages)) as LedgerMessage[]));
+  };
+
+  poll = async (messages: readonly JobMessage[]): Promise<void> => {
+    this.polls.push(...messages);
   };
 
   report = (event: string, detail: unknown): void => {

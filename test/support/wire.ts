@@ -127,6 +127,8 @@ export interface ReconciliationBody {
 export interface Journal {
   readonly counters: { readonly received: number; readonly by_ending: Readonly<Record<string, number>> };
   readonly requests: readonly {
+    readonly host: string;
+    readonly method: string;
     readonly path: string;
     readonly headers: Readonly<Record<string, string>>;
     readonly fields: Readonly<Record<string, unknown>>;

@@ -260,7 +260,13 @@ describe("fields that cannot be priced", () => {
     ["17: a service tier that is no text", responses({ service_tier: 7 }), "invalid_value", "service_tier"],
     ["17: an unknown tool", responses({ tools: [{ type: "laser" }] }), "unsupported_parameter", "tools[0].type"],
     ["17: a tool without a type", responses({ tools: [{}] }), "invalid_value", "tools[0].type"],
-    ["17: background", responses({ background: true }), "unsupported_parameter", "background"],
+    [
+      "17: background, but not stored",
+      responses({ background: true, store: false }),
+      "unsupported_parameter",
+      "background",
+    ],
+    ["17: background that is no switch", responses({ background: "yes" }), "invalid_value", "background"],
     ["17: a search without a price", chat({ web_search_options: {} }), "unsupported_parameter", "web_search_options"],
     ["17: audio", chat({ modalities: ["text", "audio"] }), "unsupported_parameter", "modalities"],
     ["19: no model", { body: '{"input":"x"}' }, "invalid_value", "model"],
@@ -273,15 +279,15 @@ describe("fields that cannot be priced", () => {
     [
       "7: another's response",
       responses({ previous_response_id: "resp_1" }),
-      "unsupported_parameter",
+      "previous_response_not_found",
       "previous_response_id",
     ],
     ["7: another's conversation", responses({ conversation: "conv_1" }), "unsupported_parameter", "conversation"],
     [
       "7: a stored item",
       responses({ input: [{ type: "item_reference", id: "msg_1" }] }),
-      "unsupported_parameter",
-      "input[0]",
+      "previous_response_not_found",
+      "input",
     ],
     [
       "7: a stored file",

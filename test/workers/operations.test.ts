@@ -627,7 +627,7 @@ describe("an account's status", () => {
     const body = { v: MESSAGE_VERSION, accountId: id, entries: [entry] };
     const message = { id: entry.hash, timestamp: new Date(), attempts: 1, body };
     const batch = createMessageBatch("spillway-ledger", [message]);
-    await worker.queue(batch as MessageBatch<LedgerMessage>, env as Env);
+    await worker.queue(batch as MessageBatch<LedgerMessage>, env as Env, createExecutionContext());
     await getQueueResult(batch, createExecutionContext());
   }
 

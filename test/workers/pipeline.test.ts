@@ -55,7 +55,7 @@ async function deliver(bodies: readonly unknown[], variables: Partial<Env> = {})
     bodies.map((body, index) => ({ id: String(first + index), timestamp: new Date(), attempts: 1, body })),
   );
   const context = createExecutionContext();
-  await worker.queue(batch as MessageBatch<LedgerMessage>, { ...(env as Env), ...variables });
+  await worker.queue(batch as MessageBatch<LedgerMessage>, { ...(env as Env), ...variables }, createExecutionContext());
   const { explicitAcks, retryMessages } = await getQueueResult(batch, context);
   return {
     acked: explicitAcks.map((id) => Number(id) - first).sort((a, b) => a - b),
@@ -257,7 +257,7 @@ describe("poison", () => {
       { id: "dead", timestamp: new Date(), attempts: 1, body },
     ]);
     const context = createExecutionContext();
-    await worker.queue(batch, env as Env);
+    await worker.queue(batch, env as Env, createExecutionContext());
     await getQueueResult(batch, context);
     expect(await quarantineOf(account)).toMatchObject([{ reason: "undelivered", count: 1 }]);
     expect(await outboxOf(account)).toHaveLength(1);

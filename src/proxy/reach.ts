@@ -1,0 +1,43 @@
+import type { Resource } from "../core/resource.ts";
+import { failureOf, NO_UPSTREAM, type UpstreamFailure, unreachable } from "./failure-policy.ts";
+import type { GatewayDeps } from "./journey.ts";
+import { callUpstream, type UpstreamCall, UpstreamUnreachable } from "./upstream.ts";
+
+/** A question about something that upstream keeps. */
+export interface Question {
+  readonly resource: Pick<Resource, "upstream" | "model">;
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Below the upstream's base URL. */
+  readonly path: string;
+  readonly search: string;
+  /** The client's own headers; only some of them pass on. */
+  readonly from: Headers;
+  readonly requestId: string;
+  readonly streamed: boolean;
+  readonly body?: string;
+}
+
+export type Reached =
+  | { readonly kind: "reached"; readonly call: UpstreamCall }
+  | { readonly kind: "failed"; readonly failure: UpstreamFailure };
+
+/** Asks the one upstream that keeps something. Whatever concerns the operator's account alone is a failure of ours. */
+export async function reach(deps: Pick<GatewayDeps, "catalog" | "upstreams">, question: Question): Promise<Reached> {
+  const { resource, ...request } = question;
+  const { upstreams } = deps;
+  const catalog = await deps.catalog();
+  const target = upstreams.targetOf(catalog.upstreams(), resource.upstream, resource.model);
+  if (!target) return { kind: "failed", failure: NO_UPSTREAM };
+  try {
+    const call = await callUpstream(target, { ...request, body: question.body ?? null });
+    const { status, headers, ok, body } = call.response;
+    const failure = ok ? "pass" : failureOf(status, headers.get("retry-after"));
+    if (failure === "pass") return { kind: "reached", call };
+    call.watchdog.stop();
+    await body?.cancel();
+    return { kind: "failed", failure };
+  } catch (error) {
+    if (!(error instanceof UpstreamUnreachable)) throw error;
+    return { kind: "failed", failure: unreachable() };
+  }
+}

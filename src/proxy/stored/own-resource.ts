@@ -1,0 +1,39 @@
+import type { Resource, ResourceKind } from "../../core/resource.ts";
+import { identify, invalidKey } from "../../http/authentication.ts";
+import type { HttpContext } from "../../http/context.ts";
+import { HttpFault } from "../../http/fault.ts";
+import { followingPlan } from "../../http/follow-plan.ts";
+import { askAgainWhileInFlight } from "../admission.ts";
+
+/** Something of the caller's own account, with that account's id. */
+export interface Owned {
+  readonly accountId: string;
+  readonly resource: Resource;
+}
+
+/** Finds what the caller names in the caller's account. What belongs to another account does not exist here. */
+export async function ownResource(c: HttpContext, kind: ResourceKind): Promise<Owned> {
+  const { accountId, key } = identify(c);
+  const { accounts, catalog: cache } = c.var.services;
+  const catalog = await cache.get((work) => c.executionCtx.waitUntil(work));
+  const caller = { key, planVersions: catalog.planVersions() };
+  const id = c.req.param("id") ?? "";
+  const ask = () => followingPlan(accounts, catalog, accountId, () => accounts.resource(accountId, caller, id));
+  const reply = await askAgainWhileInFlight(ask);
+  switch (reply.kind) {
+    case "key_refused":
+      throw invalidKey();
+    case "plan_outdated":
+      throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
+    case "unknown_reference":
+      throw notFound(kind, id);
+    case "resource":
+      if (reply.resource.kind !== kind) throw notFound(kind, id);
+      return { accountId, resource: reply.resource };
+  }
+}
+
+function notFound(kind: ResourceKind, id: string): HttpFault {
+  const name = id.length > 64 ? `${id.slice(0, 64)}…` : id;
+  return new HttpFault(404, "not_found", `There is no ${kind} with the id '${name}' in this account.`);
+}

@@ -1,0 +1,32 @@
+import type { Transport } from "../failure-policy.ts";
+import { Watchdog } from "../watchdog.ts";
+import type { AnswerFrames } from "./answer-frames.ts";
+import type { UpstreamSocket } from "./upstream-socket.ts";
+
+/** Sends a request through upstream's connection and passes on what comes back for it, to its end. */
+export function pass(
+  socket: UpstreamSocket,
+  streamId: string | null,
+  frame: string,
+  frames: AnswerFrames,
+): Promise<Transport> {
+  const ended = Promise.withResolvers<Transport>();
+  const { patience } = socket.target;
+  // A connection on which one answer is stuck is of no use: there is no way to call that answer off.
+  const watchdog = new Watchdog(patience, true, (reason) => socket.close(1011, reason));
+  watchdog.answered();
+  const end = (transport: Transport): void => {
+    watchdog.stop();
+    socket.release(streamId);
+    ended.resolve(transport);
+  };
+  socket.ask(streamId, frame, {
+    event(json) {
+      watchdog.touch();
+      frames.take(json);
+      if (frames.ended) end("whole");
+    },
+    closed: () => end("broken"),
+  });
+  return ended.promise;
+}
