@@ -405,6 +405,31 @@ describe("through an upstream that speaks WebSocket", () => {
     socket.close();
   });
 
+  test("what upstream prepares for nothing counts as nothing", async () => {
+    const socket = await openSocket(account);
+    const prepared = await socket.ask({ ...BODY, generate: false, metadata: { simulate: "input=0" } });
+    expect(await receiptOf(prepared)).toMatchObject({
+      reservation: { state: "released" },
+      usage: { outcome: "completed" },
+    });
+    socket.close();
+  });
+
+  test("upstream's connection is kept to the end of the answer when the client leaves, and no longer", async () => {
+    await forgetUpstream();
+    const socket = await openSocket(account, { simulate: "output=10;pace=30" });
+    socket.send(BODY);
+    await socket.next(({ type }) => type === "response.output_text.delta");
+    socket.close();
+    await eventually(async () => {
+      const { requests } = await upstream();
+      expect(requests.map(({ method, ending }) => [method, ending])).toEqual([
+        ["GET", "cancelled"],
+        ["WS", "complete"],
+      ]);
+    });
+  });
+
   test("an upstream that breaks off is paid for what was counted, and the client has to connect anew", async () => {
     const socket = await openSocket(account, { simulate: "output=10;ws_close=1012" });
     socket.send(BODY);

@@ -50,7 +50,7 @@ async function connect(
 /** Set here altogether, since nobody may touch this answer later: it would lose its socket. */
 function answerHeaders(c: HttpContext, upstream: Handshake | null): Headers {
   const headers = new Headers();
-  for (const name of ["x-codex-turn-state", "x-models-etag", "x-reasoning-included"]) {
+  for (const name of ["x-codex-turn-state", "x-reasoning-included"]) {
     const value = upstream?.headers.get(name) ?? null;
     if (value !== null) headers.set(name, value);
   }
