@@ -51,6 +51,9 @@ export class AccountObject extends DurableObject<AccountEnv> {
   resources(...given: Arguments<"resources">) {
     return this.#account.resources(...given);
   }
+  findResource(...given: Arguments<"findResource">) {
+    return this.#account.findResource(...given);
+  }
   forgetResource(...given: Arguments<"forgetResource">) {
     return this.#account.forgetResource(...given);
   }

@@ -4,6 +4,7 @@ import type { GrantCommand } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { RerateCommand } from "../src/core/rerate.ts";
 import type { Reservation } from "../src/core/reservation.ts";
+import type { Resource } from "../src/core/resource.ts";
 import * as operations from "./account-operations.ts";
 import * as reading from "./account-reading.ts";
 import * as requests from "./account-requests.ts";
@@ -84,6 +85,11 @@ export class Account {
   }
 
   /** Returns whether it is gone; an open job stays until it has ended. */
+  /** For what the gateway does by itself, without a caller. */
+  findResource(id: string): Resource | null {
+    return this.#turns.run(() => only(this.#turns.resources.store.resource(id)));
+  }
+
   forgetResource(id: string): boolean {
     return this.#turns.run(() => only(this.#turns.resources.store.remove(id)));
   }

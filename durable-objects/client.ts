@@ -3,6 +3,7 @@ import type { GrantCommand } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { RerateCommand } from "../src/core/rerate.ts";
 import type { Reservation } from "../src/core/reservation.ts";
+import type { Resource } from "../src/core/resource.ts";
 import type { AccountObject } from "./account-object.ts";
 import type { StoredKey } from "./account-rows.ts";
 import type * as command from "./commands.ts";
@@ -57,6 +58,10 @@ export class AccountClient {
 
   resources(accountId: string, caller: command.Caller, query: command.ResourcesQuery): Promise<command.ResourcesReply> {
     return this.#call(accountId, (stub) => stub.resources(caller, query));
+  }
+
+  findResource(accountId: string, id: string): Promise<Resource | null> {
+    return this.#call(accountId, (stub) => stub.findResource(id));
   }
 
   forgetResource(accountId: string, id: string): Promise<boolean> {

@@ -9,7 +9,7 @@ import type { Grant } from "../src/core/grant.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { Refund, Reservation, ReservationState, Settlement } from "../src/core/reservation.ts";
 import type { ReserveAnswer, ReserveCommand } from "../src/core/reserve.ts";
-import type { MadeResource, Resource, ResourceKind } from "../src/core/resource.ts";
+import type { MadeResource, Resource, ResourceDetails, ResourceKind } from "../src/core/resource.ts";
 import type { Usage } from "../src/core/usage.ts";
 import type { Decision, Demand } from "../src/core/waterfall.ts";
 import type { KeyClaim } from "./key.ts";
@@ -153,11 +153,16 @@ export type ResourcesReply =
   | UnknownReference
   | { readonly kind: "resources"; readonly resources: readonly Resource[]; readonly hasMore: boolean };
 
+/** What has to be known of a job to ask after it and to end it. */
+export type JobRef = Pick<Resource, "id" | "kind" | "upstream" | "model" | "requestId" | "attempt"> & {
+  readonly details?: ResourceDetails | null;
+};
+
 /** Asks the gateway to look at a job. It may be lost or come twice. */
 export interface JobMessage {
   readonly v: 1;
   readonly accountId: string;
-  readonly resource: Pick<Resource, "id" | "kind" | "upstream" | "model" | "requestId" | "attempt">;
+  readonly resource: JobRef;
 }
 
 export interface ReleaseRequest extends AttemptRef {

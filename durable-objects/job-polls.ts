@@ -37,8 +37,8 @@ export function takeDueJobs(turns: AccountTurns): JobMessage[] {
 }
 
 function messageOf(accountId: string, resource: Resource): JobMessage {
-  const { id, kind, upstream, model, requestId, attempt } = resource;
-  return { v: 1, accountId, resource: { id, kind, upstream, model, requestId, attempt } };
+  const { id, kind, upstream, model, requestId, attempt, details } = resource;
+  return { v: 1, accountId, resource: { id, kind, upstream, model, requestId, attempt, details } };
 }
 
 /** Puts `messages` on the queue. What it refuses is not repeated: the next poll of each job is set already. */

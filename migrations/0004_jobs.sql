@@ -1,14 +1,9 @@
--- Where to find the account of a job by upstream's id, for webhooks that name nothing else. Only an index: whose a job is,
--- and how it stands, is known by the account's object.
+-- Where to find the account of a job by upstream's id, for webhooks that name nothing else. Only an index: how a job stands
+-- is known by the account's object.
 
 CREATE TABLE jobs (
   id         TEXT    NOT NULL PRIMARY KEY,
-  kind       TEXT    NOT NULL,
   account_id TEXT    NOT NULL,
-  upstream   TEXT    NOT NULL,
-  model      TEXT    NOT NULL,
-  request_id TEXT    NOT NULL,
-  attempt    INTEGER NOT NULL,
   created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -2,17 +2,15 @@ import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { jobs, webhookEvents } from "./schema.ts";
 
-/** A job with the account that pays for it. */
-export type IndexedJob = typeof jobs.$inferSelect;
-
-/** Remembers to which account a job belongs. A job is remembered once. */
-export async function rememberJob(database: D1Database, job: IndexedJob): Promise<void> {
-  await drizzle(database).insert(jobs).values(job).onConflictDoNothing();
+/** Remembers to which account a job belongs. */
+export async function rememberJob(database: D1Database, id: string, accountId: string, now: number): Promise<void> {
+  await drizzle(database).insert(jobs).values({ id, accountId, createdAt: now }).onConflictDoNothing();
 }
 
-export async function findJob(database: D1Database, id: string): Promise<IndexedJob | null> {
+/** The account that a job belongs to; `null` when it is not a job of this gateway. */
+export async function accountOfJob(database: D1Database, id: string): Promise<string | null> {
   const [row] = await drizzle(database).select().from(jobs).where(eq(jobs.id, id));
-  return row ?? null;
+  return row?.accountId ?? null;
 }
 
 /** Whether an event of a webhook was acted on before. */

@@ -45,12 +45,7 @@ export const upstreams = sqliteTable("upstreams", {
 
 export const jobs = sqliteTable("jobs", {
   id: text().primaryKey(),
-  kind: text().notNull(),
   accountId: text("account_id").notNull(),
-  upstream: text().notNull(),
-  model: text().notNull(),
-  requestId: text("request_id").notNull(),
-  attempt: integer().notNull(),
   createdAt: integer("created_at").notNull(),
 });
 

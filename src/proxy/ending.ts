@@ -50,7 +50,7 @@ export async function attachJob(deps: GatewayDeps, journey: Journey, made: MadeR
   try {
     const attached = await deps.accounts.attach(accountId, { requestId, attempt, made, holdMs: HOLD_JOB_MS });
     if (!attached) logAnomaly("job_not_attached", journey, made.id);
-    else deps.waitUntil(deps.indexJob({ ...made, accountId, requestId, attempt, model: journey.prepared.model }));
+    else deps.waitUntil(deps.indexJob(made.id, accountId));
     return attached;
   } catch (error) {
     logAnomaly("job_not_attached", journey, String(error));

@@ -1,7 +1,7 @@
 import { rememberJob } from "../catalog/jobs.ts";
 import type { HttpContext } from "../http/context.ts";
 import type { Services } from "../http/services.ts";
-import type { GatewayDeps, JobOfAccount } from "./journey.ts";
+import type { GatewayDeps } from "./journey.ts";
 import { upstreamsOf } from "./upstreams.ts";
 
 /** What the handlers of client-facing routes work with. */
@@ -14,17 +14,16 @@ export function gatewayDeps(services: Services, waitUntil: GatewayDeps["waitUnti
     accounts: services.accounts,
     catalog: () => services.catalog.get(waitUntil),
     upstreams: upstreamsOf(services),
-    indexJob: (job) => indexJob(services.env.DB, job),
+    indexJob: (id, accountId) => indexJob(services.env.DB, id, accountId),
     keepAliveMs: services.config.keepAliveMs,
     waitUntil,
   };
 }
 
-async function indexJob(database: D1Database, job: JobOfAccount): Promise<void> {
+async function indexJob(database: D1Database, id: string, accountId: string): Promise<void> {
   try {
-    const { id, kind, accountId, upstream, model, requestId, attempt } = job;
-    await rememberJob(database, { id, kind, accountId, upstream, model, requestId, attempt, createdAt: Date.now() });
+    await rememberJob(database, id, accountId, Date.now());
   } catch (error) {
-    console.error(JSON.stringify({ event: "job_not_indexed", request: job.requestId, message: String(error) }));
+    console.error(JSON.stringify({ event: "job_not_indexed", account: accountId, job: id, message: String(error) }));
   }
 }

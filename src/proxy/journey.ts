@@ -3,7 +3,6 @@ import type { HeldRequest } from "../../durable-objects/commands.ts";
 import type { KeyClaim } from "../../durable-objects/key.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { LimitsView } from "../core/account-view.ts";
-import type { Resource } from "../core/resource.ts";
 import type { PreparedRequest } from "../protocol/adapter.ts";
 import type { Upstreams } from "./upstreams.ts";
 
@@ -13,17 +12,12 @@ export interface GatewayDeps {
   readonly catalog: () => Promise<Catalog>;
   readonly upstreams: Upstreams;
   /** Notes to which account a job belongs, for webhooks. Never rejects: polls find the job's end without it. */
-  readonly indexJob: (job: JobOfAccount) => Promise<void>;
+  readonly indexJob: (id: string, accountId: string) => Promise<void>;
   /** How often a stream that is silent shows a coding client that it is alive. */
   readonly keepAliveMs: number;
   /** Keeps work alive after the answer was given, or its client has gone. */
   readonly waitUntil: (work: Promise<unknown>) => void;
 }
-
-/** A job with the account that pays for it. */
-export type JobOfAccount = Pick<Resource, "id" | "kind" | "upstream" | "model" | "requestId" | "attempt"> & {
-  readonly accountId: string;
-};
 
 /** Who asks, and under which id: an authenticated request of a metered route, or one frame of a WebSocket. */
 export interface Incoming {

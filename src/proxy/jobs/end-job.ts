@@ -1,5 +1,6 @@
 import type { AccountClient } from "../../../durable-objects/client.ts";
-import type { JobEnd, JobRef } from "./job-kind.ts";
+import type { JobRef } from "../../../durable-objects/commands.ts";
+import type { JobEnd } from "./job-kind.ts";
 
 /**
  * Ends a job's reservation as its state says. Whoever sees the end first settles it (a reader, a poll, a webhook), and

@@ -1,6 +1,7 @@
+import type { JobRef } from "../../../durable-objects/commands.ts";
 import type { UsageReport } from "../../core/charge.ts";
 import type { UsageOutcome } from "../../core/event.ts";
-import type { MadeResource, Resource } from "../../core/resource.ts";
+import type { MadeResource } from "../../core/resource.ts";
 
 /** What the state of a job means for its reservation. Unknown is not failed: whatever is no clear end leaves it open. */
 export type JobEnd =
@@ -15,6 +16,3 @@ export interface JobKind {
   /** What an answer from there says; `open` for anything that cannot be read. */
   endOf(answer: string, resource: JobRef): JobEnd;
 }
-
-/** What a job is known by. */
-export type JobRef = Pick<Resource, "id" | "kind" | "upstream" | "model" | "requestId" | "attempt">;

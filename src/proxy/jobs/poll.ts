@@ -1,9 +1,9 @@
-import type { JobMessage } from "../../../durable-objects/commands.ts";
+import type { JobMessage, JobRef } from "../../../durable-objects/commands.ts";
 import type { GatewayDeps } from "../journey.ts";
 import { reach } from "../reach.ts";
 import { readWhole } from "../whole-body.ts";
 import { endJob } from "./end-job.ts";
-import type { JobEnd, JobRef } from "./job-kind.ts";
+import type { JobEnd } from "./job-kind.ts";
 import { JOB_KINDS } from "./job-kinds.ts";
 
 export type PollDeps = Pick<GatewayDeps, "accounts" | "catalog" | "upstreams">;

@@ -1,8 +1,9 @@
+import type { JobRef } from "../../../durable-objects/commands.ts";
 import type { Reading } from "../../protocol/adapter.ts";
 import { readStoredResponse } from "../../protocol/stored-response.ts";
 import { madeResponse } from "../ending.ts";
 import { endingOf } from "../failure-policy.ts";
-import type { JobEnd, JobKind, JobRef } from "./job-kind.ts";
+import type { JobEnd, JobKind } from "./job-kind.ts";
 
 /** A background response. */
 export const responseJob: JobKind = {
