@@ -240,7 +240,9 @@ describe("a client that leaves", () => {
     await stream.leave();
     const receipt = await endedReceipt(account, requestIdOf(response));
     expect(receipt.usage).toMatchObject({ outcome: "cut", estimated: true });
-    expect(Number(receipt.charge?.amount)).toBeCloseTo(0.6, 6);
+    // More than the client has seen, and less than the whole.
+    expect(Number(receipt.charge?.amount)).toBeGreaterThanOrEqual(0.6);
+    expect(Number(receipt.charge?.amount)).toBeLessThan(0.9);
   });
 
   test("leaves its reservation standing until upstream has ended", async () => {
