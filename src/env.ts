@@ -91,6 +91,7 @@ export function readConfig(env: Env): Config {
       order: 100,
       weight: 1,
       websocket: websocket ?? "bridge",
+      videoExtensions: "added",
       patience: {
         ...USUAL_PATIENCE,
         firstByteMs: milliseconds("UPSTREAM_FIRST_BYTE_MS", USUAL_PATIENCE.firstByteMs),

@@ -2,6 +2,8 @@ import { AccountClient } from "../durable-objects/client.ts";
 import type { JobMessage } from "../durable-objects/commands.ts";
 import { within } from "../durable-objects/within.ts";
 import { createApp } from "./app.ts";
+import { intentsBefore } from "./catalog/job-intents.ts";
+import { accountOfJob } from "./catalog/jobs.ts";
 import type { LedgerMessage } from "./core/ledger-message.ts";
 import type { Env } from "./env.ts";
 import { mintRequestId } from "./http/request-id.ts";
@@ -10,6 +12,7 @@ import { consumeLedger } from "./ledger/consumer.ts";
 import { consumeDeadLetters } from "./ledger/dead-letter.ts";
 import { gatewayDeps } from "./proxy/gateway-deps.ts";
 import { pollJobs } from "./proxy/jobs/poll.ts";
+import { recoverVideos } from "./proxy/videos/recovery.ts";
 import { reconcileMoved } from "./upkeep/reconciliation.ts";
 import { sweepAccounts } from "./upkeep/sweeper.ts";
 
@@ -42,9 +45,19 @@ export default {
     });
   },
 
-  async scheduled(controller, env) {
-    await sweepAccounts(env.DB, new AccountClient(env.ACCOUNTS));
-    await reconcileMoved(servicesOf(env), controller.scheduledTime);
+  async scheduled(controller, env, ctx) {
+    const services = servicesOf(env);
+    await sweepAccounts(env.DB, services.accounts);
+    await reconcileMoved(services, controller.scheduledTime);
+    await recoverVideos(
+      {
+        gateway: gatewayDeps(services, (work) => ctx.waitUntil(work)),
+        intentsBefore: (before, limit) => intentsBefore(env.DB, before, limit),
+        isKnownJob: async (id) => (await accountOfJob(env.DB, id)) !== null,
+        mintId: mintRequestId,
+      },
+      controller.scheduledTime,
+    );
   },
 } satisfies ExportedHandler<Env, LedgerMessage | JobMessage>;
 

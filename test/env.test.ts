@@ -34,6 +34,7 @@ describe("the environment's upstream", () => {
       order: 100,
       weight: 1,
       websocket: "bridge",
+      videoExtensions: "added",
       patience: { connectMs: 90_000, firstByteMs: 600_000, idleMs: 120_000, totalMs: 1_800_000 },
     });
     expect(extraHeaders).toEqual(["x-simulate", "x-b"]);

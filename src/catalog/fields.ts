@@ -94,6 +94,13 @@ export const period = z
     error: 'must be a period from "1s" to "366d": a whole number and s, m, h or d',
   });
 
+/** A checked period in milliseconds. */
+export function milliseconds(checked: string): number {
+  const ms = periodMs(checked);
+  invariant(ms !== null, `a checked period must parse, got ${checked}`);
+  return ms;
+}
+
 /** The length of a period in milliseconds; `null` when it is none or too long. */
 export function periodMs(value: string): number | null {
   const match = PERIOD.exec(value);

@@ -1,7 +1,18 @@
 import { z } from "zod";
 import type { Allowance, Entitlement, Gate, Plan } from "../core/plan.ts";
 import { type ParsedDocument, readDocument } from "./document.ts";
-import { decimal, fields, millionths, name, oneOf, periodMs, text, wholeNumber } from "./fields.ts";
+import {
+  decimal,
+  fields,
+  millionths,
+  milliseconds,
+  name,
+  oneOf,
+  period,
+  periodMs,
+  text,
+  wholeNumber,
+} from "./fields.ts";
 import {
   calendarPeriod,
   checkWindow,
@@ -144,6 +155,11 @@ export const planDocument = fields({
     .default([]),
   overshoot: oneOf(["refund", "clamp"]).default("refund"),
   estimate: oneOf(["ceiling", "learned", "clamp"]).default("ceiling"),
+  // Optional rather than null: a plan that does not name it stays the same document, and so the same version.
+  same_request_within: period
+    .nullable()
+    .transform((within) => within ?? undefined)
+    .optional(),
   degraded: oneOf(["closed"]).default("closed"),
 }).superRefine((plan, context) => {
   for (const list of ["gates", "allowances", "entitlements"] as const) {
@@ -182,6 +198,7 @@ export function toPlan(id: string, version: number, document: PlanDocument): Pla
     entitlements: document.entitlements.map(toEntitlement),
     overshoot: document.overshoot,
     estimate: document.estimate,
+    sameRequestMs: document.same_request_within === undefined ? null : milliseconds(document.same_request_within),
     degraded: document.degraded,
   };
 }

@@ -53,3 +53,16 @@ export const webhookEvents = sqliteTable("webhook_events", {
   id: text().primaryKey(),
   receivedAt: integer("received_at").notNull(),
 });
+
+/* migrations/0005_job_intents.sql */
+
+export const jobIntents = sqliteTable("job_intents", {
+  requestId: text("request_id").primaryKey(),
+  attempt: integer().notNull(),
+  accountId: text("account_id").notNull(),
+  upstreams: text().notNull(),
+  model: text().notNull(),
+  promptHash: text("prompt_hash").notNull(),
+  terms: text().notNull(),
+  createdAt: integer("created_at").notNull(),
+});

@@ -81,6 +81,7 @@ const upstreamDocument = fields({
   order: wholeNumber(0, MAX_ORDER).default(100),
   weight: wholeNumber(0, MAX_WEIGHT).default(1),
   websocket: oneOf(["pass", "bridge", "refuse"]).default("bridge"),
+  video_extensions: oneOf(["added", "total"]).default("added"),
   connect_ms: milliseconds(HOUR_MS),
   first_byte_ms: milliseconds(HOUR_MS),
   idle_ms: milliseconds(HOUR_MS),
@@ -106,6 +107,7 @@ export function readUpstreamDocument(id: string, raw: unknown): ParsedDocument<U
 /** A checked document as the proxy uses it; `null` when it leaves its address to an environment that has none. */
 export function toUpstream(id: string, document: UpstreamDocument, environment: Upstream | null): Upstream | null {
   const { key_secret: keySecret, auth, query, features, models, order, weight, websocket } = document;
+  const videoExtensions = document.video_extensions;
   const own = environment?.id === id ? environment : null;
   const address = document.base_url ?? own?.baseUrl;
   if (address === undefined) return null;
@@ -116,5 +118,18 @@ export function toUpstream(id: string, document: UpstreamDocument, environment: 
     idleMs: document.idle_ms ?? usual.idleMs,
     totalMs: document.total_ms ?? usual.totalMs,
   };
-  return { id, baseUrl: address, keySecret, auth, query, features, models, order, weight, websocket, patience };
+  return {
+    id,
+    baseUrl: address,
+    keySecret,
+    auth,
+    query,
+    features,
+    models,
+    order,
+    weight,
+    websocket,
+    videoExtensions,
+    patience,
+  };
 }

@@ -50,5 +50,7 @@ export interface Upstream {
   /** Its share of the accounts among those of the same order. 0: only when the others fail. */
   readonly weight: number;
   readonly websocket: WebSocketMode;
+  /** What of an extended video it charges: the seconds that were added, or all of them. */
+  readonly videoExtensions: "added" | "total";
   readonly patience: Patience;
 }

@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { invariant } from "../core/amount.ts";
 import type { WindowRule } from "../core/window.ts";
-import { oneOf, period, periodMs } from "./fields.ts";
+import { milliseconds, oneOf, period } from "./fields.ts";
 
 /** An IANA time zone that this runtime knows. */
 export const timeZone = z
@@ -57,9 +56,7 @@ export function toWindow(window: WindowFields, limit: number): WindowRule {
       limit,
     };
   }
-  const ms = periodMs(window.period);
-  invariant(ms !== null, `a checked period must parse, got ${window.period}`);
-  return { kind: window.kind, periodMs: ms, limit };
+  return { kind: window.kind, periodMs: milliseconds(window.period), limit };
 }
 
 /** 1 is Monday. */

@@ -60,6 +60,11 @@ export interface Plan {
    * and then send that upstream as the bound.
    */
   readonly estimate: "ceiling" | "learned" | "clamp";
+  /**
+   * For this long (ms), a request that its client sends again without a key is answered with the job it began before;
+   * `null`: never. Absent in plans of accounts that were stored before plans could say it.
+   */
+  readonly sameRequestMs?: number | null;
   /** What happens when the account's object cannot be reached. */
   readonly degraded: "closed";
 }

@@ -40,6 +40,8 @@ export interface Reservation {
   readonly owner: string;
   /** Hash of method, path and body: the same id with another body is a different request. */
   readonly fingerprint: string;
+  /** Hash of what a job is asked for, by which a repetition without a key is told; absent where none is looked for. */
+  readonly content?: string;
   /** Whether the id comes from a client's `Idempotency-Key`, and so may come again. */
   readonly keyed: boolean;
   readonly keyId: string;

@@ -10,6 +10,10 @@ export interface ReserveCommand {
   readonly owner: string;
   readonly fingerprint: string;
   readonly keyed: boolean;
+  /** Hash of what a job is asked for, whoever asks and however often; absent where no job is begun. */
+  readonly content?: string;
+  /** The client says that it sends this again, under a new id: the content by which the first is found. */
+  readonly repeats?: { readonly content: string };
   readonly demand: Demand;
   /** The upstream that keeps what the request names of earlier ones. */
   readonly upstream?: string | null;
@@ -25,7 +29,9 @@ export type ReserveAnswer =
   /** The same id was used for a request with another content. */
   | { readonly kind: "mismatch" }
   /** The request has ended already; nothing is held or charged again. */
-  | { readonly kind: "ended"; readonly reservation: Reservation };
+  | { readonly kind: "ended"; readonly reservation: Reservation }
+  /** It repeats a request of another id that is under way; nothing is held or charged for it. */
+  | { readonly kind: "repeated"; readonly reservation: Reservation };
 
 /**
  * Decides a request and holds its draws. `existing` is the stored reservation of the same request id, if any:
@@ -39,6 +45,8 @@ export function reserve(
 ): { answer: ReserveAnswer; change: Change } {
   const known = recall(existing, command, now);
   if (known) return { answer: known, change: NO_CHANGE };
+  const repeated = findRepeated(state, command, now);
+  if (repeated) return { answer: { kind: "repeated", reservation: repeated }, change: NO_CHANGE };
 
   const decision = decide(state, command.demand, now);
   if (decision.outcome === "denied") return { answer: { kind: "denied", denial: decision }, change: NO_CHANGE };
@@ -50,6 +58,7 @@ export function reserve(
     state: "pending",
     owner: command.owner,
     fingerprint: command.fingerprint,
+    ...(command.content === undefined ? {} : { content: command.content }),
     keyed: command.keyed,
     keyId: demand.keyId,
     feature: demand.feature,
@@ -72,6 +81,31 @@ export function reserve(
     refunds: [],
   };
   return { answer: { kind: "reserved", reservation }, change: { ...NO_CHANGE, reservations: [reservation] } };
+}
+
+/**
+ * The request under way that `command` repeats: of the same key and content, and young enough by the plan. Of several the
+ * newest, since a client sends again what it has just sent.
+ */
+function findRepeated(
+  { row, pending }: AccountState,
+  { repeats, demand }: ReserveCommand,
+  now: number,
+): Reservation | null {
+  const withinMs = row.plan.sameRequestMs ?? null;
+  if (!repeats || withinMs === null) return null;
+  let newest: Reservation | null = null;
+  for (const reservation of pending.values()) {
+    const { keyId, content, reservedAt } = reservation;
+    if (keyId !== demand.keyId || content !== repeats.content || now - reservedAt > withinMs) continue;
+    if (newest === null || isNewer(reservation, newest)) newest = reservation;
+  }
+  return newest;
+}
+
+/** By instant; ids decide between two of one millisecond, so that storage may list them in any order. */
+function isNewer(a: Reservation, b: Reservation): boolean {
+  return a.reservedAt === b.reservedAt ? a.requestId > b.requestId : a.reservedAt > b.reservedAt;
 }
 
 /** What a known request id is answered, or `null` when it may be decided anew. */

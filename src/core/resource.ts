@@ -2,7 +2,7 @@ import type { Reservation } from "./reservation.ts";
 import { totalTokens } from "./usage.ts";
 
 /** What an account can have made at an upstream and name again later. */
-export type ResourceKind = "response" | "video";
+export type ResourceKind = "response" | "video" | "character";
 
 /** What is worth knowing of one without asking upstream, such as the seconds and the size of a video. */
 export type ResourceDetails = Readonly<Record<string, string | number | null>>;

@@ -21,6 +21,7 @@ const BEGINNING = 256;
  */
 export class EventRewriter implements Rewriter {
   readonly #changes: EventChanges;
+  readonly #decoder = new TextDecoder();
   /** The beginning of an event that may change and whose end has not come yet. */
   #held: Uint8Array[] = [];
   #heldBytes = 0;
@@ -100,10 +101,9 @@ export class EventRewriter implements Rewriter {
 
   /** The present event's text with `more` of it. */
   #heldText(more: Uint8Array): string {
-    const decoder = new TextDecoder();
     let text = "";
-    for (const piece of this.#held) text += decoder.decode(piece, { stream: true });
-    return text + decoder.decode(more);
+    for (const piece of this.#held) text += this.#decoder.decode(piece, { stream: true });
+    return text + this.#decoder.decode(more);
   }
 
   /** 1 when the piece begins with the LF of a CRLF that was cut between two events, and so belongs to the first. */

@@ -33,7 +33,8 @@ export function readCommonFields(
   return { model, rate, stream: stream === true, serviceTier };
 }
 
-function unknownModel(model: string): RequestFault {
+/** The caller asked for a model that has no price, and so is not offered. */
+export function unknownModel(model: string): RequestFault {
   const name = model.length > 64 ? `${model.slice(0, 64)}…` : model;
   return fault(
     "model_not_found",

@@ -141,7 +141,7 @@ export function connectionLimit(requestId: string, minutes: number): ErrorAnswer
 }
 
 /** An event of a type that no client knows: Codex takes any frame for a sign of life, but no ping. */
-export const KEEP_ALIVE_FRAME = '{"type":"spillway.keepalive"}';
+export const KEEP_ALIVE_FRAME = '{"type":"keepalive","sequence_number":0}';
 
 /** The events of a response that only prepares what the next one goes on from, made without asking anybody. */
 export function preparedEvents(id: string, model: string, createdAt: number): string[] {

@@ -9,46 +9,57 @@ import { renderDenial } from "../protocol/denial.ts";
 import { type ErrorAnswer, openAIError } from "../protocol/error-body.ts";
 import { accountUnreachable, invalidKey, unknownReference } from "../protocol/refusals.ts";
 import { holdMsOf } from "./hold.ts";
-import type { GatewayDeps, Incoming, Journey } from "./journey.ts";
+import type { Demanding, GatewayDeps, Incoming, Journey } from "./journey.ts";
 import { headersForLimits } from "./limit-headers.ts";
 
 /** Whether a request is let on its way. */
-export type Admission =
-  | { readonly kind: "admitted"; readonly journey: Journey }
+export type Admission<Prepared extends Demanding = PreparedRequest> =
+  | { readonly kind: "admitted"; readonly journey: Journey<Prepared> }
   | { readonly kind: "refused"; readonly error: ErrorAnswer }
-  /** It is the repetition of a request that has ended. */
-  | { readonly kind: "ended"; readonly reservation: HeldRequest };
+  /** It repeats a request that has ended, or one whose job is under way. */
+  | { readonly kind: "repetition"; readonly reservation: HeldRequest };
 
 /** A request that has been read, with the rate at which it will be charged. */
-export interface Wanted {
-  readonly prepared: PreparedRequest;
+export interface Wanted<Prepared extends Demanding = PreparedRequest> {
+  readonly prepared: Prepared;
   readonly quote: QuotedRate;
   readonly catalog: Catalog;
   /** Tells the content of a request whose id a client chose. */
   readonly fingerprint: string;
+  /** Hash of what it asks for, where a plan may take a repetition without a key for the same request. */
+  readonly content?: string;
+  /** Whether its client says that it repeats a request. */
+  readonly repeats?: boolean;
 }
 
 /** Asks the account's object to reserve the worst case of a request. A refusal is told in the caller's protocol. */
-export async function admit(deps: GatewayDeps, incoming: Incoming, wanted: Wanted): Promise<Admission> {
+export async function admit<Prepared extends Demanding>(
+  deps: GatewayDeps,
+  incoming: Incoming,
+  wanted: Wanted<Prepared>,
+): Promise<Admission<Prepared>> {
   const begun = Date.now();
   const reply = await reserve(deps, incoming, wanted);
-  if (reply === "unreachable") return refused(accountUnreachable(incoming.requestId));
-  if (reply.kind === "ended") return { kind: "ended", reservation: reply.reservation };
-  if (reply.kind !== "reserved") return refused(refusalOf(reply, incoming, wanted));
+  if (reply === "unreachable") return { kind: "refused", error: accountUnreachable(incoming.requestId) };
+  const repeated = repeatedBy(reply);
+  if (repeated) return { kind: "repetition", reservation: repeated };
+  if (reply.kind !== "reserved") return { kind: "refused", error: refusalOf(reply, incoming, wanted) };
   const { reservation, limits, upstream } = reply;
   const { prepared, catalog } = wanted;
   const decisionMs = Date.now() - begun;
   return { kind: "admitted", journey: { incoming, prepared, reservation, limits, upstream, catalog, decisionMs } };
 }
 
-function refused(error: ErrorAnswer): Admission {
-  return { kind: "refused", error };
+/** The request that this one repeats, where it is answered for by that; `null` where it is not. */
+function repeatedBy(reply: ReserveReply): HeldRequest | null {
+  if (reply.kind === "ended" || reply.kind === "repeated") return reply.reservation;
+  return reply.kind === "in_flight" && reply.reservation.job !== undefined ? reply.reservation : null;
 }
 
 async function reserve(
   deps: GatewayDeps,
   incoming: Incoming,
-  { prepared, quote, catalog, fingerprint }: Wanted,
+  { prepared, quote, catalog, fingerprint, content, repeats }: Wanted<Demanding>,
 ): Promise<ReserveReply | "unreachable"> {
   const { accountId, requestId, keyed, key } = incoming;
   const request = {
@@ -60,6 +71,8 @@ async function reserve(
       fingerprint,
       keyed,
       holdMs: holdMsOf(prepared),
+      ...(content === undefined ? {} : { content }),
+      ...(content === undefined || !repeats ? {} : { repeats: { content } }),
       demand: {
         feature: quote.rate.feature,
         model: prepared.model,
@@ -112,9 +125,9 @@ export function referringMember(id: string, { previousResponse }: References): s
 
 /** The answer to a request that was not reserved. */
 function refusalOf(
-  reply: Exclude<ReserveReply, { kind: "reserved" | "ended" }>,
+  reply: Exclude<ReserveReply, { kind: "reserved" }>,
   { requestId }: Incoming,
-  { prepared, quote }: Wanted,
+  { prepared, quote }: Wanted<Demanding>,
 ): ErrorAnswer {
   switch (reply.kind) {
     case "denied": {
@@ -137,6 +150,9 @@ function refusalOf(
         requestId,
         retryAfterSeconds: (reply.reservation.expiresAt - Date.now()) / 1_000,
       });
+    case "ended":
+    case "repeated":
+      throw new Error("a repetition is answered by what it repeats");
     case "mismatch":
       return openAIError({
         status: 422,

@@ -4,7 +4,7 @@ import { headersToClient } from "./upstream-headers.ts";
 
 /** The headers of a metered answer: what upstream may tell the client, and the caller's own limits. */
 export function answerHeaders(
-  { incoming, reservation, limits, decisionMs }: Journey,
+  { incoming, reservation, limits, decisionMs }: Pick<Journey, "incoming" | "reservation" | "limits" | "decisionMs">,
   from: Headers,
   upstreamMs: number | null,
 ): Headers {

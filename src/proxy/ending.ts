@@ -7,13 +7,16 @@ import { HOLD_JOB_MS, HOLD_STREAM_MS } from "./hold.ts";
 import type { GatewayDeps, Journey } from "./journey.ts";
 import type { Target } from "./target.ts";
 
+/** Names one attempt of a request. */
+type Ended = Pick<Journey, "incoming" | "reservation">;
+
 /**
  * Settles or releases. The client of this call is not failed for it: what cannot be told to the object now is repaired
  * by the expiry of the reservation and a late settlement.
  */
 export async function endJourney(
   accounts: AccountClient,
-  journey: Journey,
+  journey: Ended,
   ending: Ending,
   made: MadeResource | null = null,
 ): Promise<Settlement | null> {
@@ -44,7 +47,7 @@ export async function checkpoint(accounts: AccountClient, journey: Journey, sofa
 }
 
 /** Remembers a job with its owner before its id is told to anybody; returns whether that worked. */
-export async function attachJob(deps: GatewayDeps, journey: Journey, made: MadeResource): Promise<boolean> {
+export async function attachJob(deps: GatewayDeps, journey: Ended, made: MadeResource): Promise<boolean> {
   const { accountId, requestId } = journey.incoming;
   const { attempt } = journey.reservation;
   try {
@@ -74,6 +77,6 @@ export function madeResponse(id: string, upstream: string, { usage, counted, ite
   return { id, kind: "response", upstream, contextTokens: inputTokens + outputTokens, outputTokens, itemIds };
 }
 
-export function logAnomaly(event: string, { incoming }: Journey, message: string): void {
+export function logAnomaly(event: string, { incoming }: Ended, message: string): void {
   console.error(JSON.stringify({ event, account: incoming.accountId, request: incoming.requestId, message }));
 }

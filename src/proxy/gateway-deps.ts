@@ -1,3 +1,4 @@
+import { addIntent, removeIntent } from "../catalog/job-intents.ts";
 import { rememberJob } from "../catalog/jobs.ts";
 import type { HttpContext } from "../http/context.ts";
 import type { Services } from "../http/services.ts";
@@ -15,6 +16,10 @@ export function gatewayDeps(services: Services, waitUntil: GatewayDeps["waitUnti
     catalog: () => services.catalog.get(waitUntil),
     upstreams: upstreamsOf(services),
     indexJob: (id, accountId) => indexJob(services.env.DB, id, accountId),
+    intents: {
+      add: (intent) => addIntent(services.env.DB, intent),
+      remove: (requestId) => removeIntent(services.env.DB, requestId),
+    },
     keepAliveMs: services.config.keepAliveMs,
     waitUntil,
   };

@@ -6,8 +6,9 @@ import { errorResponse } from "../protocol/refusals.ts";
 import { sha256Hex } from "../sha256.ts";
 import { admit } from "./admission.ts";
 import { forward } from "./forward.ts";
+import { responseJob } from "./jobs/response-job.ts";
 import type { Answer, GatewayDeps, Incoming } from "./journey.ts";
-import { replay } from "./replay.ts";
+import { repeat } from "./replay.ts";
 
 /**
  * Serves one metered request: prepares, reserves, forwards, settles. All of it runs in `waitUntil` from the start, so a
@@ -48,7 +49,7 @@ async function run(
       return forward(deps, admission.journey, answer);
     case "refused":
       return answer(errorResponse(admission.error));
-    case "ended":
-      return answer(replay(admission.reservation));
+    case "repetition":
+      return answer(await repeat(deps, incoming, admission.reservation, responseJob));
   }
 }

@@ -8,6 +8,6 @@ export const HOLD_STREAM_MS = 4 * 60_000;
 export const HOLD_JOB_MS = 6 * 3_600_000;
 
 /** How long a reservation lasts unless it is settled or extended. A job's is extended when upstream has taken it on. */
-export function holdMsOf({ stream }: PreparedRequest): number {
+export function holdMsOf({ stream }: Pick<PreparedRequest, "stream">): number {
   return stream ? HOLD_STREAM_MS : HOLD_WHOLE_MS;
 }

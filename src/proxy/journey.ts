@@ -2,6 +2,7 @@ import type { AccountClient } from "../../durable-objects/client.ts";
 import type { HeldRequest } from "../../durable-objects/commands.ts";
 import type { KeyClaim } from "../../durable-objects/key.ts";
 import type { Catalog } from "../catalog/catalog.ts";
+import type { JobIntent } from "../catalog/job-intents.ts";
 import type { LimitsView } from "../core/account-view.ts";
 import type { PreparedRequest } from "../protocol/adapter.ts";
 import type { Upstreams } from "./upstreams.ts";
@@ -13,10 +14,17 @@ export interface GatewayDeps {
   readonly upstreams: Upstreams;
   /** Notes to which account a job belongs, for webhooks. Never rejects: polls find the job's end without it. */
   readonly indexJob: (id: string, accountId: string) => Promise<void>;
+  /** Jobs that upstream is being asked to begin, in case that its answer is lost. */
+  readonly intents: Intents;
   /** How often a stream that is silent shows a coding client that it is alive. */
   readonly keepAliveMs: number;
   /** Keeps work alive after the answer was given, or its client has gone. */
   readonly waitUntil: (work: Promise<unknown>) => void;
+}
+
+export interface Intents {
+  add(intent: JobIntent): Promise<void>;
+  remove(requestId: string): Promise<void>;
 }
 
 /** Who asks, and under which id: an authenticated request of a metered route, or one frame of a WebSocket. */
@@ -33,10 +41,13 @@ export interface Incoming {
   readonly keyed: boolean;
 }
 
+/** What has to be known of a request to decide it. */
+export type Demanding = Pick<PreparedRequest, "model" | "references" | "bound" | "openOutput" | "stream">;
+
 /** A reserved request on its way. */
-export interface Journey {
+export interface Journey<Prepared extends Demanding = PreparedRequest> {
   readonly incoming: Incoming;
-  readonly prepared: PreparedRequest;
+  readonly prepared: Prepared;
   readonly reservation: HeldRequest;
   readonly limits: LimitsView;
   /** The upstream that keeps what the request names; `null` where any will do. */

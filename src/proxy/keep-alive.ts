@@ -1,7 +1,10 @@
 import type { PreparedRequest } from "../protocol/adapter.ts";
 
-/** An event of a type that no client knows, and that all of them skip. Codex takes nothing less for a sign of life. */
-const EVENT = new TextEncoder().encode('event: spillway.keepalive\ndata: {"type":"spillway.keepalive"}\n\n');
+/**
+ * What OpenAI sends itself in a long silence, undocumented. Codex takes nothing less than an event for a sign of life,
+ * and the stream helper of the openai SDK fails at any type that it does not know, but knows this one.
+ */
+const EVENT = new TextEncoder().encode('event: keepalive\ndata: {"type":"keepalive","sequence_number":0}\n\n');
 
 /** Signs of life for a coding client, which breaks off a stream that is silent for minutes; others need none. */
 export function keepAliveFor(

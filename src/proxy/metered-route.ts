@@ -5,9 +5,15 @@ import { deriveRequestId, isIdempotencyKey } from "../http/request-id.ts";
 import type { Adapter } from "../protocol/adapter.ts";
 import { serve } from "./gateway.ts";
 import { depsOf } from "./gateway-deps.ts";
+import type { Incoming } from "./journey.ts";
 
 /** Serves a request of a metered route: what its adapter understands is reserved, forwarded and settled. */
 export async function metered(c: HttpContext, route: string, adapter: Adapter): Promise<Response> {
+  return serve(depsOf(c), incomingOf(c, route), c.req.raw, adapter);
+}
+
+/** Who asks, and under which id: an `Idempotency-Key` makes it the same for every repetition. */
+export function incomingOf(c: HttpContext, route: string): Incoming {
   const { accountId, key } = identify(c);
   const idempotencyKey = c.req.header("idempotency-key");
   if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
@@ -15,19 +21,8 @@ export async function metered(c: HttpContext, route: string, adapter: Adapter): 
   }
   const keyed = idempotencyKey !== undefined;
   if (keyed) c.set("requestId", deriveRequestId(accountId, route, idempotencyKey));
-
   const { requestId } = c.var;
-  const request = c.req.raw;
-  const incoming = {
-    headers: request.headers,
-    route,
-    search: passedQuery(c, ["beta"]),
-    accountId,
-    key,
-    requestId,
-    keyed,
-  };
-  return serve(depsOf(c), incoming, request, adapter);
+  return { headers: c.req.raw.headers, route, search: passedQuery(c, ["beta"]), accountId, key, requestId, keyed };
 }
 
 /** Of the client's query, what upstream may see, with its question mark; empty without any of it. */

@@ -9,6 +9,7 @@ import { countInputTokens } from "./input-tokens.ts";
 import { metered } from "./metered-route.ts";
 import { codexModelList, modelList, modelObject } from "./models.ts";
 import { storedResponseRoutes } from "./stored/response-routes.ts";
+import { videoRoutes } from "./videos/routes.ts";
 import { openWebSocket } from "./websocket/handshake.ts";
 
 /** The client-facing routes, in OpenAI's wire. */
@@ -18,6 +19,7 @@ export function clientRoutes(): Hono<HttpEnv> {
   routes.post("/responses/compact", (c) => metered(c, "/v1/responses/compact", compactAdapter));
   routes.post("/responses/input_tokens", countInputTokens);
   routes.route("/responses", storedResponseRoutes());
+  routes.route("/videos", videoRoutes());
   routes.post("/chat/completions", (c) => metered(c, "/v1/chat/completions", chatAdapter));
   routes.get("/responses", (c) => {
     // Clients ask so, without a key, whether there is somebody here.

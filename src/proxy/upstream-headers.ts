@@ -7,8 +7,11 @@ import type { Call } from "./upstream.ts";
  */
 const TO_UPSTREAM = new Set([
   "accept",
+  "if-none-match",
+  "if-range",
   "openai-beta",
   "originator",
+  "range",
   "session-id",
   "thread-id",
   "user-agent",
@@ -48,7 +51,7 @@ export function headersToUpstream(
   else to.set("api-key", apiKey);
   // An encoded answer would have to be decoded before its usage can be read.
   to.set("accept-encoding", "identity");
-  if (body !== null) to.set("content-type", "application/json");
+  if (body !== null) to.set("content-type", typeof body === "string" ? "application/json" : body.contentType);
   if (method === "POST") to.set("idempotency-key", requestId);
   return to;
 }

@@ -12,9 +12,18 @@ export interface Call {
   /** The client's headers, of which some pass. */
   readonly from: Headers;
   readonly requestId: string;
-  readonly body: string | null;
+  /** Text is JSON; bytes and streams say what they are. */
+  readonly body: string | TypedBody | null;
   /** Whether a stream was asked for: it must begin soon and keep going; a whole answer comes when it is done. */
   readonly streamed: boolean;
+}
+
+/** A body that is not JSON. */
+export interface TypedBody {
+  readonly contentType: string;
+  readonly body: Uint8Array | ReadableStream<Uint8Array>;
+  /** Fires when a stream cannot be sent to its end: the call then fails, instead of sending a part for the whole. */
+  readonly broken: AbortSignal | null;
 }
 
 /** A call to the upstream that can be cut while it runs. */
@@ -35,7 +44,9 @@ export class UpstreamUnreachable extends Error {
  * what was paid for is read to its end. Throws {@link UpstreamUnreachable}.
  */
 export async function callUpstream(target: Target, call: Call): Promise<UpstreamCall> {
-  const { method, path, search, body, streamed } = call;
+  const { method, path, search, streamed } = call;
+  const [body, broken] =
+    call.body === null || typeof call.body === "string" ? [call.body, null] : [call.body.body, call.body.broken];
   const controller = new AbortController();
   const cut = (reason: string): void => controller.abort(new Error(reason));
   const watchdog = new Watchdog(target.patience, streamed, cut);
@@ -45,7 +56,7 @@ export async function callUpstream(target: Target, call: Call): Promise<Upstream
       headers: headersToUpstream(target, call),
       body,
       redirect: "manual",
-      signal: controller.signal,
+      signal: broken ? AbortSignal.any([controller.signal, broken]) : controller.signal,
     });
     watchdog.answered();
     return { response, watchdog, cut };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { canonicalJson } from "../../src/catalog/document.ts";
 import { readPlanDocument, toPlan } from "../../src/catalog/plan-document.ts";
 import type { Plan } from "../../src/core/plan.ts";
 
@@ -101,8 +102,29 @@ describe("a plan document", () => {
       entitlements: [],
       overshoot: "refund",
       estimate: "ceiling",
+      sameRequestMs: null,
       degraded: "closed",
     });
+  });
+
+  test.each([
+    ["2m", 120_000],
+    ["15s", 15_000],
+    [null, null],
+    [undefined, null],
+  ])("knows a job's request for %s when it is sent again without a key", (within, ms) => {
+    expect(planFrom({ ...PLUS, same_request_within: within }).sameRequestMs).toBe(ms);
+  });
+
+  test("that does not say so is the same text as before plans could, and one that takes it back is so again", () => {
+    const textOf = (raw: unknown): string => {
+      const parsed = readPlanDocument(raw);
+      if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+      return canonicalJson(parsed.document);
+    };
+    expect(textOf(PLUS)).not.toContain("same_request");
+    expect(textOf({ ...PLUS, same_request_within: null })).toBe(textOf(PLUS));
+    expect(textOf({ ...PLUS, same_request_within: "2m" })).not.toBe(textOf(PLUS));
   });
 
   test("is complete once read: defaults are written out, and reading it again changes nothing", () => {
@@ -462,6 +484,9 @@ describe("a plan document", () => {
     ["an overshoot of debt", { ...PLUS, overshoot: "debt" }, "overshoot", /accepted: refund, clamp/],
     ["an estimate by guess", { ...PLUS, estimate: "guess" }, "estimate", /accepted: ceiling, learned, clamp/],
     ["a degraded mode that stays open", { ...PLUS, degraded: "included_only" }, "degraded", /accepted: closed/],
+    ["a repetition within 2", { ...PLUS, same_request_within: 2 }, "same_request_within", /period such as/],
+    ["a repetition within 0 s", { ...PLUS, same_request_within: "0s" }, "same_request_within", /"1s" to "366d"/],
+    ["a repetition within a day by name", { ...PLUS, same_request_within: "day" }, "same_request_within", /"1s" to/],
     ["an id in the body", { ...PLUS, id: "plus" }, "id", /not a known field/],
     [
       "a prototype",

@@ -15,6 +15,7 @@ const ENVIRONMENT: Upstream = {
   order: 100,
   weight: 1,
   websocket: "pass",
+  videoExtensions: "added",
   patience: { connectMs: 1, firstByteMs: 2, idleMs: 3, totalMs: 4 },
 };
 
@@ -41,6 +42,7 @@ describe("an upstream document", () => {
       order: 100,
       weight: 1,
       websocket: "bridge",
+      videoExtensions: "added",
       patience: { connectMs: 90_000, firstByteMs: 600_000, idleMs: 120_000, totalMs: 1_800_000 },
     });
   });
@@ -76,6 +78,7 @@ describe("an upstream document", () => {
       baseUrl: "http://upstream.test/v1",
       order: 7,
       websocket: "bridge",
+      videoExtensions: "added",
       patience: { connectMs: 1, firstByteMs: 2, idleMs: 30, totalMs: 4 },
     });
     expect(upstream({ base_url: ADDRESS }, "default")?.baseUrl).toBe(ADDRESS);

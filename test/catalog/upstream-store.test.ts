@@ -19,6 +19,7 @@ const ENVIRONMENT: Upstream = {
   order: 100,
   weight: 1,
   websocket: "bridge",
+  videoExtensions: "added",
   patience: USUAL_PATIENCE,
 };
 

@@ -12,6 +12,7 @@ const TARGET: Target = {
   auth: "bearer",
   query: {},
   websocket: "bridge",
+  videoExtensions: "added",
   patience: USUAL_PATIENCE,
   extraHeaders: [],
 };

@@ -33,6 +33,7 @@ function upstream(id: string, change: Partial<Upstream> = {}): Upstream {
     order: 100,
     weight: 1,
     websocket: "bridge",
+    videoExtensions: "added",
     patience: USUAL_PATIENCE,
     ...change,
   };

@@ -175,7 +175,7 @@ describe("usage that a coding client could not read", () => {
 
 describe("a stream that is silent while the model thinks", () => {
   const CODEX = { originator: "codex_exec" };
-  const SIGN = 'event: spillway.keepalive\ndata: {"type":"spillway.keepalive"}\n\n';
+  const SIGN = 'event: keepalive\ndata: {"type":"keepalive","sequence_number":0}\n\n';
   const options = { simulate: "output=4;think=500;pace=1", gateway: lively };
 
   test("shows a coding client that it is alive, between whole events and free of charge", async () => {

@@ -383,7 +383,7 @@ describe.each(["pass", "bridge"] as const)("with an upstream in the mode %s", (m
       headers: { originator: "codex_exec" },
     });
     const { frames } = await socket.ask(BODY);
-    expect(frames.filter(({ type }) => type === "spillway.keepalive").length).toBeGreaterThan(2);
+    expect(frames.filter(({ type }) => type === "keepalive").length).toBeGreaterThan(2);
     socket.close();
   });
 });

@@ -11,13 +11,17 @@ export interface Owned {
   readonly resource: Resource;
 }
 
-/** Finds what the caller names in the caller's account. What belongs to another account does not exist here. */
-export async function ownResource(c: HttpContext, kind: ResourceKind): Promise<Owned> {
+/** Finds what the path names in the caller's account. What belongs to another account does not exist here. */
+export function ownResource(c: HttpContext, kind: ResourceKind): Promise<Owned> {
+  return ownSource(c, kind, c.req.param("id") ?? "");
+}
+
+/** Finds what a request of the caller names in the caller's account. */
+export async function ownSource(c: HttpContext, kind: ResourceKind, id: string): Promise<Owned> {
   const { accountId, key } = identify(c);
   const { accounts, catalog: cache } = c.var.services;
   const catalog = await cache.get((work) => c.executionCtx.waitUntil(work));
   const caller = { key, planVersions: catalog.planVersions() };
-  const id = c.req.param("id") ?? "";
   const ask = () => followingPlan(accounts, catalog, accountId, () => accounts.resource(accountId, caller, id));
   const reply = await askAgainWhileInFlight(ask);
   switch (reply.kind) {

@@ -40,7 +40,7 @@ export async function serveFrame(connection: Connection, frame: CreateFrame): Pr
   const incoming = { ...caller, route: ROUTE, search: "", requestId, keyed: false };
   const admission = await admit(deps, incoming, { prepared, quote, catalog, fingerprint: requestId });
   if (admission.kind === "refused") return refuse(admission.error);
-  if (admission.kind === "ended") throw new Error("a new request has not ended before");
+  if (admission.kind !== "admitted") throw new Error("a frame repeats no request that was there before");
   await answer(connection, frame, request, admission.journey);
 }
 

@@ -1,0 +1,178 @@
+import type { HttpContext } from "../../http/context.ts";
+import { openAIError, renderFault } from "../../protocol/error-body.ts";
+import { isFault } from "../../protocol/fault.ts";
+import { errorResponse } from "../../protocol/refusals.ts";
+import { parseData } from "../../protocol/sse.ts";
+import type { VideoVerb } from "../../protocol/videos/video-fields.ts";
+import { readVideoRequest, type VideoRequest } from "../../protocol/videos/video-request.ts";
+import { sha256Hex } from "../../sha256.ts";
+import { admit } from "../admission.ts";
+import { answerHeaders } from "../answer-headers.ts";
+import { attachJob, endJourney, logAnomaly } from "../ending.ts";
+import { depsOf } from "../gateway-deps.ts";
+import { endJob } from "../jobs/end-job.ts";
+import { endOfVideo, videoJob } from "../jobs/video-job.ts";
+import type { Answer, Demanding, GatewayDeps, Incoming, Journey } from "../journey.ts";
+import { incomingOf } from "../metered-route.ts";
+import { repeat } from "../replay.ts";
+import { failed } from "../stored/answer.ts";
+import { ownSource } from "../stored/own-resource.ts";
+import { type Creation, createUpstream } from "./create-upstream.ts";
+import { forgetIntent, rememberIntent } from "./intents.ts";
+import { recordOf } from "./video-record.ts";
+import { type WantedVideo, wantedVideo } from "./wanted-video.ts";
+
+/** The model of a request that names none, as OpenAI's API has it. */
+export const DEFAULT_MODEL = "sora-2";
+/** A large file takes its time to be sent; nobody may take for ever. */
+export const READ_MS = 15 * 60_000;
+
+/**
+ * Makes a video: its seconds and its size are priced before the call, the credits are held while it is made, and it is
+ * settled when it is done, which this does not wait for. All of it runs in `waitUntil`, whatever the client does.
+ */
+export function makeVideo(c: HttpContext, verb: Exclude<VideoVerb, "character">): Promise<Response> {
+  const deps = depsOf(c);
+  const incoming = incomingOf(c, `/v1/videos/${verb}`);
+  const answer = Promise.withResolvers<Response>();
+  const story = run(c, deps, incoming, verb, answer.resolve).catch(answer.reject);
+  deps.waitUntil(story);
+  return answer.promise;
+}
+
+async function run(
+  c: HttpContext,
+  deps: GatewayDeps,
+  incoming: Incoming,
+  verb: Exclude<VideoVerb, "character">,
+  answer: Answer,
+): Promise<void> {
+  const sourceId = c.req.param("id");
+  const request = await readVideoRequest(c.req.raw, {
+    verb,
+    defaultModel: DEFAULT_MODEL,
+    signal: AbortSignal.timeout(READ_MS),
+    ...(sourceId === undefined ? {} : { sourceId }),
+  });
+  if (isFault(request)) return answer(errorResponse(renderFault(request, incoming.requestId)));
+  try {
+    await decide(c, deps, incoming, request, answer);
+  } finally {
+    // Where it was sent on there is nothing left to stop.
+    request.cancel();
+  }
+}
+
+async function decide(
+  c: HttpContext,
+  deps: GatewayDeps,
+  incoming: Incoming,
+  request: VideoRequest,
+  answer: Answer,
+): Promise<void> {
+  const { requestId } = incoming;
+  const catalog = await deps.catalog();
+  const owned = request.sourceId === null ? null : await ownSource(c, "video", request.sourceId);
+  const source = owned?.resource ?? null;
+  const keeper = source && catalog.upstreams().find(({ id }) => id === source.upstream);
+  const wanted = wantedVideo(request, source, keeper?.videoExtensions ?? "added", catalog, Date.now());
+  if (isFault(wanted)) return answer(errorResponse(renderFault(wanted, requestId)));
+
+  const { prepared, quote } = wanted;
+  const content = request.digest();
+  const fingerprint = sha256Hex(`POST|${incoming.route}|${content}`);
+  const repeats = Number(incoming.headers.get("x-stainless-retry-count") ?? 0) > 0;
+  const admission = await admit(deps, incoming, { prepared, quote, catalog, fingerprint, content, repeats });
+  switch (admission.kind) {
+    case "refused":
+      return answer(errorResponse(admission.error));
+    case "repetition":
+      return answer(await repeat(deps, incoming, admission.reservation, videoJob));
+    case "admitted":
+      return create(deps, { ...admission.journey, upstream: source?.upstream ?? null }, request, wanted, answer);
+  }
+}
+
+async function create(
+  deps: GatewayDeps,
+  journey: Journey<Demanding>,
+  request: VideoRequest,
+  wanted: WantedVideo,
+  answer: Answer,
+): Promise<void> {
+  const { incoming, prepared, reservation, upstream, catalog } = journey;
+  const known = catalog.upstreams();
+  const { feature } = reservation;
+  const only = upstream === null ? null : deps.upstreams.targetOf(known, upstream, prepared.model);
+  const targets =
+    upstream === null
+      ? deps.upstreams.targetsFor(known, { feature, model: prepared.model, accountId: incoming.accountId })
+      : only === null
+        ? []
+        : [only];
+  await rememberIntent(deps, journey, request, wanted.terms, targets);
+  const creation = await createUpstream(deps, incoming, request, targets);
+  if (creation.kind !== "unknown") deps.waitUntil(forgetIntent(deps, journey));
+  answer(await conclude(deps, journey, wanted, creation));
+}
+
+async function conclude(
+  deps: GatewayDeps,
+  journey: Journey<Demanding>,
+  wanted: WantedVideo,
+  creation: Creation,
+): Promise<Response> {
+  const { requestId } = journey.incoming;
+  switch (creation.kind) {
+    case "created":
+      return created(deps, journey, wanted, creation);
+    case "unknown":
+      return unknownCreation(requestId);
+    case "faulty":
+      await endJourney(deps.accounts, journey, { kind: "release", outcome: "rejected" });
+      return errorResponse(renderFault(creation.fault, requestId));
+    case "rejected":
+      await endJourney(deps.accounts, journey, { kind: "release", outcome: "rejected" });
+      return new Response(creation.text, {
+        status: creation.status,
+        headers: answerHeaders(journey, creation.headers, null),
+      });
+    case "failed":
+      await endJourney(deps.accounts, journey, { kind: "release", outcome: creation.failure.outcome });
+      return failed(creation.failure, requestId);
+  }
+}
+
+/** Upstream has begun the video: its owner is known before its id is told to anybody. */
+async function created(
+  deps: GatewayDeps,
+  journey: Journey<Demanding>,
+  { terms }: WantedVideo,
+  { text, headers, target }: Extract<Creation, { kind: "created" }>,
+): Promise<Response> {
+  const { accountId, requestId } = journey.incoming;
+  const video = parseData(text);
+  if (!video || typeof video.id !== "string") {
+    logAnomaly("video_without_id", journey, text.slice(0, 200));
+    return unknownCreation(requestId);
+  }
+  const made = recordOf(video.id, target.upstream, terms, video);
+  if (!(await attachJob(deps, journey, made))) return unknownCreation(requestId);
+  const { attempt } = journey.reservation;
+  const job = { ...made, model: journey.prepared.model, requestId, attempt };
+  await endJob(deps.accounts, accountId, job, endOfVideo(video, job));
+  return new Response(text, { headers: answerHeaders(journey, headers, null) });
+}
+
+/** A client that asked again would pay for two: so it is told not to. */
+function unknownCreation(requestId: string): Response {
+  const error = openAIError({
+    status: 502,
+    type: "server_error",
+    code: "creation_unknown",
+    message:
+      "The model provider's answer was lost, so it is not known whether the video has been begun. If it has, it appears in GET /v1/videos within minutes; if not, nothing is charged.",
+    requestId,
+  });
+  return errorResponse(error, { "x-should-retry": "false" });
+}
