@@ -12,7 +12,6 @@ const TARGET: Target = {
   auth: "bearer",
   query: {},
   websocket: "bridge",
-  videoExtensions: "added",
   patience: USUAL_PATIENCE,
   extraHeaders: [],
 };

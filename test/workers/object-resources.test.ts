@@ -556,7 +556,7 @@ describe("the alarm asks after jobs", () => {
     expect(polls.find(({ resource }) => resource.id === VIDEO.id)).toEqual({
       v: 1,
       accountId: account.id,
-      resource: { id: VIDEO.id, kind: "video", upstream: "openai", model: "gpt-5.4", requestId, attempt },
+      resource: expect.objectContaining({ id: VIDEO.id, kind: "video", upstream: "openai", requestId, attempt }),
     });
     await runAlarm(account);
     expect(polls).toHaveLength(2);

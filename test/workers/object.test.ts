@@ -344,7 +344,7 @@ describe("the alarm", () => {
     await evict(account);
     expect(await alarmAt(account)).toBeNull();
     const context = createExecutionContext();
-    await worker.scheduled(createScheduledController({ cron: "* * * * *" }), env as Env);
+    await worker.scheduled(createScheduledController({ cron: "* * * * *" }), env as Env, context);
     await waitOnExecutionContext(context);
     expect(await alarmAt(account)).toBeLessThanOrEqual(expiresAt);
   });

@@ -500,7 +500,11 @@ describe("every quarter of an hour", () => {
   const QUARTER = 15 * MINUTE;
 
   async function scheduled(at: number): Promise<void> {
-    await worker.scheduled(createScheduledController({ cron: "* * * * *", scheduledTime: at }), env as Env);
+    await worker.scheduled(
+      createScheduledController({ cron: "* * * * *", scheduledTime: at }),
+      env as Env,
+      createExecutionContext(),
+    );
   }
 
   function latest(): Promise<{ id: string; checked: { accounts: number; events: number } } & ReconciliationBody> {
