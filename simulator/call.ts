@@ -2,9 +2,10 @@ import type { Context } from "hono";
 import { ApiError } from "./errors.ts";
 import { addUpstreamHeaders } from "./headers.ts";
 import type { Entry, Journal } from "./journal.ts";
+import type { WebhookEnv } from "./webhook.ts";
 
 /** `SIMULATE`: controls for every request; a request's own controls come on top (see README.md). */
-export interface SimulatorEnv {
+export interface SimulatorEnv extends WebhookEnv {
   SIMULATE?: string;
 }
 
@@ -72,10 +73,10 @@ function abortOfCaller(request: Request, entry: Entry): AbortController {
   return abort;
 }
 
-/** A Worker whose caller leaves is stopped at once unless something is still waited for, and could not note it. */
-function keepAlive(c: SimulatorContext, ended: Promise<void>): void {
+/** A Worker whose caller leaves is stopped at once unless something is still waited for. */
+export function keepAlive(c: SimulatorContext, work: Promise<void>): void {
   try {
-    c.executionCtx.waitUntil(ended);
+    c.executionCtx.waitUntil(work);
   } catch {
     // Node has no execution context, and stops nothing.
   }

@@ -1,9 +1,10 @@
 import { epochSeconds } from "./clock.ts";
 import { ApiError } from "./errors.ts";
-import type { Answer, Exchange } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { type Frames, play, type WireEvent } from "./frames.ts";
 import { newId } from "./ids.ts";
 import { type Plan, planAnswer, servedTier } from "./plan.ts";
+import type { Answer } from "./reply.ts";
 import { isObject, type JsonObject, metadataOf, optionalInteger, requiredBody, requiredModel } from "./request-body.ts";
 import { MAX_DELTAS } from "./scenario.ts";
 import { type Prose, proseFor } from "./text.ts";

@@ -1,8 +1,8 @@
 import { epochSeconds } from "./clock.ts";
 import { ApiError } from "./errors.ts";
-import type { Answer } from "./exchange.ts";
 import { newId } from "./ids.ts";
 import { planAnswer } from "./plan.ts";
+import type { Answer } from "./reply.ts";
 import { requiredBody, requiredModel } from "./request-body.ts";
 import { modelInput } from "./response-input.ts";
 import { compactionItem } from "./response-items.ts";

@@ -1,5 +1,6 @@
 import { type Control, controlsOf, flag, integer, invalid, oneOf, text } from "./control.ts";
 import { MAX_DELTAS, MAX_WAIT_MS, plainScenario, type Scenario } from "./scenario.ts";
+import { WEBHOOK_SECRET } from "./webhook.ts";
 
 type Apply = (scenario: Scenario, control: Control) => void;
 
@@ -8,6 +9,8 @@ const MAX_TOKENS = 1_000_000_000_000_000;
 const MAX_BURST_DELTAS = 20_000;
 const MAX_BIG_LINE_BYTES = 64 * 1024 * 1024;
 const MAX_SEARCHES = 1_000;
+const MAX_SECONDS = 1_000_000;
+const MAX_CONTENT_BYTES = 4 * 1024 * 1024 * 1024;
 const REDIRECT_TARGET = "https://elsewhere.invalid/v1/responses";
 
 const ANSWER: Readonly<Record<string, Apply>> = {
@@ -30,10 +33,12 @@ const ANSWER: Readonly<Record<string, Apply>> = {
   failed: (s, c) => {
     flag(c);
     s.ending = "failed";
+    s.video.ending = "failed";
   },
   failed_no_usage: (s, c) => {
     flag(c);
     s.ending = "failed";
+    s.video.ending = "failed";
     s.usage = "none";
   },
   incomplete: (s, c) => {
@@ -135,6 +140,55 @@ const DISTURBANCE: Readonly<Record<string, Apply>> = {
   },
 };
 
+const VIDEO: Readonly<Record<string, Apply>> = {
+  video: (s, c) => {
+    s.video.takesMs = integer(c, 0, MAX_WAIT_MS);
+  },
+  late: (s, c) => {
+    s.video.takesMs = integer(c, 0, MAX_WAIT_MS);
+  },
+  moderated: (s, c) => {
+    flag(c);
+    s.video.ending = "moderated";
+  },
+  stuck: (s, c) => {
+    flag(c);
+    s.video.ending = "stuck";
+  },
+  expired: (s, c) => {
+    flag(c);
+    s.video.ending = "expired";
+  },
+  seconds: (s, c) => {
+    s.video.seconds = integer(c, 0, MAX_SECONDS);
+  },
+  content: (s, c) => {
+    s.video.contentBytes = integer(c, 0, MAX_CONTENT_BYTES);
+  },
+  lose_answer: (s, c) => {
+    s.video.loseAnswer = flag(c);
+  },
+  no_idempotency: (s, c) => {
+    flag(c);
+    s.video.idempotent = false;
+  },
+  delete_running: (s, c) => {
+    s.video.deleteRunning = flag(c);
+  },
+};
+
+const WEBHOOK: Readonly<Record<string, Apply>> = {
+  webhook: (s, c) => {
+    s.webhook.url = text(c, /^https?:\/\/[\x21-\x7e]{1,500}$/);
+  },
+  webhook_secret: (s, c) => {
+    s.webhook.secret = text(c, WEBHOOK_SECRET);
+  },
+  webhook_twice: (s, c) => {
+    s.webhook.twice = flag(c);
+  },
+};
+
 /** Control name → what it changes. Every one of them throws at a value that it does not know. */
 const CONTROLS: Readonly<Record<string, Apply>> = {
   none: (s, c) => {
@@ -146,6 +200,8 @@ const CONTROLS: Readonly<Record<string, Apply>> = {
   ...TIME,
   ...REFUSAL,
   ...DISTURBANCE,
+  ...VIDEO,
+  ...WEBHOOK,
 };
 
 /**

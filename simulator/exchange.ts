@@ -1,14 +1,13 @@
-import { type Call, credentialOf, UNROUTED } from "./call.ts";
+import { type Call, credentialOf, keepAlive, UNROUTED } from "./call.ts";
 import { wait } from "./clock.ts";
 import { parseScenario } from "./controls.ts";
-import type { Beat } from "./frames.ts";
-import type { Ending } from "./journal.ts";
 import { refuse } from "./refusal.ts";
-import { isObject, type JsonObject, parseObject, readBytes } from "./request-body.ts";
-import type { ResponseStore, ResponseStores } from "./response-store.ts";
+import { type Answer, render } from "./reply.ts";
+import { isObject, type JsonObject, readBody } from "./request-body.ts";
+import type { ResponseStore } from "./response-store.ts";
 import type { Scenario } from "./scenario.ts";
-import { sseText } from "./sse.ts";
-import { bodyOf, playHalf } from "./stream.ts";
+import type { Upstreams } from "./upstreams.ts";
+import { tellEnd, webhookTarget } from "./webhook.ts";
 
 /** What an answer is made from. */
 export interface Exchange {
@@ -17,7 +16,7 @@ export interface Exchange {
   /** The parts of the path that the route names. */
   params: Readonly<Record<string, string>>;
   query: URLSearchParams;
-  /** `null` where there is no JSON object in the body. */
+  /** A JSON object, or the fields of a form; `null` where the body is neither. */
   body: JsonObject | null;
   bodyText: string;
   scenario: Scenario;
@@ -25,29 +24,16 @@ export interface Exchange {
   store: ResponseStore;
 }
 
-export type Reply =
-  | { json: object }
-  | {
-      /** Makes the events while they are read. */
-      beats: (signal: AbortSignal) => AsyncGenerator<Beat>;
-      /** Told how the reading ended. */
-      ended?: (ending: Exclude<Ending, "open">) => void;
-    };
-
-/** Answers one route: pure but for ids, the clock and the store; throws `ApiError` to refuse. */
-export type Answer = (exchange: Exchange) => Reply;
-
 /** Reads the request, does what its controls ask and renders the answer. */
-export async function exchange(call: Call, stores: ResponseStores, answer: Answer): Promise<Response> {
+export async function exchange(call: Call, upstreams: Upstreams, answer: Answer): Promise<Response> {
   const { c, route, host, entry, abort } = call;
   const request = c.req.raw;
-  const bytes = await readBytes(request);
-  const bodyText = new TextDecoder().decode(bytes);
-  const body = parseObject(bodyText);
-  entry.noteBody(bytes.byteLength, body);
+  const { bytes, text: bodyText, body } = await readBody(request);
+  entry.noteBody(bytes, body);
 
   const credential = route === UNROUTED ? "" : credentialOf(request);
   const scenario = parseScenario([c.env?.SIMULATE, controlsIn(body), request.headers.get("x-simulate")], host);
+  const target = webhookTarget(scenario.webhook, c.env);
 
   await wait(scenario.firstMs, abort.signal);
   if (scenario.refusal !== null) {
@@ -55,33 +41,20 @@ export async function exchange(call: Call, stores: ResponseStores, answer: Answe
     entry.end("complete");
     return refused;
   }
-  const query = new URL(request.url).searchParams;
-  const { method } = request;
+  const { method, headers } = request;
+  const { searchParams: query } = new URL(request.url);
+  const { responses: store, videos } = upstreams.of(host);
   const params = c.req.param();
-  const store = stores.of(host);
-  return render(answer({ method, path: c.req.path, params, query, body, bodyText, scenario, store }), scenario, call);
+  const reply = answer({ method, path: c.req.path, params, query, headers, body, bodyText, scenario, store, videos });
+  if (reply.job !== undefined && target !== null) keepAlive(c, tellEnd(reply.job, target));
+  return render(reply, scenario, call);
 }
 
-/** The control list in the body's metadata, which survives a gateway that drops headers. */
-export function controlsIn(body: JsonObject | null): string | null {
+/** The control lists in the body, which survive a gateway that drops headers: forms have no metadata, but a prompt. */
+export function controlsIn(body: JsonObject | null): string {
   const metadata = isObject(body?.metadata) ? body.metadata : {};
-  return typeof metadata.simulate === "string" ? metadata.simulate : null;
-}
-
-function render(reply: Reply, scenario: Scenario, { entry, abort }: Call): Response {
-  if ("beats" in reply) {
-    const end = (ending: Exclude<Ending, "open">) => {
-      reply.ended?.(ending);
-      entry.end(ending);
-    };
-    const headers = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" };
-    return new Response(bodyOf(sseText(reply.beats(abort.signal)), abort, end), { headers });
-  }
-  const text = JSON.stringify(reply.json);
-  const headers = { "content-type": "application/json" };
-  if (scenario.interruption !== null) {
-    return new Response(bodyOf(playHalf(text, scenario.interruption, abort.signal), abort, entry.end), { headers });
-  }
-  entry.end("complete");
-  return new Response(scenario.malformed ? text.slice(0, text.length / 2) : text, { headers });
+  const prompt = typeof body?.prompt === "string" ? body.prompt : "";
+  const lists = Array.from(prompt.matchAll(/\[simulate:([^\]]*)\]/g), ([, list = ""]) => list);
+  if (typeof metadata.simulate === "string") lists.unshift(metadata.simulate);
+  return lists.join(";");
 }

@@ -1,5 +1,5 @@
 import { ApiError } from "./errors.ts";
-import type { Answer } from "./exchange.ts";
+import type { Answer } from "./reply.ts";
 
 /** Model id → when it was published, epoch seconds. */
 const MODELS: Readonly<Record<string, number>> = {

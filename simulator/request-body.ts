@@ -1,4 +1,5 @@
 import { ApiError } from "./errors.ts";
+import { boundaryOf, readForm } from "./form.ts";
 
 export type JsonObject = Record<string, unknown>;
 
@@ -8,8 +9,20 @@ const MAX_METADATA_PAIRS = 16;
 const MAX_METADATA_KEY = 64;
 const MAX_METADATA_VALUE = 512;
 
+/** A request's body: JSON as text and object, of a form its fields. */
+export async function readBody(request: Request): Promise<{ bytes: number; text: string; body: JsonObject | null }> {
+  const boundary = boundaryOf(request.headers.get("content-type"));
+  if (boundary !== null) {
+    const { bytes, fields } = await readForm(request.body, boundary);
+    return { bytes, text: "", body: fields };
+  }
+  const bytes = await readBytes(request);
+  const text = new TextDecoder().decode(bytes);
+  return { bytes: bytes.byteLength, text, body: parseObject(text) };
+}
+
 /** The body's bytes, counted while they arrive; more than the limit is a 413. */
-export async function readBytes(request: Request): Promise<Uint8Array> {
+async function readBytes(request: Request): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of request.body ?? []) {

@@ -1,11 +1,8 @@
 import { ApiError } from "./errors.ts";
-import type { Answer } from "./exchange.ts";
 import { follow } from "./follow.ts";
-import type { JsonObject } from "./request-body.ts";
+import { integerParameter, pageOf } from "./pages.ts";
+import type { Answer } from "./reply.ts";
 import { requiredResponse } from "./response-store.ts";
-
-const DEFAULT_PAGE = 20;
-const MAX_PAGE = 100;
 
 /** `GET /v1/responses/{id}`: the object now, or with `stream=true` its events after `starting_after`. */
 export const readResponse: Answer = ({ params, query, store, scenario }) => {
@@ -33,27 +30,5 @@ export const cancelResponse: Answer = ({ params, store }) => {
 /** `GET /v1/responses/{id}/input_items`, newest first unless `order=asc`. */
 export const listInputItems: Answer = ({ params, query, store }) => {
   const { input } = requiredResponse(store, params.id ?? "");
-  const ordered = query.get("order") === "asc" ? input : input.toReversed();
-  const limit = integerParameter(query, "limit", DEFAULT_PAGE, MAX_PAGE);
-  const from = startOf(ordered, query.get("after"));
-  const data = ordered.slice(from, from + limit);
-  const list = {
-    object: "list",
-    data,
-    first_id: data.at(0)?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
-    has_more: from + limit < ordered.length,
-  };
-  return { json: list };
+  return { json: pageOf(input, query) };
 };
-
-function startOf(items: readonly JsonObject[], after: string | null): number {
-  return after === null ? 0 : items.findIndex((item) => item.id === after) + 1;
-}
-
-function integerParameter(query: URLSearchParams, name: string, fallback: number, most: number): number {
-  const text = query.get(name);
-  if (text === null) return fallback;
-  if (/^\d{1,16}$/.test(text) && Number(text) <= most) return Number(text);
-  throw new ApiError(400, { message: `Invalid '${name}': expected an integer up to ${most}.`, param: name });
-}

@@ -33,6 +33,7 @@ export interface ResponseScript {
   readonly length: number;
   /** Tokens of its input and output: the context of a response that continues it. */
   readonly totalTokens: number;
+  readonly ending: Plan["ending"];
   /** The numbered events from `from` to before `to`; `endedAt` is what the last one tells. */
   events(from: number, to: number, endedAt: number): WireEvent[];
   delta(index: number): WireEvent;
@@ -103,6 +104,9 @@ export function scriptOf({ base, parts, plan: planned, telling, prewarm }: Scrip
     },
     get totalTokens() {
       return plan.count.input + plan.count.output;
+    },
+    get ending() {
+      return plan.ending;
     },
     events: eventsBetween,
     delta,

@@ -1,3 +1,4 @@
+import { BoundedMap } from "./bounded-map.ts";
 import { ApiError } from "./errors.ts";
 import type { JsonObject } from "./request-body.ts";
 import type { StoredResponse } from "./stored-response.ts";
@@ -14,35 +15,15 @@ export interface ResponseStore extends ResponseMemory {
   delete(id: string): void;
 }
 
-/** Each upstream has responses of its own. */
-export interface ResponseStores {
-  of(host: string): ResponseStore;
-}
-
 const MAX_RESPONSES = 500;
-const MAX_HOSTS = 50;
 
-export function createResponseStores(): ResponseStores {
-  const stores = new Map<string, ResponseStore>();
-  return {
-    of(host) {
-      const store = stores.get(host) ?? createResponseStore();
-      stores.set(host, store);
-      forgetOldest(stores, MAX_HOSTS);
-      return store;
-    },
-  };
-}
-
-function createResponseStore(): ResponseStore {
-  const responses = new Map<string, StoredResponse>();
+export function createResponseStore(): ResponseStore {
+  const responses = new BoundedMap<string, StoredResponse>(MAX_RESPONSES);
   return {
     find: (id) => responses.get(id),
     findItem: (id) => itemAmong(responses.values(), id),
     keep(response, isStored) {
-      if (!isStored) return;
-      responses.set(response.id, response);
-      forgetOldest(responses, MAX_RESPONSES);
+      if (isStored) responses.set(response.id, response);
     },
     delete: (id) => {
       responses.delete(id);
@@ -64,11 +45,4 @@ export function requiredResponse(store: ResponseStore, id: string): StoredRespon
   const response = store.find(id);
   if (response !== undefined) return response;
   throw new ApiError(404, { message: `Response with id '${id.slice(0, 80)}' not found.`, code: null });
-}
-
-function forgetOldest(entries: Map<string, unknown>, most: number): void {
-  for (const key of entries.keys()) {
-    if (entries.size <= most) return;
-    entries.delete(key);
-  }
 }

@@ -1,8 +1,9 @@
 import { ApiError } from "./errors.ts";
-import type { Answer, Exchange } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { follow } from "./follow.ts";
 import { type Frames, play } from "./frames.ts";
 import { type Plan, planAnswer, servedTier } from "./plan.ts";
+import type { Answer } from "./reply.ts";
 import { isObject, type JsonObject, optionalInteger, requiredBody } from "./request-body.ts";
 import { modelInput } from "./response-input.ts";
 import { compactionItem, functionCallItem, messageItem, webSearchItem } from "./response-items.ts";
@@ -20,7 +21,9 @@ export const answerResponses: Answer = (exchange) => {
   const { response, script } = beginResponse(exchange, body);
   const streamed = body.stream === true;
   if (response.isBackground) {
-    return streamed ? { beats: (signal) => follow(response, -1, scenario, signal) } : { json: script.base };
+    return streamed
+      ? { beats: (signal) => follow(response, -1, scenario, signal), job: response }
+      : { json: script.base, job: response };
   }
   if (streamed) {
     return {

@@ -26,6 +26,30 @@ export interface WebSocketTerms {
   queue: boolean;
 }
 
+/** How a video is made; no effect on other requests. */
+export interface VideoTerms {
+  takesMs: number;
+  /** `stuck`: it never ends. */
+  ending: "completed" | "failed" | "moderated" | "expired" | "stuck";
+  /** The length that is reported in place of the one that was ordered. */
+  seconds: number | null;
+  /** Size of the file that is downloaded; `null`: the sample. */
+  contentBytes: number | null;
+  /** The connection breaks when the video is made and before its id is told. */
+  loseAnswer: boolean;
+  /** An idempotency key that was seen before finds what was made then. */
+  idempotent: boolean;
+  /** A video that is being made can be deleted. */
+  deleteRunning: boolean;
+}
+
+/** Who is told about the end of a job; the simulator's variables fill in what is `null`. */
+export interface WebhookTerms {
+  url: string | null;
+  secret: string | null;
+  twice: boolean;
+}
+
 /** Everything that can be asked of one simulated answer. `null` means: as a real answer would be. */
 export interface Scenario {
   /** Output tokens per choice; reasoning tokens are a part of them, the others are one delta each. */
@@ -58,6 +82,8 @@ export interface Scenario {
   /** A cancelled response reports what it used until then. */
   cancelUsage: boolean;
   webSocket: WebSocketTerms;
+  video: VideoTerms;
+  webhook: WebhookTerms;
 }
 
 /** Silence (`hang`, `stall_after`) and every delay end after ten minutes at most. */
@@ -91,5 +117,15 @@ export function plainScenario(): Scenario {
     backgroundMs: 1_500,
     cancelUsage: false,
     webSocket: { closeCode: null, limit: false, refuse: false, queue: false },
+    video: {
+      takesMs: 1_500,
+      ending: "completed",
+      seconds: null,
+      contentBytes: null,
+      loseAnswer: false,
+      idempotent: true,
+      deleteRunning: false,
+    },
+    webhook: { url: null, secret: null, twice: false },
   };
 }

@@ -1,10 +1,10 @@
 import type { WireEvent } from "./frames.ts";
+import { type Job, QUEUED_SHARE } from "./job.ts";
 import { isObject, type JsonObject } from "./request-body.ts";
 import type { ResponseScript } from "./response-script.ts";
 
 /** One response from its beginning to long after its end. What is running is derived from the clock. */
-export interface StoredResponse {
-  readonly id: string;
+export interface StoredResponse extends Job {
   readonly isBackground: boolean;
   /** Everything the model read for it. */
   readonly input: readonly JsonObject[];
@@ -16,17 +16,12 @@ export interface StoredResponse {
   object(): object;
   /** How many events have happened. */
   happened(): number;
-  /** Nothing will happen any more. */
-  isOver(): boolean;
   events(from: number, to: number): WireEvent[];
   /** A response that somebody waits for is over when its last event is made. */
   finish(): void;
   /** What is over already stays as it is. */
   cancel(): void;
 }
-
-/** A background response waits for this share of its time before it begins. */
-const QUEUED_SHARE = 0.2;
 
 /** `backgroundMs`: how long it takes on its own; `null` where a caller waits for it and `finish` ends it. */
 export function storedResponse(
@@ -68,6 +63,7 @@ export function storedResponse(
     object,
     happened,
     isOver: () => now() >= endsAt || cancelledAt !== null,
+    endEvent: () => (cancelledAt === null ? `response.${script.ending}` : "response.cancelled"),
     events: (from, to) => script.events(from, to, endsAt),
     finish() {
       endsAt = Math.min(endsAt, now());

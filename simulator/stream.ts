@@ -13,7 +13,7 @@ export async function* playHalf(text: string, interruption: Interruption, signal
  * caller goes away, so that a chunk that is being waited for is given up.
  */
 export function bodyOf(
-  chunks: AsyncGenerator<string>,
+  chunks: AsyncGenerator<string | Uint8Array>,
   abort: AbortController,
   end: (ending: Exclude<Ending, "open">) => void,
 ): ReadableStream<Uint8Array> {
@@ -26,7 +26,7 @@ export function bodyOf(
           end("complete");
           controller.close();
         } else {
-          controller.enqueue(encoder.encode(next.value));
+          controller.enqueue(typeof next.value === "string" ? encoder.encode(next.value) : next.value);
         }
       } catch (error) {
         end("broken");
@@ -39,4 +39,9 @@ export function bodyOf(
     },
   };
   return new ReadableStream(source, { highWaterMark: 0 });
+}
+
+/** Workerd tells the length of a stream only where it is part of it; Node takes the header's word. */
+export function ofLength(body: ReadableStream<Uint8Array>, length: number): ReadableStream<Uint8Array> {
+  return "FixedLengthStream" in globalThis ? body.pipeThrough(new FixedLengthStream(length)) : body;
 }
