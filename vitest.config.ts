@@ -8,8 +8,8 @@ const WORKERS = "test/workers/**/*.test.ts";
 /** Tests that start the gateway as a process of its own. */
 const SYSTEM = ["test/system/**/*.test.ts", "test/conformance/*.test.ts", "test/browser/**/*.test.ts"];
 
-/** Tests that need clients which `npm run conformance` installs; `npm test` leaves them out. */
-const CLIENTS = "test/conformance/clients/*.test.ts";
+/** Tests of clients, which `npm run conformance` installs there; `npm test` leaves the folder out. */
+const CLIENTS = "test/conformance/clients";
 
 /** What the Worker under test finds beside the bindings of wrangler.toml. */
 async function testBindings() {
@@ -28,7 +28,7 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: "node", include: ["test/**/*.test.ts"], exclude: [WORKERS, CLIENTS, ...SYSTEM] },
+        test: { name: "node", include: ["test/**/*.test.ts"], exclude: [WORKERS, `${CLIENTS}/**`, ...SYSTEM] },
       },
       {
         plugins: [
@@ -71,8 +71,8 @@ export default defineConfig({
       {
         test: {
           name: "conformance",
-          include: [CLIENTS],
-          globalSetup: "./test/conformance/clients/global-setup.ts",
+          include: [`${CLIENTS}/*.test.ts`],
+          globalSetup: `./${CLIENTS}/global-setup.ts`,
           testTimeout: 60_000,
           hookTimeout: 120_000,
           // Most of each test is a client's own waiting.

@@ -50,7 +50,8 @@ function demoLines(origin: string, key: string): string[] {
     `  name = "Spillway"`,
     `  base_url = "${origin}/v1"`,
     `  env_key = "SPILLWAY_KEY"`,
-    `  wire_api = "responses"`,
+    `  wire_api = "responses"
+  supports_websockets = true`,
   ];
 }
 

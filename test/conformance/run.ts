@@ -10,7 +10,8 @@ import { documentWith, type Report, tableOf } from "./table.ts";
 /*
  * npm run conformance              installs the clients, runs every situation, prints the table
  * npm run conformance -- --write   also puts it into docs/conformance.md
- * npm run conformance -- -t "…"    only the situations whose name matches
+ * npm run conformance -- -t "…"    only the situations or clients whose names match
+ * UPSTREAM_WEBSOCKET=pass …        an upstream that speaks WebSocket itself
  */
 const { values } = parseArgs({
   options: { write: { type: "boolean", default: false }, testNamePattern: { type: "string", short: "t" } },
@@ -33,7 +34,7 @@ if (values.write) {
 /** Installs the clients unless exactly those of the lockfile are there already. */
 async function install(): Promise<void> {
   if (await isInstalled()) return;
-  console.log("Installing the clients (Codex is about 100 MB) …");
+  console.log("Installing the clients (Codex unpacks to 400 MB) …");
   const code = await run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], CLIENTS);
   if (code !== 0) throw new Error("npm ci failed in test/conformance/clients");
 }
@@ -56,7 +57,9 @@ async function runSituations(): Promise<Report> {
   const only = values.testNamePattern === undefined ? [] : ["-t", values.testNamePattern];
   const reporters = ["--reporter=verbose", "--reporter=json", `--outputFile.json=${file}`];
   try {
-    const code = await run("npx", ["vitest", "run", "--project", "conformance", ...reporters, ...only], ROOT);
+    // Clients wait much and work little, so that more of them than there are processors can go at once.
+    const vitest = ["vitest", "run", "--project", "conformance", "--maxWorkers=3", ...reporters, ...only];
+    const code = await run("npx", vitest, ROOT);
     process.exitCode = code;
     const report: Report = JSON.parse(await readFile(file, "utf8"));
     if (report.testResults.length === 0) throw new Error("No situation was run");

@@ -38,10 +38,9 @@ export function tableOf({ testResults }: Report): string {
     const row = rows.get(situation) ?? new Map<string, string>();
     rows.set(situation, row.set(title, SHOWN[status] ?? NOT_APPLICABLE));
   }
-  const lines = [...rows].map(([situation, row]) => [
-    situation,
-    ...COLUMNS.map((column) => row.get(column) ?? NOT_APPLICABLE),
-  ]);
+  const lines = [...rows]
+    .map(([situation, row]) => [situation, ...COLUMNS.map((column) => row.get(column) ?? NOT_APPLICABLE)])
+    .filter(([, ...cells]) => cells.some((cell) => cell !== NOT_APPLICABLE));
   return [["Situation", ...COLUMNS], ["---", ...COLUMNS.map(() => ":-:")], ...lines]
     .map((cells) => `| ${cells.join(" | ")} |`)
     .join("\n");

@@ -112,22 +112,25 @@ async function create(
         : [only];
   await rememberIntent(deps, journey, request, wanted.terms, targets);
   const creation = await createUpstream(deps, incoming, request, targets);
-  if (creation.kind !== "unknown") deps.waitUntil(forgetIntent(deps, journey));
-  answer(await conclude(deps, journey, wanted, creation));
+  const concluded = await conclude(deps, journey, wanted, creation);
+  // Not sooner: until its owner is stored, a video that was begun can only be found again by its intent.
+  if (concluded) deps.waitUntil(forgetIntent(deps, journey));
+  answer(concluded ?? unknownCreation(incoming.requestId));
 }
 
+/** The answer to what upstream said; `null` where it is not known what became of the request. */
 async function conclude(
   deps: GatewayDeps,
   journey: Journey<Demanding>,
   wanted: WantedVideo,
   creation: Creation,
-): Promise<Response> {
+): Promise<Response | null> {
   const { requestId } = journey.incoming;
   switch (creation.kind) {
     case "created":
       return created(deps, journey, wanted, creation);
     case "unknown":
-      return unknownCreation(requestId);
+      return null;
     case "faulty":
       await endJourney(deps.accounts, journey, { kind: "release", outcome: "rejected" });
       return errorResponse(renderFault(creation.fault, requestId));
@@ -143,21 +146,21 @@ async function conclude(
   }
 }
 
-/** Upstream has begun the video: its owner is known before its id is told to anybody. */
+/** Upstream has begun the video: its owner is stored before its id is told to anybody; `null` where that failed. */
 async function created(
   deps: GatewayDeps,
   journey: Journey<Demanding>,
   { terms }: WantedVideo,
   { text, headers, target }: Extract<Creation, { kind: "created" }>,
-): Promise<Response> {
+): Promise<Response | null> {
   const { accountId, requestId } = journey.incoming;
   const video = parseData(text);
   if (!video || typeof video.id !== "string") {
     logAnomaly("video_without_id", journey, text.slice(0, 200));
-    return unknownCreation(requestId);
+    return null;
   }
   const made = recordOf(video.id, target.upstream, terms, video);
-  if (!(await attachJob(deps, journey, made))) return unknownCreation(requestId);
+  if (!(await attachJob(deps, journey, made))) return null;
   const { attempt } = journey.reservation;
   const job = { ...made, model: journey.prepared.model, requestId, attempt };
   await endJob(deps.accounts, accountId, job, endOfVideo(video, job));
