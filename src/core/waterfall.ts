@@ -3,7 +3,7 @@ import { invariant, type MicroCredits } from "./amount.ts";
 import type { Considered, Draw, GateDraw } from "./draw.ts";
 import { passGates } from "./gates.ts";
 import { expectedOutput } from "./learning.ts";
-import { isEntitledFeature, isEntitledModel } from "./plan.ts";
+import { isEntitledFeature, isEntitledModel, type Plan } from "./plan.ts";
 import { price, type QuotedRate } from "./rate-card.ts";
 import { resetsOf, sourcesAt } from "./resets.ts";
 import { type OpenSource, sourcesOf, takeFrom } from "./sources.ts";
@@ -124,9 +124,14 @@ function estimateOf(
   if (typeof amount !== "number") return amount;
   const open = { bound, amount, clampedTo: null };
   if (bound.outputTokens === 0) return open;
-  const clamps = plan.estimate !== "ceiling" && demand.openOutput;
-  if (clamps && takeFrom(sources, bound, amount).missing > 0) return payable(demand.quote, bound, sources) ?? open;
+  if (mayLower(plan, demand) && takeFrom(sources, bound, amount).missing > 0)
+    return payable(demand.quote, bound, sources) ?? open;
   return plan.overshoot === "clamp" ? { ...open, clampedTo: bound.outputTokens } : open;
+}
+
+/** Whether an open request may be lowered to what the sources can pay. */
+function mayLower({ estimate }: Plan, { openOutput }: Demand): boolean {
+  return estimate !== "ceiling" && openOutput;
 }
 
 /** `bound` with at most `outputTokens` of output. */
@@ -165,9 +170,26 @@ interface Shortfall {
   readonly considered: readonly Considered[];
 }
 
+/**
+ * The least that would let the request in. An open request that may be lowered waits for room for one token of output:
+ * its worst case may be larger than any window ever holds.
+ */
+function leastOf(
+  { row }: AccountState,
+  demand: Demand,
+  { bound, amount }: Shortfall,
+): Pick<Estimate, "bound" | "amount"> {
+  if (!mayLower(row.plan, demand) || bound.outputTokens === 0) return { bound, amount };
+  const least = withOutput(bound, 1);
+  const charge = price(demand.quote.rate, least);
+  invariant(typeof charge === "number", "a bound that was priced once has a price");
+  return { bound: least, amount: charge };
+}
+
 function outOfCredit(state: AccountState, demand: Demand, short: Shortfall, now: number): Denial {
-  const { bound, amount, missing, considered } = short;
-  const more = { needed: amount, available: amount - missing, considered };
+  const { missing, considered } = short;
+  const { bound, amount } = leastOf(state, demand, short);
+  const more = { needed: amount, available: Math.min(amount, short.amount - missing), considered };
   const isPayable = (sources: readonly OpenSource[]) => takeFrom(sources, bound, amount).missing === 0;
   if (isPayable(sourcesOf(state, demand, now, false))) {
     return deny("credits_reserved", null, { ...more, resetsAt: now + RESERVED_RETRY_MS });

@@ -103,7 +103,9 @@ export function eventFrame(json: string, streamId: string | null): string {
 
 /** An error as a frame. Without `status`, Codex would wait for more. */
 export function errorFrame({ status, headers, body }: ErrorAnswer, streamId: string | null): string {
-  const { "content-type": _, ...told } = headers;
+  const { "content-type": _, "retry-after": wait, ...others } = headers;
+  // Told to wait where the gateway is busy, Codex would wait again and again; untold it asks a few times and then says so.
+  const told = status === 503 || wait === undefined ? others : { ...others, "retry-after": wait };
   return JSON.stringify({
     type: "error",
     status,

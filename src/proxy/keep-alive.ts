@@ -1,4 +1,5 @@
 import type { PreparedRequest } from "../protocol/adapter.ts";
+import { isCodex } from "./codex.ts";
 
 /**
  * What OpenAI sends itself in a long silence, undocumented. Codex takes nothing less than an event for a sign of life,
@@ -13,9 +14,4 @@ export function keepAliveFor(
   everyMs: number,
 ): { everyMs: number; event: Uint8Array } | null {
   return path === "/responses" && isCodex(headers) ? { everyMs, event: EVENT } : null;
-}
-
-/** Codex says who it is in `originator`; forks of it at least keep its own headers. */
-export function isCodex(headers: Headers): boolean {
-  return headers.get("originator")?.startsWith("codex") === true || headers.has("x-codex-window-id");
 }

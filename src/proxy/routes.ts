@@ -5,6 +5,7 @@ import type { HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { chatAdapter } from "../protocol/chat.ts";
 import { compactAdapter, responsesAdapter } from "../protocol/responses.ts";
+import { sparesCodexTheWait } from "./codex.ts";
 import { countInputTokens } from "./input-tokens.ts";
 import { metered } from "./metered-route.ts";
 import { codexModelList, modelList, modelObject } from "./models.ts";
@@ -15,6 +16,7 @@ import { openWebSocket } from "./websocket/handshake.ts";
 /** The client-facing routes, in OpenAI's wire. */
 export function clientRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
+  routes.use(sparesCodexTheWait);
   routes.post("/responses", (c) => metered(c, "/v1/responses", responsesAdapter));
   routes.post("/responses/compact", (c) => metered(c, "/v1/responses/compact", compactAdapter));
   routes.post("/responses/input_tokens", countInputTokens);

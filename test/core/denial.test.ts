@@ -238,3 +238,29 @@ describe("a frozen account keeps its included use and spends no credits", () => 
     expect(decide(state, demandOf(6), T0)).toMatchObject({ reason: "account_frozen", resetsAt: null });
   });
 });
+
+describe("an open request whose worst case is larger than any window", () => {
+  const clamping = { ...includedOf(5), estimate: "clamp" as const };
+
+  it("is told when the window is back, since it would be let in then, with less output", () => {
+    const state = accountWith({ plan: clamping }, []);
+    use(state, "req_1", 5);
+    const denial = decide(state, { ...demandOf(50), openOutput: true }, T0 + MINUTE);
+    expect(denial).toMatchObject({
+      outcome: "denied",
+      reason: "allowance_exhausted",
+      limit: "included",
+      resetsAt: T0 + 5 * HOUR,
+      available: 0,
+    });
+    const later = decide(state, { ...demandOf(50), openOutput: true }, T0 + 5 * HOUR);
+    expect(later).toMatchObject({ outcome: "allowed", reserved: credits(5) });
+  });
+
+  it("is told to add credits where it set that bound itself", () => {
+    const state = accountWith({ plan: clamping }, []);
+    use(state, "req_1", 5);
+    const denial = decide(state, { ...demandOf(50), openOutput: false }, T0 + MINUTE);
+    expect(denial).toMatchObject({ reason: "credits_exhausted", needed: credits(50), available: 0, resetsAt: null });
+  });
+});

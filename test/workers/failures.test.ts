@@ -90,6 +90,17 @@ describe("an upstream that refuses or never begins is not charged", () => {
     });
   });
 
+  test("Codex is not told to wait, because it would wait thirty times", async () => {
+    const codex = { originator: "codex_exec" };
+    for (const [headers, wait] of [
+      [codex, null],
+      [{}, "7"],
+    ] as const) {
+      const response = await ask(account, BODY, { simulate: "status=503;retry_after=7", headers });
+      expect([response.status, response.headers.get("retry-after")]).toEqual([503, wait]);
+    }
+  });
+
   // The simulated upstream answers for every host, so a call that followed would be a second one.
   test("the redirect is not followed, so the key goes nowhere else", async () => {
     await forgetUpstream();

@@ -1,11 +1,9 @@
 import type { JobIntent } from "../../catalog/job-intents.ts";
 import type { JsonObject } from "../../protocol/adapter.ts";
-import { parseData } from "../../protocol/sse.ts";
 import { HOLD_JOB_MS } from "../hold.ts";
 import type { GatewayDeps } from "../journey.ts";
-import { reach } from "../reach.ts";
-import { readWhole } from "../whole-body.ts";
 import { promptHash } from "./intents.ts";
+import { NewestVideos } from "./newest-videos.ts";
 import { recordOf, termsOf } from "./video-record.ts";
 
 /** What the recovery works with. */
@@ -22,8 +20,8 @@ const REQUEST_MS = 2 * 60_000;
 const GIVE_UP_MS = 30 * 60_000;
 /** Clocks differ, and a large upload may take minutes until upstream begins. */
 const SLACK_MS = 10 * 60_000;
-const INTENTS_AT_ONCE = 20;
-const PAGE = 100;
+/** Far more than are lost together, so that rivals are seen. */
+const INTENTS_AT_ONCE = 200;
 
 /**
  * Finds videos that upstream began while their ids were lost on the way, by what was asked for and when, and gives them
@@ -31,9 +29,12 @@ const PAGE = 100;
  */
 export async function recoverVideos(deps: RecoveryDeps, now: number): Promise<void> {
   const intents = await deps.intentsBefore(now - REQUEST_MS, INTENTS_AT_ONCE);
+  const [oldest] = intents;
+  if (!oldest) return;
+  const videos = new NewestVideos(deps.gateway, deps.mintId, oldest.createdAt - SLACK_MS);
   for (const intent of intents) {
     try {
-      const isFound = await findAgain(deps, intent);
+      const isFound = !hasRival(intent, intents) && (await findAgain(deps, intent, videos, now));
       if (isFound || now - intent.createdAt > GIVE_UP_MS) await deps.gateway.intents.remove(intent.requestId);
     } catch (error) {
       console.error(
@@ -47,10 +48,20 @@ export async function recoverVideos(deps: RecoveryDeps, now: number): Promise<vo
   }
 }
 
-async function findAgain(deps: RecoveryDeps, intent: JobIntent): Promise<boolean> {
+/**
+ * Whether another account lost the same prompt. What was made of it cannot be told apart, and may show what only one of
+ * them uploaded: it is given to neither.
+ */
+function hasRival({ accountId, promptHash: hash, requestId }: JobIntent, intents: readonly JobIntent[]): boolean {
+  const rival = intents.find((other) => other.promptHash === hash && other.accountId !== accountId);
+  if (rival) console.error(JSON.stringify({ event: "video_ambiguous", request: requestId, rival: rival.requestId }));
+  return rival !== undefined;
+}
+
+async function findAgain(deps: RecoveryDeps, intent: JobIntent, videos: NewestVideos, now: number): Promise<boolean> {
   for (const upstream of intent.upstreams) {
-    for (const video of await newestVideos(deps, upstream, intent)) {
-      if (!isMeant(video, intent) || typeof video.id !== "string") continue;
+    for (const video of await videos.of(upstream, intent.model)) {
+      if (!isMeant(video, intent, now) || typeof video.id !== "string") continue;
       if (await deps.isKnownJob(video.id)) continue;
       return adopt(deps, intent, upstream, video.id, video);
     }
@@ -58,30 +69,12 @@ async function findAgain(deps: RecoveryDeps, intent: JobIntent): Promise<boolean
   return false;
 }
 
-async function newestVideos(deps: RecoveryDeps, upstream: string, { model }: JobIntent): Promise<JsonObject[]> {
-  const reached = await reach(deps.gateway, {
-    resource: { upstream, model },
-    method: "GET",
-    path: "/videos",
-    search: `?limit=${PAGE}&order=desc`,
-    from: new Headers(),
-    requestId: deps.mintId(),
-    streamed: false,
-  });
-  if (reached.kind === "failed" || !reached.call.response.ok) return [];
-  const text = await readWhole(reached.call);
-  const data = text === null ? null : parseData(text)?.data;
-  return Array.isArray(data) ? data.filter((video): video is JsonObject => isObject(video)) : [];
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isMeant({ prompt, created_at: createdAt }: JsonObject, intent: JobIntent): boolean {
+function isMeant({ prompt, created_at: createdAt }: JsonObject, intent: JobIntent, now: number): boolean {
   if (typeof prompt !== "string" || promptHash(prompt) !== intent.promptHash) return false;
   if (typeof createdAt !== "number") return false;
-  return Math.abs(createdAt * 1_000 - intent.createdAt) < SLACK_MS;
+  // One that has just begun may be of somebody else's request, whose answer is still on its way.
+  const isYoung = createdAt * 1_000 > now - REQUEST_MS;
+  return !isYoung && Math.abs(createdAt * 1_000 - intent.createdAt) < SLACK_MS;
 }
 
 /** The video becomes the job of the request that asked for it, as if its answer had arrived. */

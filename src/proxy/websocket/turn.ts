@@ -11,10 +11,10 @@ import {
   preparedEvents,
 } from "../../protocol/websocket-frames.ts";
 import { admit } from "../admission.ts";
+import { isCodex } from "../codex.ts";
 import { checkpoint, endJourney, madeBy } from "../ending.ts";
 import type { Ending } from "../failure-policy.ts";
 import type { Journey } from "../journey.ts";
-import { isCodex } from "../keep-alive.ts";
 import { decisionHeader, rateLimitsFrame } from "../limit-headers.ts";
 import { AnswerFrames } from "./answer-frames.ts";
 import { type Bridged, bridge } from "./bridge.ts";
