@@ -6,6 +6,7 @@ import { renderFault } from "./http/error-response.ts";
 import { HttpFault } from "./http/fault.ts";
 import { mintRequestId } from "./http/request-id.ts";
 import { servicesOf } from "./http/services.ts";
+import { discardBody } from "./http/unread-body.ts";
 import { webhookRoutes } from "./proxy/jobs/webhook-routes.ts";
 import { clientRoutes } from "./proxy/routes.ts";
 import { healthRoutes } from "./upkeep/health-routes.ts";
@@ -32,7 +33,10 @@ export function createApp(): Hono<HttpEnv> {
     const fault = new HttpFault(404, "unknown_url", `There is no ${c.req.method} ${c.req.path.slice(0, 200)} here.`);
     return renderFault(c, fault);
   });
-  app.onError((error, c) => renderFault(c, error));
+  app.onError((error, c) => {
+    c.executionCtx.waitUntil(discardBody(c.req.raw));
+    return renderFault(c, error);
+  });
   return app;
 }
 
