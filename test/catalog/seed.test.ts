@@ -7,8 +7,11 @@ import { readPlanDocument, toPlan } from "../../src/catalog/plan-document.ts";
 import { readRateCardDocument, toRate } from "../../src/catalog/rate-card-document.ts";
 import { isEntitledFeature, isEntitledModel, type Plan } from "../../src/core/plan.ts";
 import { price, type QuotedRate } from "../../src/core/rate-card.ts";
+import { settle } from "../../src/core/settlement.ts";
 import { unitsOf } from "../../src/core/unit.ts";
 import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
+import { decide } from "../../src/core/waterfall.ts";
+import { accountWith, commandOf, DAY, finish, hold, reportOf, sha256 } from "../support/core-fixtures.ts";
 
 const NOW = Date.UTC(2026, 10, 22);
 const MILLION = 1_000_000;
@@ -86,6 +89,7 @@ describe("the seed rate card", () => {
   test.each([
     ["sora-2", "720x1280", 2.5],
     ["sora-2", "1280x720", 2.5],
+    ["sora-2-pro", "720x1280", 7.5],
     ["sora-2-pro", "1280x720", 7.5],
     ["sora-2-pro", "1024x1792", 12.5],
     ["sora-2-pro", "1792x1024", 12.5],
@@ -181,6 +185,44 @@ describe("the seed plans", () => {
     const included = plan(id).allowances.filter(({ features }) => features?.includes("codex"));
     const limits = included.flatMap(({ windows }) => windows.map(({ limit }) => limit));
     expect(Math.min(...limits)).toBeGreaterThanOrEqual(4 * Number(worst));
+  });
+
+  // An SDK repeats a failed request twice within seconds, without a key.
+  test.each(["plus", "pro", "enterprise"])("%s knows a video's request again that an SDK repeats", (id) => {
+    expect(plan(id).sameRequestMs).toBe(120_000);
+  });
+
+  test.each([
+    ["plus", "sora-2", "1280x720", 16],
+    // 60 seconds a day, and of 600 credits a week 2.5 for each more.
+    ["pro", "sora-2", "1280x720", 300],
+    ["pro", "sora-2-pro", "1280x720", 80],
+    ["pro", "sora-2-pro", "1792x1024", 48],
+  ])("%s includes no more than so many seconds of %s at %s on its first day: %d", (id, model, size, seconds) => {
+    const ask = (asked: number) => {
+      const bound = { ...NO_USAGE, seconds: asked, size };
+      const demand = { keyId: "key_1", feature: "sora", model, quote: quoted(model), bound, openOutput: false };
+      return decide(accountWith({ plan: plan(id) }), demand, NOW).outcome;
+    };
+    expect([ask(seconds), ask(seconds + 1)]).toEqual(["allowed", "denied"]);
+  });
+
+  test("plus lets two videos run at once, and another one tomorrow when today's seconds are used up", () => {
+    const state = accountWith({ plan: plan("plus") });
+    const bound = { ...NO_USAGE, seconds: 8, size: "720x1280" };
+    const demand = {
+      keyId: "key_1",
+      feature: "sora",
+      model: "sora-2",
+      quote: quoted("sora-2"),
+      bound,
+      openOutput: false,
+    };
+    const videos = ["req_1", "req_2"].map((id) => hold(state, commandOf(id, 0, { demand }), NOW));
+    expect(decide(state, demand, NOW)).toMatchObject({ reason: "gate", limit: "sora-in-flight" });
+    for (const video of videos) finish(state, settle(state, video, reportOf(bound), NOW, sha256));
+    expect(decide(state, demand, NOW)).toMatchObject({ reason: "allowance_exhausted", resetsAt: NOW + DAY });
+    expect(decide(state, demand, NOW + DAY)).toMatchObject({ outcome: "allowed" });
   });
 
   test("a video under way does not take a Codex slot", () => {

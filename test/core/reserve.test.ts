@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type AccountState, applyChange, NO_CHANGE } from "../../src/core/account.ts";
+import { type AccountState, applyChange, NO_CHANGE, openAccount } from "../../src/core/account.ts";
+import { holdForJob } from "../../src/core/job.ts";
 import type { Reservation, ReservationState } from "../../src/core/reservation.ts";
 import { REPLAY_MS, type ReserveCommand, reserve } from "../../src/core/reserve.ts";
 import { expire, release } from "../../src/core/settlement.ts";
@@ -9,7 +10,9 @@ import {
   anchored,
   charge,
   commandOf,
+  concurrencyGate,
   credits,
+  demandOf,
   finish,
   give,
   grantOf,
@@ -170,5 +173,144 @@ describe("an Idempotency-Key answers for eight days after its request has ended"
   it("an id that Spillway made itself is never forgotten", () => {
     const [state, existing] = endedAs("settled");
     expect(reserve(state, existing, commandOf("req_1", 5), T0 + 10 * REPLAY_MS).answer.kind).toBe("ended");
+  });
+});
+
+// X13
+describe("a request that its client sends again without a key", () => {
+  const WITHIN = 2 * MINUTE;
+  const plan = planOf({
+    sameRequestMs: WITHIN,
+    gates: [requestGate("rpm", 9), concurrencyGate("in-flight", 3)],
+    allowances: [allowanceOf("included", [anchored(HOUR, credits(2))])],
+  });
+  const content = "a cat on a skateboard";
+  const job: Partial<ReserveCommand> = { content };
+  const again: Partial<ReserveCommand> = { content, repeats: { content } };
+
+  /** An account on which the job of `req_1` is under way, for 5 credits. */
+  function jobUnderWay(): [AccountState, Reservation] {
+    const state = accountWith({ plan }, [grantOf("paid", 100)]);
+    const begun = holdForJob(hold(state, commandOf("req_1", 5, job)), "video_1", T0, 6 * HOUR);
+    applyChange(state, { ...NO_CHANGE, reservations: [begun] });
+    return [state, begun];
+  }
+
+  function ask(state: AccountState, part: Partial<ReserveCommand>, now = T0 + MINUTE, id = "req_2") {
+    return reserve(state, null, commandOf(id, 5, { owner: "owner-2", fingerprint: id, ...part }), now);
+  }
+
+  it("is answered with the job that the first one began", () => {
+    const [state, begun] = jobUnderWay();
+    const { answer } = ask(state, again);
+    expect(answer).toEqual({ kind: "repeated", reservation: begun });
+    expect(answer).toMatchObject({ reservation: { job: "video_1" } });
+  });
+
+  it("reserves nothing, counts nothing and passes no gate", () => {
+    const [state] = jobUnderWay();
+    const before = structuredClone(state);
+    for (let times = 0; times < 20; times += 1) {
+      const { answer, change } = ask(state, again, T0 + MINUTE, `req_a${times}`);
+      expect([answer.kind, change]).toEqual(["repeated", NO_CHANGE]);
+    }
+    expect(state).toEqual(before);
+  });
+
+  it("is answered so when nothing is left to pay with, and no slot", () => {
+    const tight = planOf({ sameRequestMs: WITHIN, gates: [concurrencyGate("in-flight", 1)] });
+    const state = accountWith({ plan: tight }, [grantOf("paid", 5)]);
+    const first = hold(state, commandOf("req_1", 5, job));
+    expect(ask(state, job).answer).toMatchObject({ kind: "denied", denial: { reason: "gate" } });
+    expect(ask(state, again).answer).toEqual({ kind: "repeated", reservation: first });
+    state.row = { ...state.row, status: "suspended" };
+    expect(ask(state, again).answer.kind).toBe("repeated");
+  });
+
+  it("is answered so before upstream has taken the job on, too", () => {
+    const state = accountWith({ plan }, [grantOf("paid", 100)]);
+    const first = hold(state, commandOf("req_1", 5, job));
+    expect(ask(state, again, T0).answer).toEqual({ kind: "repeated", reservation: first });
+    expect(first.job).toBeUndefined();
+  });
+
+  it.each([
+    ["at the last moment", WITHIN, "repeated"],
+    ["a millisecond later", WITHIN + 1, "reserved"],
+    ["by a clock that went back", -HOUR, "repeated"],
+  ])("within the plan's time only: %s", (_, after, kind) => {
+    const [state] = jobUnderWay();
+    expect(ask(state, again, T0 + after).answer.kind).toBe(kind);
+  });
+
+  it("without saying so, is another one", () => {
+    const [state] = jobUnderWay();
+    expect(ask(state, job).answer).toMatchObject({ kind: "reserved", reservation: { requestId: "req_2", content } });
+  });
+
+  it.each<[string, Partial<ReserveCommand>]>([
+    ["another content", { content: "a dog", repeats: { content: "a dog" } }],
+    ["another key", { ...again, demand: demandOf(5, { keyId: "key_2" }) }],
+  ])("is another one with %s", (_, part) => {
+    const [state] = jobUnderWay();
+    expect(ask(state, part).answer).toMatchObject({ kind: "reserved", reservation: { requestId: "req_2" } });
+  });
+
+  it("matches no request that began no job, such as one of text", () => {
+    const state = accountWith({ plan }, [grantOf("paid", 100)]);
+    hold(state, commandOf("req_1", 5));
+    expect(ask(state, again).answer.kind).toBe("reserved");
+  });
+
+  it.each<[string, (state: AccountState, begun: Reservation) => unknown]>([
+    ["released", (state, begun) => finish(state, release(state, begun, "upstream_error", T0, sha256))],
+    ["settled", (state, begun) => charge(state, begun, 5)],
+    ["expired", (state, begun) => finish(state, expire(state, begun, T0 + MINUTE, sha256))],
+  ])("begins a new job once the first one is %s", (_, end) => {
+    const [state, begun] = jobUnderWay();
+    end(state, begun);
+    expect(ask(state, again).answer).toMatchObject({ kind: "reserved", reservation: { requestId: "req_2" } });
+  });
+
+  it.each([
+    ["does not say it", planOf({ gates: [] })],
+    ["says never", planOf({ sameRequestMs: null })],
+  ])("is decided as any other where the plan %s", (_, other) => {
+    const [state] = jobUnderWay();
+    state.row = { ...state.row, plan: other };
+    expect(ask(state, again).answer.kind).toBe("reserved");
+  });
+
+  it("that was decided as another one is found by the next repetition", () => {
+    const state = accountWith({ plan }, [grantOf("paid", 100)]);
+    const { answer, change } = ask(state, again, T0, "req_1");
+    expect(answer.kind).toBe("reserved");
+    applyChange(state, change);
+    expect(ask(state, again).answer).toMatchObject({ kind: "repeated", reservation: { requestId: "req_1" } });
+  });
+
+  it("repeats the newest of several, in whatever order they are kept", () => {
+    const state = accountWith({ plan }, [grantOf("paid", 100)]);
+    for (const [id, at] of [
+      ["req_b", T0 + SECOND],
+      ["req_c", T0 + SECOND],
+      ["req_a", T0],
+    ] as const) {
+      hold(state, commandOf(id, 5, job), at);
+    }
+    const stored = openAccount(state.row, state.grants.values(), [...state.pending.values()].reverse());
+    for (const kept of [state, stored]) {
+      expect(ask(kept, again).answer).toMatchObject({ kind: "repeated", reservation: { requestId: "req_c" } });
+    }
+  });
+
+  it("is recalled by its own id first: a command that comes twice gets one answer", () => {
+    const [state] = jobUnderWay();
+    const second = commandOf("req_2", 5, { content });
+    const mine = hold(state, second, T0);
+    expect(reserve(state, mine, { ...second, repeats: { content } }, T0).answer).toEqual({
+      kind: "reserved",
+      reservation: mine,
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { meterId } from "../../src/core/account.ts";
+import { allowanceOwner, gateOwner, meterId } from "../../src/core/account.ts";
 import { type AuditState, auditEntry, beginAudit, type RateLookup } from "../../src/core/audit.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
 import type { Plan } from "../../src/core/plan.ts";
@@ -140,6 +140,7 @@ export class AccountWatch {
       noteReservation(this.#host.world, reservation);
       const total = draws.reduce((sum, { amount }) => sum + amount, 0);
       if (total !== reserved) this.#broken("draws sum up to what is reserved", `${requestId}: ${total} of ${reserved}`);
+      this.#checkRepetition(reservation, pending);
       if (row.status === "suspended") this.#broken("a suspended account reserves nothing", requestId);
       for (const { kind, source } of draws) {
         const grant = grants.find(({ id }) => id === source);
@@ -148,6 +149,22 @@ export class AccountWatch {
         }
       }
     }
+  }
+
+  /** X13: what a client sends again without a key begins no second job while the first one is young and under way. */
+  #checkRepetition({ requestId, content, keyId, reservedAt }: Reservation, pending: readonly Reservation[]): void {
+    if (!this.#promises.repetitions.has(`${this.#host.id} ${requestId}`)) return;
+    const within = this.#plan().sameRequestMs ?? null;
+    const first = pending.find(
+      (other) =>
+        other.requestId !== requestId &&
+        other.content === content &&
+        other.keyId === keyId &&
+        within !== null &&
+        reservedAt - other.reservedAt <= within,
+    );
+    if (first) this.#broken("what is sent again is begun once", `${requestId} beside ${first.requestId}`);
+    this.#host.world.reach("repetition that is another request");
   }
 
   /** I8: no step takes a window over its limit. */
@@ -182,11 +199,11 @@ function isLive({ effective_at, expires_at, voided_at }: GrantRow, now: number):
 
 /** Windows that may never be overdrawn. Gates of tokens count what was really used, so they may be. */
 function rulesOf(plan: Plan): [meter: string, rule: WindowRule][] {
-  const allowances = plan.allowances.flatMap(({ id, windows }) =>
-    windows.map((rule): [string, WindowRule] => [meterId(id, rule), rule]),
+  const allowances = plan.allowances.flatMap((allowance) =>
+    allowance.windows.map((rule): [string, WindowRule] => [meterId(allowanceOwner(allowance), rule), rule]),
   );
-  const gates = plan.gates.flatMap(({ id, per, unit, window }): [string, WindowRule][] =>
-    unit === "requests" && window ? [[meterId(per === "key" ? `gate:${id}@key_1` : `gate:${id}`, window), window]] : [],
+  const gates = plan.gates.flatMap((gate): [string, WindowRule][] =>
+    gate.unit === "requests" && gate.window ? [[meterId(gateOwner(gate, "key_1"), gate.window), gate.window]] : [],
   );
   return [...allowances, ...gates];
 }

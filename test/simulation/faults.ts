@@ -35,6 +35,7 @@ const FAULTS = {
   "clock jumps": 1,
   "poison on the queue": 1,
   "sweeper slow": 1,
+  "answer lost on its way to the client": 0.3,
 } as const;
 
 export type Fault = keyof typeof FAULTS;

@@ -416,6 +416,16 @@ import { sha256Hex } from "../src/sha256.ts";`,
     ],
   },
   {
+    safeguard: "a job that is asked for again without a key is begun once",
+    edits: [
+      {
+        file: "src/core/reserve.ts",
+        find: "  const repeated = findRepeated(state, command, now);",
+        replace: "  const repeated = now < 0 ? findRepeated(state, command, now) : null;",
+      },
+    ],
+  },
+  {
     safeguard: "a renewal is made once per period, also when the clock goes back",
     edits: [
       {

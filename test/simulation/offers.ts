@@ -92,6 +92,7 @@ function planOf(random: Random, id: string, version: number): Plan {
     entitlements: entitlementsOf(random),
     overshoot: random.pick(["refund", "refund", "clamp"]),
     estimate: random.pick(["ceiling", "ceiling", "learned", "clamp"]),
+    sameRequestMs: random.fork("same request").pick([null, MINUTE, 10 * MINUTE]),
     degraded: "closed",
   };
 }

@@ -20,6 +20,8 @@ export class Promises {
   readonly charged = new Map<string, number>();
   /** Jobs that were told to be attached, by attempt, with what they must have cost in the end. */
   readonly jobs = new Map<string, number>();
+  /** Ids under which clients sent again, without a key, what they had sent before. */
+  readonly repetitions = new Set<string>();
   /** Told "reserved": each must end in a usage event. */
   readonly reserved = new Set<string>();
   /** Grants and refunds of which the caller knows that they are made: amount by `account id`. */

@@ -19,6 +19,8 @@ interface Journey {
   readonly cast: Cast;
   readonly accountId: string;
   readonly action: RequestAction;
+  /** Whether the client says that it sends a request again, under an id of its own. */
+  readonly again: boolean;
   readonly fate: Fate;
   readonly worker: Invocation;
   readonly accounts: AccountClient;
@@ -35,10 +37,15 @@ export async function requestStory(cast: Cast, accountId: string, action: Reques
     if (answered) return;
     const worker = new Invocation(world);
     const fate = action.fates[tried] ?? action.fates[0];
-    const journey = { cast, accountId, action, fate, worker, accounts: clientFor(worker, cast.hosts) };
+    const laterId = tried === 0 ? undefined : action.laterIds[tried - 1];
+    const again = laterId !== undefined;
+    const asked = again ? { ...action, requestId: laterId } : action;
+    if (again) cast.promises.repetitions.add(`${accountId} ${laterId}`);
+    const journey = { cast, accountId, action: asked, again, fate, worker, accounts: clientFor(worker, cast.hosts) };
     cast.requests += 1;
     cast.begin(async () => {
-      if (await serve(journey)) answered = true;
+      const served = await serve(journey);
+      if (served && !world.faults.strikes("answer lost on its way to the client")) answered = true;
     }, worker);
   }
 }
@@ -54,6 +61,7 @@ async function serve(journey: Journey): Promise<boolean> {
   }
   if (reply.kind !== "reserved") {
     noteRefusal(journey, reply);
+    if (reply.kind === "repeated") return repeated(journey, reply.reservation);
     return reply.kind !== "in_flight";
   }
   const { reservation } = reply;
@@ -63,7 +71,15 @@ async function serve(journey: Journey): Promise<boolean> {
   return goUpstream(journey, reservation);
 }
 
-async function reserve({ cast, accountId, action, accounts }: Journey): Promise<ReserveReply | null> {
+/** The client gets the job that it began before, once that is known. */
+function repeated({ cast, action }: Journey, { job, content }: Reservation): boolean {
+  const { world } = cast;
+  if (content !== action.content) world.violate("a repetition is told of no other job", action.requestId);
+  world.reach(job === undefined ? "repetition before its job was known" : "repetition answered with its job");
+  return job !== undefined;
+}
+
+async function reserve({ cast, accountId, action, again, accounts }: Journey): Promise<ReserveReply | null> {
   const { offers, world } = cast;
   const bound: Usage = { ...NO_USAGE, inputTokens: action.inputTokens, outputTokens: action.outputTokens };
   const quote = offers.quote(action.model);
@@ -74,6 +90,8 @@ async function reserve({ cast, accountId, action, accounts }: Journey): Promise<
       owner: world.random.hex(16),
       fingerprint: action.content,
       keyed: action.keyed,
+      ...(action.job ? { content: action.content } : {}),
+      ...(again ? { repeats: { content: action.content } } : {}),
       holdMs: action.holdMs,
       demand: { feature: "codex", model: action.model, quote, bound, openOutput: action.openOutput },
     },

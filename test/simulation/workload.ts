@@ -36,6 +36,8 @@ export interface RequestAction {
   readonly job: JobTerms | null;
   /** The client asks again after so long, until it has an answer. */
   readonly asksAfterMs: readonly number[];
+  /** The ids under which it asks again where it has no key; empty where it has one, and says the same id again. */
+  readonly laterIds: readonly string[];
   readonly fates: readonly [Fate, ...Fate[]];
 }
 
@@ -149,6 +151,8 @@ function requestOf(random: Random, at: number, n: number): RequestAction {
   const time = Math.floor(at).toString(16).padStart(12, "0");
   const stream = random.chance(0.5);
   const asks = random.chance(0.4) ? [0] : [0, random.int(1_000, 15_000), random.int(20_000, 300_000)];
+  const job = jobOf(random.fork(`job ${n}`));
+  const again = random.fork(`again ${n}`);
   return {
     kind: "request",
     requestId: keyed ? `req_k${sha1(`key ${n} ${random.hex(8)}`)}` : `req_${time}${random.hex(20)}`,
@@ -160,8 +164,9 @@ function requestOf(random: Random, at: number, n: number): RequestAction {
     openOutput: random.chance(0.4),
     stream,
     holdMs: stream ? random.pick([50_000, 240_000]) : random.pick([20_000, 90_000, 900_000]),
-    job: jobOf(random.fork(`job ${n}`)),
-    asksAfterMs: keyed ? asks : [0],
+    job,
+    asksAfterMs: keyed || job ? asks : [0],
+    laterIds: keyed ? [] : asks.slice(1).map(() => `req_${time}${again.hex(20)}`),
     fates: [fateOf(random), fateOf(random), fateOf(random)],
   };
 }

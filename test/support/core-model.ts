@@ -6,20 +6,21 @@ import {
   NO_CHANGE,
   openAccount,
 } from "../../src/core/account.ts";
-import { type AuditState, auditEntry, beginAudit } from "../../src/core/audit.ts";
+import { type AuditState, auditEntry, beginAudit, type RateLookup } from "../../src/core/audit.ts";
 import { checkpoint } from "../../src/core/checkpoint.ts";
 import { type Denials, foldDenial, writeDenials } from "../../src/core/denials.ts";
 import { renewEntitlements } from "../../src/core/entitlement.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
 import { type Grant, remaining } from "../../src/core/grant.ts";
 import { addGrant, type GrantCommand, lapseGrants, voidGrant } from "../../src/core/granting.ts";
+import { holdForJob, isAwaited } from "../../src/core/job.ts";
 import type { Plan } from "../../src/core/plan.ts";
+import type { QuotedRate } from "../../src/core/rate-card.ts";
 import { refund, refundable } from "../../src/core/refund.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
-import { type ReserveAnswer, reserve } from "../../src/core/reserve.ts";
+import { type ReserveAnswer, type ReserveCommand, reserve } from "../../src/core/reserve.ts";
 import { acceptsLate, type Ended, expire, release, settle, settleLate } from "../../src/core/settlement.ts";
 import type { Usage } from "../../src/core/usage.ts";
-import type { Demand } from "../../src/core/waterfall.ts";
 import {
   allowanceOf,
   anchored,
@@ -51,7 +52,13 @@ export type Step =
       readonly key: number;
       readonly bound: Usage;
       readonly open: boolean;
+      /** Which of the offer's models; the first one unless it is said. */
+      readonly model?: number;
+      /** What a job is asked for, and whether its client says that it asks again. */
+      readonly job?: { readonly content: string; readonly again: boolean };
     }
+  /** Upstream has taken on the job of a request. */
+  | { readonly do: "begin"; readonly request: number }
   | { readonly do: "settle"; readonly request: number; readonly usage: Usage; readonly estimated: boolean }
   | { readonly do: "checkpoint"; readonly request: number; readonly usage: Usage }
   | { readonly do: "release"; readonly request: number }
@@ -76,7 +83,7 @@ export type Step =
 const FEATURES = { codex: { models: ["*"] } };
 
 /** Plans that differ in windows, limits and gates; the first ones share a meter with different limits. */
-export const PLANS: readonly Plan[] = [
+export const PLANS: readonly [Plan, ...Plan[]] = [
   planOf({
     id: "two-windows",
     features: FEATURES,
@@ -147,13 +154,27 @@ export const PLANS: readonly Plan[] = [
   }),
 ];
 
+/** What an account is offered, and at which prices. */
+export interface Offer {
+  readonly plans: readonly [Plan, ...Plan[]];
+  readonly quotes: readonly [QuotedRate, ...QuotedRate[]];
+}
+
+const TEXT: Offer = {
+  plans: PLANS,
+  quotes: [{ cardId: "default", cardVersion: 1, model: "gpt-5.4", rate: CODEX_RATE }],
+};
+
+/** How long a job's reservation lasts once upstream has taken it on. */
+const JOB_MS = 6 * HOUR;
+
 /** The keys of the account that ask. */
 export const KEYS = ["key_1", "key_2"] as const;
 
 export type Happened =
   | {
       readonly kind: "answered";
-      readonly demand: Demand;
+      readonly command: ReserveCommand;
       readonly answer: ReserveAnswer;
       readonly existing: Reservation | null;
       readonly change: Change;
@@ -179,11 +200,13 @@ export class CoreModel {
   readonly audit: AuditState;
   /** Plans that were in force at some time: a meter never exceeds the largest limit it ever had. */
   readonly plansSeen = new Set<Plan>();
+  readonly offer: Offer;
 
-  constructor() {
+  constructor(offer: Offer = TEXT) {
+    this.offer = offer;
     // Enough for a short history to reserve by what was learnt.
     const learned = { "gpt-5.4": Array<number>(8).fill(900) };
-    const row = emptyRow({ plan: PLANS[0] ?? planOf(), learned });
+    const row = emptyRow({ plan: offer.plans[0], learned });
     this.state = openAccount(row, [], []);
     this.audit = beginAudit(sha256, row.id, row.epoch);
     this.plansSeen.add(row.plan);
@@ -193,6 +216,8 @@ export class CoreModel {
     switch (step.do) {
       case "reserve":
         return this.reserve(step);
+      case "begin":
+        return this.begin(step.request);
       case "settle":
         return this.end(step.request, step.usage, (reservation) =>
           settle(this.state, reservation, reportOf(step.usage, "completed", step.estimated), this.now, sha256),
@@ -227,7 +252,8 @@ export class CoreModel {
         this.latest = Math.max(this.latest, this.now);
         return NOTHING;
       case "plan": {
-        const plan = PLANS[step.index % PLANS.length] ?? this.state.row.plan;
+        const { plans } = this.offer;
+        const plan = plans[step.index % plans.length] ?? plans[0];
         this.plansSeen.add(plan);
         const meters = keepMeters(this.state.row.meters, plan);
         return this.commit({ ...NO_CHANGE, row: { ...this.state.row, plan, meters } });
@@ -256,18 +282,34 @@ export class CoreModel {
     );
   }
 
-  private reserve({ request, key, bound, open }: Extract<Step, { do: "reserve" }>): Happened {
+  private reserve({ request, key, bound, open, model = 0, job }: Extract<Step, { do: "reserve" }>): Happened {
     const requestId = `req_${request}`;
-    const quote = { cardId: "default", cardVersion: 1, model: "gpt-5.4", rate: CODEX_RATE };
-    const demand = demandOf(0, { keyId: KEYS[key % KEYS.length] ?? KEYS[0], quote, bound, openOutput: open });
+    const { quotes } = this.offer;
+    const quote = quotes[model % quotes.length] ?? quotes[0];
+    const keyId = KEYS[key % KEYS.length] ?? KEYS[0];
+    const { feature } = quote.rate;
+    const demand = demandOf(0, { keyId, feature, model: quote.model, quote, bound, openOutput: open });
     const existing = this.reservations.get(requestId) ?? null;
-    const command = commandOf(requestId, 0, { demand, keyed: true, holdMs: 10 * MINUTE });
+    const command = commandOf(requestId, 0, {
+      demand,
+      keyed: true,
+      holdMs: 10 * MINUTE,
+      ...(job ? { content: job.content } : {}),
+      ...(job?.again ? { repeats: { content: job.content } } : {}),
+    });
     const { answer, change } = reserve(this.state, existing, command, this.now);
     this.commit(change);
     if (answer.kind === "denied") {
       foldDenial(this.denials, { requestId, demand, denial: answer.denial, at: this.now });
     }
-    return { kind: "answered", demand, answer, existing, change };
+    return { kind: "answered", command, answer, existing, change };
+  }
+
+  private begin(request: number): Happened {
+    const reserved = this.reservations.get(`req_${request}`);
+    if (!reserved || reserved.job !== undefined || !isAwaited(reserved, this.now)) return NOTHING;
+    const begun = holdForJob(reserved, `job_${request}.${reserved.attempt}`, this.now, JOB_MS);
+    return this.commit({ ...NO_CHANGE, reservations: [begun] });
   }
 
   private end(request: number, usage: Usage | null, how: (reservation: Reservation) => Ended): Happened {
@@ -328,12 +370,15 @@ export class CoreModel {
     return this.commit(refund(this.state, reservation, wanted, grantOf, sha256).change);
   }
 
+  private readonly rateOf: RateLookup = (_card, _version, model) =>
+    this.offer.quotes.find((quote) => quote.model === model)?.rate ?? null;
+
   private commit(change: Change): Happened {
     for (const grant of change.grants) this.grants.set(grant.id, grant);
     for (const reservation of change.reservations) this.reservations.set(reservation.requestId, reservation);
     for (const entry of change.entries) {
       this.entries.push(entry);
-      auditEntry(this.audit, entry, () => CODEX_RATE, sha256);
+      auditEntry(this.audit, entry, this.rateOf, sha256);
     }
     applyChange(this.state, change);
     return { kind: "changed", change };

@@ -334,6 +334,8 @@ describe("one video, although it was asked for twice", () => {
     expect((await again.json<VideoBody>()).id).toBe(id);
     await ended(owner, id);
     expect((await (await make(owner, VIDEO, { headers })).json<VideoBody>()).status).toBe("completed");
+    const otherSource = await make(owner, { prompt: "x" }, { path: `/v1/videos/${id}/remix`, headers });
+    expect(otherSource.status).toBe(200);
     const other = await make(owner, { ...VIDEO, seconds: "8" }, { headers });
     expect([other.status, await codeOf(other)]).toEqual([422, "idempotency_key_reused"]);
   });
@@ -347,6 +349,17 @@ describe("one video, although it was asked for twice", () => {
     const again = await make(one, VIDEO, { headers: { "x-stainless-retry-count": "1" } });
     expect((await again.json<VideoBody>()).id).toBe(id);
     expect((await accountOf(one)).credits.reserved).toBe(PRICE);
+    // The same words about another video are another request.
+    const remixes = [];
+    for (const count of [0, 1]) {
+      const source = await made(one, "video=1", { ...VIDEO, prompt: `Source ${count}`, seconds: "1" });
+      await ended(one, source.video.id);
+      const headers = { "x-stainless-retry-count": String(count) };
+      const path = `/v1/videos/${source.video.id}/remix`;
+      const remix = await make(one, { prompt: "At dusk" }, { path, simulate: "video=60000", headers });
+      remixes.push((await remix.json<VideoBody>()).id);
+    }
+    expect(new Set(remixes).size).toBe(2);
     // Without that header it is another video.
     const another = await make(one, VIDEO, { simulate: "video=60000" });
     expect((await another.json<VideoBody>()).id).not.toBe(id);

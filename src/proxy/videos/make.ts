@@ -79,10 +79,9 @@ async function decide(
   if (isFault(wanted)) return answer(errorResponse(renderFault(wanted, requestId)));
 
   const { prepared, quote } = wanted;
-  const content = request.digest();
-  const fingerprint = sha256Hex(`POST|${incoming.route}|${content}`);
-  const repeats = Number(incoming.headers.get("x-stainless-retry-count") ?? 0) > 0;
-  const admission = await admit(deps, incoming, { prepared, quote, catalog, fingerprint, content, repeats });
+  const fingerprint = sha256Hex(`POST|${incoming.route}|${request.sourceId ?? ""}|${request.digest()}`);
+  const known = { prepared, quote, catalog, fingerprint, ...sameness(incoming, request, fingerprint) };
+  const admission = await admit(deps, incoming, known);
   switch (admission.kind) {
     case "refused":
       return answer(errorResponse(admission.error));
@@ -91,6 +90,19 @@ async function decide(
     case "admitted":
       return create(deps, { ...admission.journey, upstream: source?.upstream ?? null }, request, wanted, answer);
   }
+}
+
+/**
+ * By what a repetition without a key can be known. The digest of a form that is still coming says nothing about its files:
+ * two pictures may have the same words.
+ */
+function sameness(
+  { keyed, headers }: Incoming,
+  { whole }: VideoRequest,
+  content: string,
+): { readonly content?: string; readonly repeats?: boolean } {
+  if (keyed || !whole) return {};
+  return { content, repeats: Number(headers.get("x-stainless-retry-count") ?? 0) > 0 };
 }
 
 async function create(

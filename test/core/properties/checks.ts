@@ -4,14 +4,15 @@ import { BrokenInvariant, sum } from "../../../src/core/amount.ts";
 import { auditHead } from "../../../src/core/audit.ts";
 import { renewEntitlements } from "../../../src/core/entitlement.ts";
 import { remaining } from "../../../src/core/grant.ts";
+import { isAbout } from "../../../src/core/plan.ts";
 import { price } from "../../../src/core/rate-card.ts";
+import type { Reservation } from "../../../src/core/reservation.ts";
+import type { ReserveCommand } from "../../../src/core/reserve.ts";
 import { sourcesOf, takeFrom } from "../../../src/core/sources.ts";
 import type { Demand, Denial } from "../../../src/core/waterfall.ts";
 import { leavesAt, type Marks, type WindowRule } from "../../../src/core/window.ts";
 import { sha256 } from "../../support/core-fixtures.ts";
 import { type CoreModel, type Happened, KEYS } from "../../support/core-model.ts";
-
-const SUBJECT = { feature: "codex", model: "gpt-5.4" };
 
 /** Everything that must hold of an account after every step, whatever the step was. */
 export function checkAccount(model: CoreModel): void {
@@ -22,7 +23,7 @@ export function checkAccount(model: CoreModel): void {
 }
 
 /** I4, I10: conservation, per grant and together. */
-function checkGrants({ state, grants, now }: CoreModel): void {
+function checkGrants({ state, grants, now, offer }: CoreModel): void {
   for (const grant of grants.values()) {
     const held = heldOfGrant(state, grant.id);
     expect(Math.min(grant.used, grant.lapsed, held)).toBeGreaterThanOrEqual(0);
@@ -32,7 +33,11 @@ function checkGrants({ state, grants, now }: CoreModel): void {
   expect(state.row.balance).toBeGreaterThanOrEqual(0);
   expect(state.row.used).toBe(sum([...grants.values()].map((grant) => grant.used)));
   expect(state.row.balance).toBe(sum([...grants.values()].map(remaining)));
-  for (const source of sourcesOf(state, SUBJECT, now)) expect(source.available).toBeGreaterThanOrEqual(0);
+  for (const { model, rate } of offer.quotes) {
+    for (const source of sourcesOf(state, { feature: rate.feature, model }, now)) {
+      expect(source.available).toBeGreaterThanOrEqual(0);
+    }
+  }
 }
 
 /** I8: no window was ever used and held beyond the largest limit it had. */
@@ -90,18 +95,47 @@ export function checkHappened(model: CoreModel, happened: Happened): void {
 
 function checkAnswer(
   model: CoreModel,
-  { demand, answer, existing, change }: Extract<Happened, { kind: "answered" }>,
+  { command, answer, existing, change }: Extract<Happened, { kind: "answered" }>,
 ): void {
   // A reservation moves no money; a denial, a replay or a mismatch changes nothing at all.
   expect(change.entries).toEqual([]);
   const isNew = answer.kind === "reserved" && answer.reservation !== existing;
   if (!isNew) expect(change).toBe(NO_CHANGE);
-  if (answer.kind === "denied") checkDenial(model, demand, answer.denial);
+  if (answer.kind === "denied") checkDenial(model, command.demand, answer.denial);
+  if (answer.kind === "repeated") expect(isRepeatedBy(command, answer.reservation, model)).toBe(true);
   if (!isNew) return;
   const { reservation } = answer;
   expect(sum(reservation.draws.map(({ amount }) => amount))).toBe(reservation.reserved);
   expect(price(reservation.quote.rate, reservation.bound)).toBe(reservation.reserved);
   expect(reservation.attempt).toBe((existing?.attempt ?? 0) + 1);
+  checkSlots(model, reservation);
+  for (const other of model.state.pending.values()) {
+    if (other !== reservation) expect(isRepeatedBy(command, other, model), "a repetition begins nothing").toBe(false);
+  }
+}
+
+/** Whether `reservation` is what its client says that it sends again. */
+function isRepeatedBy(
+  { repeats, demand }: ReserveCommand,
+  reservation: Reservation,
+  { state, now }: CoreModel,
+): boolean {
+  const within = state.row.plan.sameRequestMs;
+  if (!repeats || within === undefined || within === null || reservation.state !== "pending") return false;
+  const isSame = reservation.content === repeats.content && reservation.keyId === demand.keyId;
+  return isSame && now - reservation.reservedAt <= within;
+}
+
+/** No more requests are let in at once than each gate of those in flight says. */
+function checkSlots({ state }: CoreModel, reservation: Reservation): void {
+  for (const gate of state.row.plan.gates) {
+    if (gate.unit !== "concurrency" || !isAbout(gate, reservation.feature, reservation.model)) continue;
+    const counted = [...state.pending.values()].filter(
+      ({ feature, model, keyId }) =>
+        isAbout(gate, feature, model) && (gate.per === "account" || keyId === reservation.keyId),
+    );
+    expect(counted.length, gate.id).toBeLessThanOrEqual(gate.limit);
+  }
 }
 
 function checkDenial(model: CoreModel, demand: Demand, denial: Denial): void {

@@ -111,13 +111,14 @@ function rareGrants(model: CoreModel, { kind, reason, voidedAt, id }: Grant): st
   return states;
 }
 
-function rareAnswers({ demand, answer, existing }: Extract<Happened, { kind: "answered" }>): string[] {
+function rareAnswers({ command, answer, existing }: Extract<Happened, { kind: "answered" }>): string[] {
   if (answer.kind === "denied") return [answer.denial.reason];
   if (answer.kind === "ended") return ["replayed"];
   if (answer.kind !== "reserved" || answer.reservation === existing) return [];
   const { bound, draws } = answer.reservation;
   const states = [`${draws.length} sources`, ...draws.flatMap((draw) => ("unit" in draw ? [draw.unit] : []))];
-  if (bound.outputTokens < demand.bound.outputTokens && answer.reservation.clampedTo === null) states.push("learned");
+  if (bound.outputTokens < command.demand.bound.outputTokens && answer.reservation.clampedTo === null)
+    states.push("learned");
   if (answer.reservation.clampedTo !== null) states.push("clamped");
   if (existing) states.push(existing.state === "released" ? "tried again" : "key forgotten");
   return states;
