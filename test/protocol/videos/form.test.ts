@@ -264,7 +264,7 @@ describe("what was priced cannot be said otherwise later", () => {
     // Upstream never sees the end of the form, nor anything of the attack.
     const text = new TextDecoder().decode(concat(...passed));
     expect(text.trimEnd()).toMatch(/x$/);
-    expect(text).not.toContain("3600");
+    expect(text.replace(/^--.*$/gm, "--")).not.toContain("3600");
   });
 
   it("a field that is allowed and was not yet there may still come", async () => {
