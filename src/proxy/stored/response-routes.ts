@@ -6,12 +6,12 @@ import { usageRepair } from "../../protocol/usage-repair.ts";
 import { depsOf } from "../gateway-deps.ts";
 import { endJob } from "../jobs/end-job.ts";
 import { endOfReading, responseJob } from "../jobs/response-job.ts";
-import { passedQuery } from "../metered-route.ts";
-import { type Question, reach } from "../reach.ts";
+import { reach } from "../reach.ts";
 import { relay } from "../relay.ts";
 import type { UpstreamCall } from "../upstream.ts";
 import { freeHeaders, passWhole } from "./answer.ts";
 import { type Owned, ownResource } from "./own-resource.ts";
+import { questionOf } from "./question.ts";
 
 /** Parts of a stored response that a reader may ask for. */
 const READING = ["include", "include[]", "stream", "starting_after", "include_obfuscation", "beta"];
@@ -28,14 +28,14 @@ export function storedResponseRoutes(): Hono<HttpEnv> {
   routes.post("/:id/cancel", async (c) => cancel(c, await ownResource(c, "response")));
   routes.get("/:id/input_items", async (c) => {
     const owned = await ownResource(c, "response");
-    const reached = await reach(depsOf(c), questionOf(c, owned, "GET", "/input_items", LISTING));
+    const reached = await reach(depsOf(c), questionOf(c, responseJob, owned, "GET", "/input_items", LISTING));
     return passWhole(reached, c.var.requestId);
   });
   return routes;
 }
 
 async function retrieve(c: HttpContext, owned: Owned): Promise<Response> {
-  const reached = await reach(depsOf(c), questionOf(c, owned, "GET", "", READING));
+  const reached = await reach(depsOf(c), questionOf(c, responseJob, owned, "GET", "", READING));
   if (reached.kind === "reached") {
     const { response } = reached.call;
     const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
@@ -70,7 +70,7 @@ function resume(
 }
 
 async function cancel(c: HttpContext, owned: Owned): Promise<Response> {
-  const reached = await reach(depsOf(c), questionOf(c, owned, "POST", "/cancel", []));
+  const reached = await reach(depsOf(c), questionOf(c, responseJob, owned, "POST", "/cancel", []));
   return passWhole(reached, c.var.requestId, (text) => observe(c, owned, text));
 }
 
@@ -90,7 +90,7 @@ async function remove(c: HttpContext, owned: Owned): Promise<Response> {
       );
     }
   }
-  const reached = await reach(depsOf(c), questionOf(c, owned, "DELETE", "", []));
+  const reached = await reach(depsOf(c), questionOf(c, responseJob, owned, "DELETE", "", []));
   return passWhole(reached, c.var.requestId, async () => {
     await accounts.forgetResource(accountId, resource.id);
   });
@@ -100,22 +100,4 @@ async function remove(c: HttpContext, owned: Owned): Promise<Response> {
 async function observe(c: HttpContext, { accountId, resource }: Owned, answer: string): Promise<void> {
   if (resource.job === null) return;
   await endJob(depsOf(c).accounts, accountId, resource, responseJob.endOf(answer, resource));
-}
-
-function questionOf(
-  c: HttpContext,
-  { resource }: Owned,
-  method: Question["method"],
-  below: string,
-  query: readonly string[],
-): Question {
-  return {
-    resource,
-    method,
-    path: responseJob.path(resource.id) + below,
-    search: passedQuery(c, query),
-    from: c.req.raw.headers,
-    requestId: c.var.requestId,
-    streamed: c.req.query("stream") === "true",
-  };
 }

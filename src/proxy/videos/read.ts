@@ -4,10 +4,10 @@ import { depsOf } from "../gateway-deps.ts";
 import { endJob } from "../jobs/end-job.ts";
 import { lookAt } from "../jobs/poll.ts";
 import { videoJob } from "../jobs/video-job.ts";
-import { passedQuery } from "../metered-route.ts";
-import { type Question, reach } from "../reach.ts";
+import { reach } from "../reach.ts";
 import { failed, passWhole } from "../stored/answer.ts";
 import type { Owned } from "../stored/own-resource.ts";
+import { questionOf } from "../stored/question.ts";
 
 /** Of a file's headers, those that tell a client what it gets, and how to go on with a part of it. */
 const FILE_HEADERS = [
@@ -24,7 +24,7 @@ const FILE_HEADERS = [
 /** Shows a video as upstream has it now, and settles it where this is the first sight of its end. */
 export async function retrieveVideo(c: HttpContext, owned: Owned): Promise<Response> {
   const { accountId, resource } = owned;
-  const reached = await reach(depsOf(c), questionOf(c, owned, "GET", "", []));
+  const reached = await reach(depsOf(c), questionOf(c, videoJob, owned, "GET", "", []));
   return passWhole(reached, c.var.requestId, async (answer) => {
     if (resource.job === null) return;
     await endJob(depsOf(c).accounts, accountId, resource, videoJob.endOf(answer, resource));
@@ -37,7 +37,7 @@ export async function removeVideo(c: HttpContext, owned: Owned): Promise<Respons
   const deps = depsOf(c);
   const { requestId } = c.var;
   const isOpen = resource.job !== null && (await lookAt(deps, accountId, resource, requestId)) === "open";
-  const reached = await reach(deps, questionOf(c, owned, "DELETE", "", []));
+  const reached = await reach(deps, questionOf(c, videoJob, owned, "DELETE", "", []));
   const gone = reached.kind === "reached" && reached.call.response.status === 404;
   const answer = await passWhole(reached, requestId, async () => {
     if (isOpen) await endJob(deps.accounts, accountId, resource, { kind: "release", outcome: "abandoned" });
@@ -51,7 +51,7 @@ export async function removeVideo(c: HttpContext, owned: Owned): Promise<Respons
 /** Passes a video's file, or a picture of it, or a part of either, without looking into it. */
 export async function downloadContent(c: HttpContext, owned: Owned): Promise<Response> {
   const { requestId } = c.var;
-  const question = { ...questionOf(c, owned, "GET", "/content", ["variant"]), streamed: true };
+  const question = { ...questionOf(c, videoJob, owned, "GET", "/content", ["variant"]), streamed: true };
   const reached = await reach(depsOf(c), question);
   if (reached.kind === "failed") return failed(reached.failure, requestId);
   const { call } = reached;
@@ -64,22 +64,4 @@ export async function downloadContent(c: HttpContext, owned: Owned): Promise<Res
     if (value !== null) headers.set(name, value);
   }
   return new Response(call.response.body, { status: call.response.status, headers });
-}
-
-function questionOf(
-  c: HttpContext,
-  { resource }: Owned,
-  method: Question["method"],
-  below: string,
-  query: readonly string[],
-): Question {
-  return {
-    resource,
-    method,
-    path: videoJob.path(resource.id) + below,
-    search: passedQuery(c, query),
-    from: c.req.raw.headers,
-    requestId: c.var.requestId,
-    streamed: false,
-  };
 }
