@@ -85,5 +85,11 @@ export function resourcesFor(
 }
 
 function unknown({ pending }: AccountState, id: string): command.UnknownReference {
-  return { kind: "unknown_reference", id, inFlight: pending.size > 0 };
+  return { kind: "unknown_reference", id, inFlight: isAnswering(pending.values()) };
+}
+
+/** Whether an answer is on its way whose name would be known in a moment. A job that is under way is known already. */
+function isAnswering(pending: Iterable<Reservation>): boolean {
+  for (const { job } of pending) if (job === undefined) return true;
+  return false;
 }

@@ -16,6 +16,8 @@ export interface LocalGatewayOptions {
   readonly withSimulator?: boolean;
   /** Default: `errors`. */
   readonly log?: WorkerLog;
+  /** Where the gateway's workerd listens for debuggers; without it, nowhere. */
+  readonly inspectorPort?: number;
 }
 
 /** The gateway on this machine: the same Worker and bindings as deployed, in workerd. */
@@ -29,8 +31,8 @@ export interface LocalGateway {
   readonly workerdPid: number | undefined;
   /** The ledger's and the catalog's database. */
   getD1(): Promise<LocalD1>;
-  /** Runs the scheduled handler now, and waits for it. It also runs every minute. */
-  runCron(): Promise<void>;
+  /** Runs the scheduled handler as it is due at `at` (default: now), and waits for it. It also runs every minute. */
+  runCron(at?: Date): Promise<void>;
   /** Ends the runtimes. State is safe without it: an end by SIGKILL loses nothing that was answered. */
   dispose(): Promise<void>;
 }
@@ -66,9 +68,10 @@ async function startGateway(
     port: options.port,
     stateDir: options.stateDir,
     log: options.log ?? "errors",
+    ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
   });
   const getD1 = () => runtime.miniflare.getD1Database(config.database.binding);
-  const runCron = () => runScheduledHandler(runtime);
+  const runCron = (at = new Date()) => runScheduledHandler(runtime, at);
   try {
     await applyMigrations(await getD1(), config.database.migrationsDir);
   } catch (error) {
@@ -92,9 +95,9 @@ async function startGateway(
   };
 }
 
-async function runScheduledHandler({ miniflare }: LocalRuntime): Promise<void> {
+async function runScheduledHandler({ miniflare }: LocalRuntime, scheduledTime: Date): Promise<void> {
   const worker = await miniflare.getWorker();
-  await worker.scheduled({ cron: EVERY_MINUTE });
+  await worker.scheduled({ cron: EVERY_MINUTE, scheduledTime });
 }
 
 /** The simulated upstream in a workerd of its own, so that it outlives a crash of the gateway's. */

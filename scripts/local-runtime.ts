@@ -14,6 +14,8 @@ export interface LocalRuntimeOptions {
   /** Where state is kept over restarts, in the layout of `wrangler dev --persist-to`; without it, nowhere. */
   readonly stateDir: string | undefined;
   readonly log: WorkerLog;
+  /** Where workerd listens for debuggers; without it, nowhere. */
+  readonly inspectorPort?: number;
 }
 
 /** One Worker in its own workerd, started again on the same port if it dies. */
@@ -40,6 +42,7 @@ export async function startLocalRuntime(options: LocalRuntimeOptions): Promise<L
     handleStructuredLogs: ({ level, message }) => {
       if (shows(options.log, level)) console.error(message);
     },
+    ...(options.inspectorPort === undefined ? {} : { inspectorPort: options.inspectorPort }),
     ...(options.stateDir === undefined ? {} : { resourcePersistencePath: join(options.stateDir, "v3") }),
   });
   const { started: miniflare, runtime } = followRuntime(() => new Miniflare(settings));

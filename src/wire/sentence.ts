@@ -20,7 +20,7 @@ export function receiptSentence(receipt: Receipt): string {
     return `Allowed: ${credits(receipt.reserved)} credits are reserved ${from(receipt.draws)}; the request is under way.`;
   }
   if (receipt.state === "released") {
-    const why = outcome === "rejected" ? "the model provider refused the request" : "the model provider gave no answer";
+    const why = NOT_CHARGED[outcome ?? ""] ?? "the model provider gave no answer";
     return `Not charged: ${why}, and the ${credits(receipt.reserved)} credits that were reserved went back.`;
   }
   const paid = charge.amount === 0 ? "Allowed: nothing was charged" : `Allowed: ${credits(charge.amount)} credits`;
@@ -46,6 +46,14 @@ const DENIED: Readonly<Record<string, string>> = {
   allowance_exhausted: "the included use was used up and the credits did not suffice",
   credits_exhausted: "neither the included use nor the credits sufficed",
   credits_reserved: "the credits were reserved by requests in flight",
+};
+
+/** Why a request that was let in costs nothing. */
+const NOT_CHARGED: Readonly<Record<string, string>> = {
+  rejected: "the model provider refused the request",
+  failed: "the model provider could not finish it",
+  abandoned: "it was cancelled before it had cost anything",
+  completed: "it cost nothing",
 };
 
 function deniedSentence({ reason, limit, resetsAt, needed, available, count }: FoldedDenial): string {

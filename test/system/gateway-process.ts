@@ -12,9 +12,11 @@ export interface GatewayProcessOptions {
   readonly port: number;
   readonly stateDir: string;
   readonly adminToken: string;
+  /** Variables beside those; without an upstream among them it is the simulated one. */
+  readonly vars?: Readonly<Record<string, string>>;
 }
 
-/** A gateway as its user starts it: `npm start`, with the simulated upstream and without the demo account. */
+/** A gateway as its user starts it: `npm start`, without the demo account. */
 export class GatewayProcess {
   readonly url: string;
   readonly #child: ChildProcess;
@@ -27,7 +29,7 @@ export class GatewayProcess {
     return gateway;
   }
 
-  private constructor({ port, stateDir, adminToken }: GatewayProcessOptions) {
+  private constructor({ port, stateDir, adminToken, vars }: GatewayProcessOptions) {
     this.url = `http://127.0.0.1:${port}`;
     this.#child = spawn("npm", ["start"], {
       cwd: ROOT,
@@ -42,6 +44,7 @@ export class GatewayProcess {
         SPILLWAY_NO_DEMO: "1",
         UPSTREAM_BASE_URL: "",
         UPSTREAM_API_KEY: "",
+        ...vars,
       },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

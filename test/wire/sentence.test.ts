@@ -152,7 +152,8 @@ describe("the sentence of a request that was let through", () => {
   it.each<[UsageOutcome, string]>([
     ["rejected", "the model provider refused the request"],
     ["upstream_error", "the model provider gave no answer"],
-    ["abandoned", "the model provider gave no answer"],
+    ["abandoned", "it was cancelled before it had cost anything"],
+    ["failed", "the model provider could not finish it"],
   ])("released as %s: nothing was charged, and everything went back", (outcome, why) => {
     expect(receiptSentence(receipt({ state: "released", outcome }, { amount: 0, posted: [] }))).toBe(
       `Not charged: ${why}, and the 1.50 credits that were reserved went back.`,

@@ -1,6 +1,8 @@
 import type { JobIntent } from "../../catalog/job-intents.ts";
 import type { JsonObject } from "../../protocol/adapter.ts";
 import { HOLD_JOB_MS } from "../hold.ts";
+import { endJob } from "../jobs/end-job.ts";
+import { endOfVideo } from "../jobs/video-job.ts";
 import type { GatewayDeps } from "../journey.ts";
 import { promptHash } from "./intents.ts";
 import { NewestVideos } from "./newest-videos.ts";
@@ -80,7 +82,7 @@ function isMeant({ prompt, created_at: createdAt }: JsonObject, intent: JobInten
 /** The video becomes the job of the request that asked for it, as if its answer had arrived. */
 async function adopt(
   { gateway }: RecoveryDeps,
-  { accountId, requestId, attempt, terms: kept }: JobIntent,
+  { accountId, requestId, attempt, model, terms: kept }: JobIntent,
   upstream: string,
   id: string,
   video: JsonObject,
@@ -89,6 +91,9 @@ async function adopt(
   if (!terms) return false;
   const made = recordOf(id, upstream, terms, video);
   const isAttached = await gateway.accounts.attach(accountId, { requestId, attempt, made, holdMs: HOLD_JOB_MS });
-  if (isAttached) await gateway.indexJob(id, accountId);
-  return isAttached;
+  if (!isAttached) return false;
+  await gateway.indexJob(id, accountId);
+  const job = { ...made, model, requestId, attempt };
+  await endJob(gateway.accounts, accountId, job, endOfVideo(video, job));
+  return true;
 }
