@@ -69,11 +69,17 @@ export class AccountObject extends DurableObject<AccountEnv> {
   freeze(...given: Arguments<"freeze">) {
     return this.#account.freeze(...given);
   }
+  unfreeze(...given: Arguments<"unfreeze">) {
+    return this.#account.unfreeze(...given);
+  }
   grant(...given: Arguments<"grant">) {
     return this.#account.grant(...given);
   }
   voidGrant(...given: Arguments<"voidGrant">) {
     return this.#account.voidGrant(...given);
+  }
+  reclaim(...given: Arguments<"reclaim">) {
+    return this.#account.reclaim(...given);
   }
   refund(...given: Arguments<"refund">) {
     return this.#account.refund(...given);
@@ -86,6 +92,12 @@ export class AccountObject extends DurableObject<AccountEnv> {
   }
   revokeKey(...given: Arguments<"revokeKey">) {
     return this.#account.revokeKey(...given);
+  }
+  addOwnKey(...given: Arguments<"addOwnKey">) {
+    return this.#account.addOwnKey(...given);
+  }
+  revokeOwnKey(...given: Arguments<"revokeOwnKey">) {
+    return this.#account.revokeOwnKey(...given);
   }
   keys() {
     return this.#account.keys();

@@ -1,7 +1,9 @@
-import { type AccountRow, type AccountStatus, keepMeters, NO_CHANGE } from "../src/core/account.ts";
+import { type AccountRow, type AccountStatus, heldOfGrant, keepMeters, NO_CHANGE } from "../src/core/account.ts";
 import { genesis } from "../src/core/event.ts";
+import { owed } from "../src/core/grant.ts";
 import { addGrant, canHold, type GrantCommand, sameTerms, voidGrant } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
+import { reclaim } from "../src/core/reclaim.ts";
 import { refund, refundable } from "../src/core/refund.ts";
 import { correctionId, type RerateCommand, rerate } from "../src/core/rerate.ts";
 import { sha256Hex } from "../src/sha256.ts";
@@ -65,6 +67,14 @@ export function freeze(turns: AccountTurns, reason: string): boolean {
   });
 }
 
+/** Opens paid use again, but only of an account that was frozen for this very reason. */
+export function unfreeze(turns: AccountTurns, reason: string): boolean {
+  return turns.run((state) => {
+    if (state?.row.status !== "frozen" || state.row.statusReason !== reason) return only(false);
+    return { answer: true, change: { ...NO_CHANGE, row: { ...state.row, status: "active", statusReason: null } } };
+  });
+}
+
 export function grant(turns: AccountTurns, request: GrantCommand): command.GrantReply {
   return turns.run<command.GrantReply>((state, now) => {
     if (!state) return only({ kind: "no_account" });
@@ -86,6 +96,21 @@ export function voidGrantOf(turns: AccountTurns, grantId: string, reason: string
     if (!state || !existing) return only(null);
     const { grant, change } = voidGrant(state, existing, reason, now, sha256Hex);
     return { answer: { grant }, change };
+  });
+}
+
+/** Takes back `total` micro-credits of a grant, all former times included; `null` when there is no such grant. */
+export function reclaimOf(
+  turns: AccountTurns,
+  grantId: string,
+  total: number,
+  reason: string,
+): command.ReclaimReply | null {
+  return turns.run<command.ReclaimReply | null>((state, now) => {
+    const existing = state && (state.grants.get(grantId) ?? turns.store.grant(grantId));
+    if (!state || !existing) return only(null);
+    const { grant, change } = reclaim(state, existing, total, reason, now, sha256Hex);
+    return { answer: { grant, owed: owed(grant), held: heldOfGrant(state, grantId) }, change };
   });
 }
 

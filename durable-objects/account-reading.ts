@@ -3,23 +3,20 @@ import { viewGrants, viewLimits } from "../src/core/account-view.ts";
 import { type Denials, recallDenial } from "../src/core/denials.ts";
 import { remaining } from "../src/core/grant.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
-import { refuseCaller } from "./callers.ts";
+import { KEY_REFUSED, NO_KEY, refuseCaller, scopesOf } from "./callers.ts";
 import type * as command from "./commands.ts";
 
 const STALE_AFTER_MS = 6 * 60_000;
 const HEAD_SEQS = 10_000;
-/** Gates that count for each key show an operator what a key that was never used has. */
-const NO_KEY = "";
-
-/** The account as its owner sees it, for the holder of a good key. */
+/** The account as its holder sees it. */
 export function openFor(
   turns: AccountTurns,
-  caller: command.Caller,
+  holder: command.Holder,
 ): command.AccountReply | command.KeyRefused | command.PlanOutdated {
   return turns.run<command.AccountReply | command.KeyRefused | command.PlanOutdated>((state, now) => {
-    const refused = refuseCaller(turns, state, caller, now);
-    if (refused || !state) return only(refused ?? { kind: "key_refused" });
-    return only(describe(state, caller.key.id, now));
+    const refused = refuseCaller(turns, state, holder, holder.needs ?? "read", now);
+    if (refused || !state) return only(refused ?? KEY_REFUSED);
+    return only({ ...describe(state, holder.key?.id ?? NO_KEY, now), scopes: scopesOf(turns, holder.key) });
   });
 }
 

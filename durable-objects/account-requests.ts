@@ -10,7 +10,7 @@ import { type Demand, decide } from "../src/core/waterfall.ts";
 import { sha256Hex } from "../src/sha256.ts";
 import { concludeResources, lookUp, type Reported } from "./account-resources.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
-import { KEY_REFUSED, refuseCaller } from "./callers.ts";
+import { KEY_REFUSED, NO_KEY, refuseCaller } from "./callers.ts";
 import type * as command from "./commands.ts";
 
 /** The first denials are written to the journal this soon, while the object is certainly still in memory. */
@@ -25,7 +25,7 @@ export function reserveRequest(
   const { requestId } = wanted;
   let demand: Demand = { ...wanted.demand, keyId: caller.key.id };
   const answer = turns.run<Undecided | ReserveAnswer>((state, now) => {
-    const refused = refuseCaller(turns, state, caller, now);
+    const refused = refuseCaller(turns, state, caller, "inference", now);
     if (refused || !state) return only(refused ?? KEY_REFUSED);
     const existing = turns.reservation(state, requestId);
     // A repetition is answered as before, whatever has become of what it names.
@@ -60,11 +60,11 @@ function isUndecided(answer: { readonly kind: string }): answer is Undecided {
 export function quoteRequest(turns: AccountTurns, request: command.QuoteRequest): command.QuoteReply {
   const { caller, references, demand } = request;
   return turns.run<command.QuoteReply>((state, now) => {
-    const refused = refuseCaller(turns, state, caller, now);
+    const refused = refuseCaller(turns, state, caller, caller.needs ?? "inference", now);
     if (refused || !state) return only(refused ?? KEY_REFUSED);
     const from = lookUp(turns, state, references);
     if (from.kind === "unknown_reference") return only(from);
-    const full = { ...demand, keyId: caller.key.id, bound: withContext(demand.bound, from.tokens) };
+    const full = { ...demand, keyId: caller.key?.id ?? NO_KEY, bound: withContext(demand.bound, from.tokens) };
     return only({ kind: "quoted", decision: decide(state, full, now) });
   });
 }

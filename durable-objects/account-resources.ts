@@ -59,7 +59,7 @@ export function concludeResources(
 /** One of the account's resources, for the holder of a good key. */
 export function resourceFor(turns: AccountTurns, caller: command.Caller, id: string): command.ResourceReply {
   return turns.run<command.ResourceReply>((state, now) => {
-    const refused = refuseCaller(turns, state, caller, now);
+    const refused = refuseCaller(turns, state, caller, "inference", now);
     if (refused || !state) return only(refused ?? KEY_REFUSED);
     const resource = turns.resources.store.resource(id);
     return only(resource ? { kind: "resource", resource } : unknown(state, id));
@@ -73,7 +73,7 @@ export function resourcesFor(
   { kind, limit, after, order }: command.ResourcesQuery,
 ): command.ResourcesReply {
   return turns.run<command.ResourcesReply>((state, now) => {
-    const refused = refuseCaller(turns, state, caller, now);
+    const refused = refuseCaller(turns, state, caller, "inference", now);
     if (refused || !state) return only(refused ?? KEY_REFUSED);
     const { store } = turns.resources;
     const from = after === null ? null : store.resource(after);

@@ -34,6 +34,7 @@ export type GrantColumns = {
   used: number;
   lapsed: number;
   voided_at: number | null;
+  reclaimed: number;
 };
 
 /** A key as it is stored: only the digest of its secret is kept. */
@@ -92,6 +93,7 @@ export function toGrant(row: GrantColumns): Grant {
     used: row.used,
     lapsed: row.lapsed,
     voidedAt: row.voided_at,
+    ...(row.reclaimed > 0 ? { reclaimed: row.reclaimed } : {}),
   };
 }
 

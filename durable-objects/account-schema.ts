@@ -110,6 +110,7 @@ const STEPS: readonly string[] = [
 
   CREATE INDEX resources_due ON resources (poll_at) WHERE poll_at IS NOT NULL;
   `,
+  "ALTER TABLE grants ADD COLUMN reclaimed INTEGER NOT NULL DEFAULT 0 CHECK (reclaimed >= 0 AND reclaimed <= amount)",
 ];
 
 /** Brings the object's database to the newest schema. Call it inside one transaction, before anything else. */

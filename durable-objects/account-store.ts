@@ -103,9 +103,10 @@ export class AccountStore {
 
   #writeGrant(grant: Grant): void {
     this.#sql.run(
-      `INSERT INTO grants (id, kind, amount, priority, effective_at, expires_at, features, reason, created_at, created_seq, used, lapsed, voided_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET used = excluded.used, lapsed = excluded.lapsed, voided_at = excluded.voided_at`,
+      `INSERT INTO grants (id, kind, amount, priority, effective_at, expires_at, features, reason, created_at, created_seq, used, lapsed, voided_at, reclaimed)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET used = excluded.used, lapsed = excluded.lapsed, voided_at = excluded.voided_at,
+         reclaimed = excluded.reclaimed`,
       grant.id,
       grant.kind,
       grant.amount,
@@ -119,6 +120,7 @@ export class AccountStore {
       grant.used,
       grant.lapsed,
       grant.voidedAt,
+      grant.reclaimed ?? 0,
     );
   }
 
@@ -218,6 +220,11 @@ export class AccountStore {
   /** Returns whether the key existed. Revoking twice keeps the first instant. */
   revokeKey(id: string, at: number): boolean {
     return this.#sql.run("UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", at, id) > 0;
+  }
+
+  /** Lets a key end at `at`, unless it ends sooner. */
+  expireKey(id: string, at: number): void {
+    this.#sql.run("UPDATE keys SET expires_at = min(coalesce(expires_at, ?), ?) WHERE id = ?", at, at, id);
   }
 
   // — outbox —

@@ -5,6 +5,7 @@ import type { Plan } from "../src/core/plan.ts";
 import type { RerateCommand } from "../src/core/rerate.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import type { Resource } from "../src/core/resource.ts";
+import * as ownKeys from "./account-keys.ts";
 import * as operations from "./account-operations.ts";
 import * as reading from "./account-reading.ts";
 import * as requests from "./account-requests.ts";
@@ -116,12 +117,20 @@ export class Account {
     return operations.freeze(this.#turns, reason);
   }
 
+  unfreeze(reason: string): boolean {
+    return operations.unfreeze(this.#turns, reason);
+  }
+
   grant(request: GrantCommand): command.GrantReply {
     return operations.grant(this.#turns, request);
   }
 
   voidGrant(grantId: string, reason: string): command.VoidReply | null {
     return operations.voidGrantOf(this.#turns, grantId, reason);
+  }
+
+  reclaim(grantId: string, total: number, reason: string): command.ReclaimReply | null {
+    return operations.reclaimOf(this.#turns, grantId, total, reason);
   }
 
   refund(request: command.RefundRequest): command.RefundReply {
@@ -145,15 +154,23 @@ export class Account {
     return known;
   }
 
+  addOwnKey(request: command.OwnKeyRequest): command.OwnKeyReply {
+    return ownKeys.addOwnKey(this.#turns, request);
+  }
+
+  revokeOwnKey(holder: command.Holder, keyId: string): command.OwnKeyRevoked {
+    return ownKeys.revokeOwnKey(this.#turns, holder, keyId);
+  }
+
   keys(): Omit<StoredKey, "digest">[] {
     return this.#turns.run(() => only(this.#turns.store.keys().map(({ digest: _, ...shown }) => shown)));
   }
 
   // — looking —
 
-  open(caller: command.Caller): command.AccountReply | command.KeyRefused | command.PlanOutdated {
+  open(holder: command.Holder): command.AccountReply | command.KeyRefused | command.PlanOutdated {
     upkeep.renew(this.#turns);
-    return reading.openFor(this.#turns, caller);
+    return reading.openFor(this.#turns, holder);
   }
 
   describe(): command.AccountReply | null {

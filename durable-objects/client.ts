@@ -84,12 +84,20 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.freeze(reason));
   }
 
+  unfreeze(accountId: string, reason: string): Promise<boolean> {
+    return this.#call(accountId, (stub) => stub.unfreeze(reason));
+  }
+
   grant(accountId: string, request: GrantCommand): Promise<command.GrantReply> {
     return this.#call(accountId, (stub) => stub.grant(request));
   }
 
   voidGrant(accountId: string, grantId: string, reason: string): Promise<command.VoidReply | null> {
     return this.#call(accountId, (stub) => stub.voidGrant(grantId, reason));
+  }
+
+  reclaim(accountId: string, grantId: string, total: number, reason: string): Promise<command.ReclaimReply | null> {
+    return this.#call(accountId, (stub) => stub.reclaim(grantId, total, reason));
   }
 
   refund(accountId: string, request: command.RefundRequest): Promise<command.RefundReply> {
@@ -108,15 +116,23 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.revokeKey(keyId));
   }
 
+  addOwnKey(accountId: string, request: command.OwnKeyRequest): Promise<command.OwnKeyReply> {
+    return this.#call(accountId, (stub) => stub.addOwnKey(request));
+  }
+
+  revokeOwnKey(accountId: string, holder: command.Holder, keyId: string): Promise<command.OwnKeyRevoked> {
+    return this.#call(accountId, (stub) => stub.revokeOwnKey(holder, keyId));
+  }
+
   keys(accountId: string): Promise<Omit<StoredKey, "digest">[]> {
     return this.#call(accountId, (stub) => stub.keys());
   }
 
   open(
     accountId: string,
-    caller: command.Caller,
+    holder: command.Holder,
   ): Promise<command.AccountReply | command.KeyRefused | command.PlanOutdated> {
-    return this.#call(accountId, (stub) => stub.open(caller));
+    return this.#call(accountId, (stub) => stub.open(holder));
   }
 
   describe(accountId: string): Promise<command.AccountReply | null> {

@@ -10,8 +10,10 @@ import type { Plan } from "../src/core/plan.ts";
 import type { Refund, Reservation, ReservationState, Settlement } from "../src/core/reservation.ts";
 import type { ReserveAnswer, ReserveCommand } from "../src/core/reserve.ts";
 import type { MadeResource, Resource, ResourceDetails, ResourceKind } from "../src/core/resource.ts";
+import type { Scope } from "../src/core/scope.ts";
 import type { Usage } from "../src/core/usage.ts";
 import type { Decision, Demand } from "../src/core/waterfall.ts";
+import type { StoredKey } from "./account-rows.ts";
 import type { KeyClaim } from "./key.ts";
 
 /** Commands and answers of the account object, as plain data. Fields may be added; an unknown one is ignored. */
@@ -22,10 +24,37 @@ export interface Caller {
   readonly planVersions: Readonly<Record<string, number>>;
 }
 
+/** Who looks at an account or manages its keys: a key, or a person for whom the edge answers (`key` is `null`). */
+export interface Holder {
+  readonly key: KeyClaim | null;
+  readonly planVersions: Readonly<Record<string, number>>;
+  /** What the key must be good for, where that is not what the command itself implies. */
+  readonly needs?: Scope;
+}
+
 /** The key is not good for this account, or there is no such account: nobody is told which. */
 export interface KeyRefused {
   readonly kind: "key_refused";
+  /** The key is good, but not for this: it lacks a scope. */
+  readonly lacks?: Scope;
 }
+
+export interface OwnKeyRequest {
+  readonly holder: Holder;
+  readonly key: StoredKey;
+  /** The key that the new one takes over from, and when it ends unless it ends sooner (epoch ms). */
+  readonly replaces?: { readonly id: string; readonly expiresAt: number };
+}
+
+/** Unknown is the key that was to be replaced, or it has ended; beyond its scopes is what the caller could not do itself. */
+export type OwnKeyReply =
+  | KeyRefused
+  | { readonly kind: "added"; readonly replaced: { readonly id: string; readonly expiresAt: number | null } | null }
+  | { readonly kind: "too_many_keys"; readonly most: number }
+  | { readonly kind: "unknown_key" }
+  | { readonly kind: "beyond_scopes" };
+
+export type OwnKeyRevoked = KeyRefused | { readonly kind: "revoked" | "unknown_key" };
 
 /** The account's plan has a newer version than the object knows: send it with `followPlan` and ask again. */
 export interface PlanOutdated {
@@ -51,7 +80,7 @@ export interface UnknownReference {
 }
 
 export interface QuoteRequest {
-  readonly caller: Caller;
+  readonly caller: Holder;
   readonly references?: References;
   readonly demand: Omit<Demand, "keyId">;
 }
@@ -188,6 +217,13 @@ export interface VoidReply {
   readonly grant: Grant;
 }
 
+/** `owed` could not be taken yet; at most `held` of it still may, when the requests that hold it end. */
+export interface ReclaimReply {
+  readonly grant: Grant;
+  readonly owed: number;
+  readonly held: number;
+}
+
 export interface AccountReply {
   readonly kind: "account";
   readonly id: string;
@@ -197,6 +233,8 @@ export interface AccountReply {
   readonly seq: number;
   readonly limits: LimitsView;
   readonly grants: readonly GrantView[];
+  /** What the caller's key is good for; `null` is everything. */
+  readonly scopes?: readonly string[] | null;
 }
 
 export type ReceiptReply =

@@ -21,6 +21,8 @@ export interface Grant {
   readonly lapsed: MicroCredits;
   /** When an operator voided it; nothing is drawn from it after that. */
   readonly voidedAt: number | null;
+  /** How much of it is taken back in all, because what was paid for it was paid back. */
+  readonly reclaimed?: MicroCredits;
 }
 
 /** What is left of a grant, reserved parts included. */
@@ -30,9 +32,14 @@ export function remaining(grant: Grant): MicroCredits {
   return left;
 }
 
+/** What is to be taken back of a grant and was not yet, because requests hold it or have used it. */
+export function owed({ reclaimed = 0, lapsed }: Grant): MicroCredits {
+  return Math.max(0, reclaimed - lapsed);
+}
+
 /** Whether new draws may be taken from the grant at `now`. */
 export function isLive(grant: Grant, now: number): boolean {
-  if (grant.voidedAt !== null || now < grant.effectiveAt) return false;
+  if (grant.voidedAt !== null || now < grant.effectiveAt || owed(grant) > 0) return false;
   return grant.expiresAt === null || now < grant.expiresAt;
 }
 

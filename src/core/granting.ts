@@ -2,7 +2,7 @@ import type { AccountState, Change } from "./account.ts";
 import { heldOfGrant, NO_CHANGE } from "./account.ts";
 import { invariant, type MicroCredits, quantity } from "./amount.ts";
 import type { GrantTerms, Sha256 } from "./event.ts";
-import { burnOrder, type Grant, type GrantKind, remaining } from "./grant.ts";
+import { burnOrder, type Grant, type GrantKind, owed, remaining } from "./grant.ts";
 import { type UpdateDraft, writeEntry } from "./journal.ts";
 
 export interface GrantCommand {
@@ -60,13 +60,20 @@ export function sameTerms(grant: Grant, command: GrantCommand): boolean {
   );
 }
 
-/** What is left of a grant that has ended and is not held by a request. Held parts stay good until they end. */
+/**
+ * What is left of a grant that has ended and is not held by a request, or what is owed of one that has not. Held parts
+ * stay good until they end.
+ */
 function lapsing(state: AccountState, grant: Grant, now: number): MicroCredits {
-  const ended = grant.voidedAt !== null || (grant.expiresAt !== null && grant.expiresAt <= now);
-  return ended ? remaining(grant) - heldOfGrant(state, grant.id) : 0;
+  const free = remaining(grant) - heldOfGrant(state, grant.id);
+  return grant.voidedAt !== null || hasExpired(grant, now) ? free : Math.min(free, owed(grant));
 }
 
-/** Takes away what is left of every grant that has expired or was voided; `null` when there is nothing to do. */
+function hasExpired({ expiresAt }: Grant, now: number): boolean {
+  return expiresAt !== null && expiresAt <= now;
+}
+
+/** Takes away what is left of every grant that has expired or was voided, and what is owed; `null` without any. */
 export function lapseGrants(state: AccountState, now: number, sha256: Sha256): Change | null {
   const grants: Grant[] = [];
   const updates: UpdateDraft[] = [];
@@ -75,7 +82,7 @@ export function lapseGrants(state: AccountState, now: number, sha256: Sha256): C
     const amount = lapsing(state, grant, now);
     if (amount <= 0) continue;
     grants.push({ ...grant, lapsed: grant.lapsed + amount });
-    const kind = grant.voidedAt === null ? "expiry" : "void";
+    const kind = grant.voidedAt === null && hasExpired(grant, now) ? "expiry" : "void";
     updates.push({ kind, source: grant.id, amount, delta: -amount, cause: grant.id });
   }
   if (updates.length === 0) return null;

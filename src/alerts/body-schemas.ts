@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { publicBaseUrlFault } from "../catalog/base-url.ts";
+import { decimal, fields, oneOf, wholeNumber } from "../catalog/fields.ts";
+import { RULES } from "./alert.ts";
+
+const MOST_CREDITS = 10_000_000;
+const credits = decimal("an amount of credits", "above 0", MOST_CREDITS);
+
+/** What an account is told of. What is left out has its usual value; `null` and an empty list turn a rule off. */
+export const alertSettingsDocument = fields({
+  /** Percents of an allowance's window at which its account is told, once per window. */
+  windows: z.array(wholeNumber(1, 100)).max(10).default([80, 95, 100]),
+  /** Told when fewer credits than this are available. */
+  credits_below: credits.nullable().default(null),
+  /** Told when more than this was spent within an hour. */
+  spend_per_hour: credits.nullable().default(null),
+  /** Told so many days before a grant expires with something left. */
+  grant_expires_days: wholeNumber(1, 90).nullable().default(3),
+  frozen: z.boolean({ error: "must be true or false" }).default(true),
+  top_ups: z.boolean({ error: "must be true or false" }).default(true),
+});
+
+const url = z.string({ error: "is required: an https address" }).superRefine((value, context) => {
+  const fault = endpointFault(value);
+  if (fault !== null) context.addIssue({ code: "custom", message: fault });
+});
+
+/** Why no webhook is sent to an address; `null` when it may be. Not even this machine's own is taken: anybody may ask. */
+export function endpointFault(text: string): string | null {
+  if (!text.startsWith("https://")) return "must begin with https://";
+  return publicBaseUrlFault(text);
+}
+
+export const newEndpoint = fields({
+  url,
+  /** The rules it is told of; all without it. */
+  rules: z
+    .array(oneOf(RULES))
+    .min(1, { error: "must name at least one rule; leave it out for all" })
+    .nullable()
+    .default(null),
+});

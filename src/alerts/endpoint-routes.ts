@@ -1,0 +1,72 @@
+import { Hono } from "hono";
+import { nanoid } from "nanoid";
+import { readAs } from "../http/body.ts";
+import type { HttpContext, HttpEnv } from "../http/context.ts";
+import { HttpFault } from "../http/fault.ts";
+import { type Alert, alertIdOf } from "./alert.ts";
+import { newEndpoint } from "./body-schemas.ts";
+import { dropDeliveries } from "./deliveries.ts";
+import {
+  addEndpoint,
+  ENDPOINTS_MOST,
+  type Endpoint,
+  endpointWire,
+  findEndpoint,
+  listEndpoints,
+  removeEndpoint,
+  rotateSecret,
+  secretOf,
+} from "./endpoints.ts";
+import { deliverAll, raising } from "./raise.ts";
+import type { Whose } from "./routes.ts";
+
+/** Where alerts are sent. A secret is shown once: when it is made. */
+export function endpointRoutes(whose: Whose): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  routes.get("/", async (c) => {
+    const endpoints = await listEndpoints(c.env.DB, await whose(c, false));
+    return c.json({ data: endpoints.map(endpointWire), has_more: false, next_cursor: null });
+  });
+  routes.post("/", async (c) => {
+    const accountId = await whose(c, true);
+    const endpoint = await addEndpoint(c.env.DB, accountId, await readAs(c, newEndpoint), Date.now());
+    if (!endpoint) throw new HttpFault(409, "too_many_endpoints", `There may be ${ENDPOINTS_MOST} endpoints at most.`);
+    return c.json(withSecret(c, endpoint), 201);
+  });
+  routes.delete("/:id", async (c) => {
+    const { id } = await existing(c, whose);
+    await removeEndpoint(c.env.DB, id);
+    await dropDeliveries(c.env.DB, id, Date.now());
+    return c.json({ id, deleted: true });
+  });
+  routes.post("/:id/rotate", async (c) => {
+    const endpoint = await existing(c, whose);
+    return c.json(withSecret(c, await rotateSecret(c.env.DB, endpoint, Date.now())));
+  });
+  routes.post("/:id/test", async (c) => {
+    const endpoint = await existing(c, whose);
+    return c.json({ id: await sendTest(c, endpoint), sent: true }, 202);
+  });
+  return routes;
+}
+
+function withSecret(c: HttpContext, endpoint: Endpoint) {
+  const secret = secretOf(endpoint, endpoint.secretVersion, c.var.services.config.keySecret);
+  return { ...endpointWire(endpoint), secret };
+}
+
+async function existing(c: HttpContext, whose: Whose): Promise<Endpoint> {
+  const endpoint = await findEndpoint(c.env.DB, await whose(c, true), c.req.param("id") ?? "");
+  if (!endpoint) throw new HttpFault(404, "endpoint_not_found", "There is no such endpoint.");
+  return endpoint;
+}
+
+/** Sends an alert that says nothing, to this endpoint alone. */
+async function sendTest(c: HttpContext, { id, accountId }: Endpoint): Promise<string> {
+  const { DB: db, ALERT_QUEUE: queue } = c.env;
+  const message = "This is a test: alerts reach you here.";
+  const alert: Alert = { rule: "test", accountId, instance: nanoid(), message, data: { endpoint: id } };
+  await db.batch(raising(db, alert, Date.now(), null, id));
+  await deliverAll(db, queue, [alertIdOf(alert)]);
+  return alertIdOf(alert);
+}

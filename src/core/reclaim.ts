@@ -1,0 +1,33 @@
+import type { AccountState, Change } from "./account.ts";
+import { heldOfGrant, NO_CHANGE } from "./account.ts";
+import { invariant, type MicroCredits, quantity } from "./amount.ts";
+import type { Sha256 } from "./event.ts";
+import { type Grant, owed, remaining } from "./grant.ts";
+import { type UpdateDraft, writeEntry } from "./journal.ts";
+
+/**
+ * Takes back `total` of a grant, all former times included, because what was paid for it was paid back: what is left now,
+ * and of what requests hold as much as they return. What they use stays used. The same or a smaller total changes
+ * nothing, so repetitions and messages out of order are harmless.
+ */
+export function reclaim(
+  state: AccountState,
+  grant: Grant,
+  total: MicroCredits,
+  reason: string,
+  now: number,
+  sha256: Sha256,
+): { grant: Grant; change: Change } {
+  invariant(quantity(total, "what is taken back") <= grant.amount, "no more is taken back than was granted");
+  if (total <= (grant.reclaimed ?? 0)) return { grant, change: NO_CHANGE };
+  const wanted: Grant = { ...grant, reclaimed: total };
+  const amount = Math.min(owed(wanted), remaining(grant) - heldOfGrant(state, grant.id));
+  const taken: Grant = { ...wanted, lapsed: grant.lapsed + amount };
+  const cause = grant.id;
+  const update: UpdateDraft =
+    amount > 0
+      ? { kind: "void", source: grant.id, amount, delta: -amount, cause, detail: { reason } }
+      : { kind: "none", source: null, amount: 0, delta: 0, cause, detail: { reason } };
+  const { row, entry } = writeEntry(state.row, { usage: null, monetization: null, updates: [update] }, now, sha256);
+  return { grant: taken, change: { ...NO_CHANGE, row, grants: [taken], entries: [entry] } };
+}
