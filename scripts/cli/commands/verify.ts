@@ -1,0 +1,63 @@
+import { createReadStream } from "node:fs";
+import type { Command } from "commander";
+import { formatCredits } from "../../../src/core/amount.ts";
+import { type LedgerSummary, type Verified, verifyLedger } from "../../verify.mjs";
+import { command } from "../command.ts";
+import { EXIT } from "../failure.ts";
+import { FileError, messageOf } from "../inputs.ts";
+import { facts } from "../table.ts";
+import type { Tool } from "../tool.ts";
+import { counted, credits, when } from "../words.ts";
+
+/** `spillway verify`: an exported ledger, checked on this machine without asking any gateway. */
+export function verifyCommand(tool: Tool): Command {
+  return command("verify", "Verify an exported ledger without asking anybody; ends with 1 when it does not add up", [
+    "verify ledger.ndjson",
+    "export | spillway verify -",
+  ])
+    .argument("<file>", "the export; - reads standard input")
+    .action(async (file: string) => {
+      const verified = await verifiedFile(file);
+      await tool.show(verified, () => verifiedText(verified));
+      if (!verified.ok) tool.exitCode = EXIT.refused;
+    });
+}
+
+async function verifiedFile(path: string): Promise<Verified> {
+  try {
+    return await verifyLedger(path === "-" ? process.stdin : createReadStream(path));
+  } catch (error) {
+    throw new FileError(`${path} cannot be read: ${messageOf(error)}`);
+  }
+}
+
+function verifiedText(verified: Verified): string {
+  if (!verified.ok) return `It does not add up. Line ${verified.line}: ${verified.reason}.`;
+  return summaryText(verified.summary);
+}
+
+function summaryText({
+  account,
+  epoch,
+  entries,
+  firstAt,
+  lastAt,
+  head,
+  balance,
+  charges,
+  totals,
+}: LedgerSummary): string {
+  const amount = (micro: number): string => credits(formatCredits(micro));
+  const at = (instant: number | null): string | null => when(instant === null ? null : new Date(instant).toISOString());
+  return [
+    `Everything adds up: ${counted(entries, "entry", "entries")} of ${account}, epoch ${epoch}.`,
+    facts([
+      ["From", at(firstAt)],
+      ["To", at(lastAt)],
+      ["Granted", amount(totals.grant ?? 0)],
+      ["Charged", `${amount(charges.amount)} in ${counted(charges.count, "charge")}`],
+      ["Balance", amount(balance)],
+      ["Head", head],
+    ]),
+  ].join("\n");
+}

@@ -1,0 +1,186 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildProgram, runTool } from "../../scripts/cli/program.ts";
+import { SecretFiles } from "../../scripts/secrets-file.ts";
+import { AnsweringServer } from "../support/answering-server.ts";
+import { KeptTerminal } from "../support/terminal.ts";
+
+let stateDir: string;
+beforeAll(async () => {
+  stateDir = await mkdtemp(join(tmpdir(), "spillway-cli-"));
+});
+afterAll(() => rm(stateDir, { recursive: true, force: true }));
+
+/** The commands that do something, with the words by which they are called. */
+function leaves(command: Command, words: readonly string[] = []): [string, Command][] {
+  if (command.commands.length === 0) return [[words.join(" "), command]];
+  return command.commands.flatMap((inner) => leaves(inner, [...words, inner.name()]));
+}
+
+function helpOf(command: Command): string {
+  let text = "";
+  command.configureOutput({ writeOut: (more) => (text += more) });
+  command.outputHelp();
+  return text;
+}
+
+/** The calls in the examples of a help text, as arguments. */
+function examplesOf(help: string): string[][] {
+  return [...help.matchAll(/(?:\$|\|) spillway ([^|<>\n]*)/g)].map(([, call = ""]) =>
+    [...call.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? ""),
+  );
+}
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const terminal = new KeptTerminal({ SPILLWAY_STATE_DIR: stateDir, PORT: "9", ...env });
+  const exitCode = await runTool(args, terminal);
+  return { exitCode, out: terminal.out, notes: terminal.notes };
+}
+
+const COMMANDS = leaves(buildProgram(new KeptTerminal()).program);
+
+describe("the help", () => {
+  test.each(COMMANDS)("of %s has examples, and they can be called as they stand", async (words, command) => {
+    const examples = examplesOf(helpOf(command));
+    expect(examples.map((example) => example.join(" ").startsWith(words))).toContain(true);
+    for (const example of examples) {
+      const { program } = buildProgram(new KeptTerminal());
+      const parsed = new Error("parsed");
+      program.hook("preAction", () => {
+        throw parsed;
+      });
+      await expect(program.parseAsync(example, { from: "user" })).rejects.toBe(parsed);
+    }
+  });
+
+  test("is a result when it is asked for, and a note when a command is missing", async () => {
+    const asked = await run(["--help"]);
+    expect([asked.exitCode, asked.notes]).toEqual([0, ""]);
+    expect(asked.out).toContain("SPILLWAY_ADMIN_TOKEN");
+    const missing = await run(["accounts"]);
+    expect([missing.exitCode, missing.out]).toEqual([2, ""]);
+    expect(missing.notes).toContain("suspend");
+  });
+});
+
+describe("a call that cannot be followed", () => {
+  test.each([
+    [["dance"], "unknown command 'dance'"],
+    [["accounts", "create"], "required option '--plan <id>' not specified"],
+    [["accounts", "list", "--limit", "many"], "It must be a whole number."],
+    [["grants", "add", "acct_1", "5", "--kind", "gift", "--reason", "x"], "Allowed choices are promotional"],
+    [["usage", "--from", "yesterday"], 'a span such as "30d"'],
+    [["usage", "--by", "colour"], "It takes any of day, feature, model."],
+    [["health", "--url", "gateway"], '"gateway" is no address'],
+    [["plans", "put", "plus", "/nowhere.json"], "/nowhere.json cannot be read"],
+  ])("%j ends with 2 and says what is wrong, once", async (args, told) => {
+    const { exitCode, out, notes } = await run(args, { SPILLWAY_ADMIN_TOKEN: "t", SPILLWAY_KEY: "k" });
+    expect([exitCode, out]).toEqual([2, ""]);
+    expect(notes.split(told).length).toBe(2);
+  });
+
+  test("because no token is known says how to give one", async () => {
+    const { exitCode, notes } = await run(["accounts", "list"]);
+    expect(exitCode).toBe(2);
+    expect(notes).toContain("SPILLWAY_ADMIN_TOKEN");
+    expect((await run(["usage"])).notes).toContain("SPILLWAY_KEY");
+  });
+});
+
+describe("a call that fails", () => {
+  test("because nobody answers ends with 3 and says what to do", async () => {
+    const { exitCode, notes } = await run(["health"]);
+    expect(exitCode).toBe(3);
+    expect(notes).toContain("npm start");
+  });
+
+  test("because the gateway refuses ends with 1, with the request id and what to do next", async () => {
+    const body = { error: { code: "account_not_found", message: "There is no such account.", request_id: "req_1" } };
+    await using server = await AnsweringServer.start(() => ({ status: 404, body }));
+    const env = { SPILLWAY_URL: server.url, SPILLWAY_ADMIN_TOKEN: "t" };
+    const { exitCode, out, notes } = await run(["accounts", "show", "acct_1"], env);
+    expect([exitCode, out]).toEqual([1, ""]);
+    expect(notes).toBe(
+      "spillway: There is no such account. (request req_1)\n`spillway accounts list` shows the accounts.\n",
+    );
+    const told = JSON.parse((await run(["--json", "accounts", "show", "acct_1"], env)).notes);
+    expect(told.error).toMatchObject({ code: "account_not_found", request_id: "req_1" });
+  });
+
+  test("because a ledger does not add up ends with 1, and tells of every difference", async () => {
+    const difference = { account: "acct_1", rule: "sum", seq: 7, subject: "delta", expected: "1", found: "2" };
+    const body = {
+      id: "rec_1",
+      account: "acct_1",
+      checked: { accounts: 1, events: 9 },
+      pending: { reservations: 0, stale_reservations: 0, outbox: 0 },
+      differences: [difference],
+      difference_count: 1,
+      unchecked: [],
+      finished_at: "2026-11-22T12:00:00.000Z",
+    };
+    await using server = await AnsweringServer.start(() => ({ body }));
+    const env = { SPILLWAY_URL: server.url, SPILLWAY_ADMIN_TOKEN: "t" };
+    const { exitCode, out } = await run(["reconcile", "--account", "acct_1"], env);
+    expect(exitCode).toBe(1);
+    expect(out).toContain("1 difference.");
+    expect(out).toMatch(/acct_1\s+7\s+sum\s+delta\s+1\s+2/);
+  });
+});
+
+describe("secrets of the gateway on this machine", () => {
+  const list = { data: [], has_more: false, next_cursor: null };
+  beforeAll(async () => {
+    const files = new SecretFiles(stateDir);
+    await files.write("admin-token", "token-of-this-machine\n");
+    await files.write("demo.json", JSON.stringify({ createdAt: 0, key: "key-of-this-machine" }));
+  });
+
+  test("are used for it, under each of its names", async () => {
+    await using server = await AnsweringServer.start(() => ({ body: list }));
+    const { port } = new URL(server.url);
+    for (const url of [{}, { SPILLWAY_URL: `http://127.0.0.1:${port}` }]) {
+      await run(["accounts", "list"], { PORT: port, ...url });
+      await run(["requests", "list"], { PORT: port, ...url });
+    }
+    expect(server.asked.map(({ headers }) => headers.authorization)).toEqual([
+      "Bearer token-of-this-machine",
+      "Bearer key-of-this-machine",
+      "Bearer token-of-this-machine",
+      "Bearer key-of-this-machine",
+    ]);
+  });
+
+  test("are never sent to another gateway", async () => {
+    await using server = await AnsweringServer.start(() => ({ body: list }));
+    for (const args of [
+      ["accounts", "list"],
+      ["requests", "list"],
+    ]) {
+      expect((await run(args, { SPILLWAY_URL: server.url })).exitCode).toBe(2);
+    }
+    expect(server.asked).toEqual([]);
+  });
+
+  test("count less than the environment, and that less than what is typed", async () => {
+    await using server = await AnsweringServer.start(() => ({ body: list }));
+    const env = { PORT: new URL(server.url).port, SPILLWAY_ADMIN_TOKEN: "of-the-environment" };
+    await run(["accounts", "list"], env);
+    await run(["accounts", "list", "--token", "typed", "--actor", "Ada"], env);
+    expect(server.asked.map(({ headers }) => headers.authorization)).toEqual([
+      "Bearer of-the-environment",
+      "Bearer typed",
+    ]);
+  });
+});
+
+test("a document that is no JSON is told from one that the gateway refuses", async () => {
+  const file = join(stateDir, "plan.json");
+  await writeFile(file, "{ name: Plus }");
+  const { exitCode, notes } = await run(["plans", "put", "plus", file], { SPILLWAY_ADMIN_TOKEN: "t" });
+  expect(exitCode).toBe(2);
+  expect(notes).toContain(`${file} is not JSON`);
+});

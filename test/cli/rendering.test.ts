@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { facts, table } from "../../scripts/cli/table.ts";
+import { credits, when } from "../../scripts/cli/words.ts";
+
+interface Row {
+  readonly name: string | null;
+  readonly amount: string;
+}
+
+const COLUMNS = [
+  { title: "NAME", value: (row: Row) => row.name },
+  { title: "AMOUNT", value: (row: Row) => row.amount, align: "right" as const },
+];
+
+describe("a table", () => {
+  test("is aligned, numbers to the right, however letters are put together", () => {
+    const rows = [
+      { name: "Zoë", amount: "1.00" },
+      { name: "Acme Ltd", amount: "1000.00" },
+      { name: null, amount: "" },
+    ];
+    expect(table(COLUMNS, rows, "none")).toBe(
+      ["NAME       AMOUNT", "Zoë          1.00", "Acme Ltd  1000.00", "–"].join("\n"),
+    );
+  });
+
+  test("without rows says so", () => {
+    expect(table(COLUMNS, [], "There are none.")).toBe("There are none.");
+  });
+
+  // A name or a reason is written by others; an escape sequence in it could rewrite what an operator sees.
+  test("lets nobody command the terminal", () => {
+    const shown = table(COLUMNS, [{ name: "a\u001b[2J\r\n\u202eb", amount: "1" }], "none");
+    expect(shown.split("\n")).toEqual(["NAME       AMOUNT", "a?[2J???b       1"]);
+    expect(facts([["Name", "x\u001b]0;owned\u0007"]])).toBe("Name  x?]0;owned?");
+  });
+});
+
+describe("amounts and instants", () => {
+  test("are shown as short as they can be without losing anything", () => {
+    expect(["12.500000", "0.000000", "0.017365", "100.000000", "100", "16", "0"].map(credits)).toEqual([
+      "12.50",
+      "0.00",
+      "0.017365",
+      "100.00",
+      "100",
+      "16",
+      "0",
+    ]);
+    expect(when("2026-11-22T12:00:00.123Z")).toBe("2026-11-22 12:00:00Z");
+    expect(when(null)).toBeNull();
+  });
+});
