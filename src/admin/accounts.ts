@@ -3,24 +3,26 @@ import { customAlphabet } from "nanoid";
 import type { AccountReply } from "../../durable-objects/commands.ts";
 import { createAccount } from "../catalog/write.ts";
 import type { Plan } from "../core/plan.ts";
+import { tellAct } from "../http/admin-act.ts";
 import { mintApiKey } from "../http/api-key.ts";
+import { readAs } from "../http/body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
-import { listQueryOf } from "../http/query.ts";
-import { listBalanceUpdates, listMonetizationEvents, listUsageEvents } from "../ledger/read.ts";
 import { accountWire } from "../wire/account.ts";
-import { balanceUpdateWire, monetizationEventWire, pageWire, usageEventWire } from "../wire/ledger.ts";
 import { instant } from "../wire/time.ts";
-import { readAs } from "./body.ts";
+import { accountHistoryRoutes } from "./account-history.ts";
+import { accountList } from "./account-list.ts";
 import { existing, type KnownAccount } from "./existing-account.ts";
 import { grant, refund, voidGrant } from "./grants.ts";
+import { resolveReservation } from "./resolving.ts";
 import { accountPatch, newAccount, newKey } from "./schemas.ts";
 
 const newAccountId = customAlphabet("0123456789abcdefghijklmnopqrstuvwxyz", 16);
 
-/** Accounts, their keys, grants and datasets. */
+/** Accounts, their keys, grants and histories. */
 export function accountAdminRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
+  routes.get("/", accountList);
   routes.post("/", create);
   routes.get("/:id", async (c) => c.json(await shown(c, await existing(c))));
   routes.patch("/:id", patch);
@@ -30,27 +32,20 @@ export function accountAdminRoutes(): Hono<HttpEnv> {
   routes.post("/:id/grants", grant);
   routes.delete("/:id/grants/:grant", voidGrant);
   routes.post("/:id/refunds", refund);
+  routes.post("/:id/reservations/:request/resolve", resolveReservation);
   routes.get("/:id/work", async (c) => {
     const { calls, rowsWritten, alarmsSet } = await c.var.services.accounts.work((await existing(c)).id);
     return c.json({ calls, rows_written: rowsWritten, alarms_set: alarmsSet });
   });
-  routes.get("/:id/usage-events", async (c) => {
-    const { id } = await existing(c);
-    return c.json(pageWire(await listUsageEvents(c.env.DB, id, listQueryOf(c)), usageEventWire));
-  });
-  routes.get("/:id/monetization-events", async (c) => {
-    const { id } = await existing(c);
-    return c.json(pageWire(await listMonetizationEvents(c.env.DB, id, listQueryOf(c)), monetizationEventWire));
-  });
-  routes.get("/:id/balance-updates", async (c) => {
-    const { id } = await existing(c);
-    return c.json(pageWire(await listBalanceUpdates(c.env.DB, id, listQueryOf(c)), balanceUpdateWire));
-  });
+  routes.route("/", accountHistoryRoutes());
   return routes;
 }
 
-async function shown(c: HttpContext, { id, name }: KnownAccount) {
-  const reply = await described(c, id);
+async function shown(c: HttpContext, account: KnownAccount) {
+  return shownAs(await described(c, account.id), account);
+}
+
+function shownAs(reply: AccountReply, { name }: KnownAccount) {
   return { ...accountWire(reply), name, status_reason: reply.statusReason };
 }
 
@@ -71,7 +66,9 @@ async function create(c: HttpContext): Promise<Response> {
   if (!created || !(registered || body.id !== undefined)) {
     throw new HttpFault(409, "account_exists", `The account ${id} exists already.`);
   }
-  return c.json(await shown(c, { id, name: body.name ?? null }), 201);
+  const name = body.name ?? null;
+  tellAct(c, { action: "account.create", account: id, after: { plan: body.plan, name } });
+  return c.json(await shown(c, { id, name }), 201);
 }
 
 /** The newest version of a plan; read afresh, because an operator may have just written it elsewhere. */
@@ -87,17 +84,29 @@ async function patch(c: HttpContext): Promise<Response> {
   const account = await existing(c);
   const body = await readAs(c, accountPatch);
   const { accounts } = c.var.services;
+  const reason = body.reason ?? null;
+  if (body.status && reason === null) {
+    const message = "Say in `reason` why the status is changed. It is kept in the log, and shown to operators.";
+    throw new HttpFault(400, "reason_required", message);
+  }
+  const before = await described(c, account.id);
   const plan = body.plan === undefined ? null : await planOf(c, body.plan);
   if (plan) await accounts.followPlan(account.id, plan, true);
-  if (body.status) {
-    const { status } = await described(c, account.id);
-    if (status === "frozen" && body.status === "active" && body.reason === undefined) {
-      const message = "Its ledger did not add up. Say in `reason` what was found before paid use is opened again.";
-      throw new HttpFault(400, "reason_required", message);
-    }
-    await accounts.setStatus(account.id, body.status, body.reason ?? null);
-  }
-  return c.json(await shown(c, account));
+  if (body.status) await accounts.setStatus(account.id, body.status, reason);
+  const after = await described(c, account.id);
+  tellAct(c, {
+    action: body.status ? "account.status" : "account.plan",
+    account: account.id,
+    reason,
+    before: standing(before),
+    after: standing(after),
+  });
+  return c.json(shownAs(after, account));
+}
+
+/** What a change of an account is told by. */
+function standing({ plan, status, statusReason }: AccountReply) {
+  return { plan: plan.id, version: plan.version, status, reason: statusReason };
 }
 
 async function listKeys(c: HttpContext): Promise<Response> {
@@ -134,6 +143,12 @@ async function createKey(c: HttpContext): Promise<Response> {
     revokedAt: null,
   });
   if (!stored) await described(c, id);
+  tellAct(c, {
+    action: "key.create",
+    account: id,
+    target: key.keyId,
+    after: { name: body.name ?? null, scopes: body.scopes ?? null, expires_at: instant(expiresAt) },
+  });
   const shownKey = { id: key.keyId, key: key.text, name: body.name ?? null, scopes: body.scopes ?? null };
   return c.json({ ...shownKey, created_at: instant(now), expires_at: instant(expiresAt) }, 201);
 }
@@ -143,5 +158,6 @@ async function revokeKey(c: HttpContext): Promise<Response> {
   const keyId = c.req.param("key") ?? "";
   const known = await c.var.services.accounts.revokeKey(id, keyId);
   if (!known) throw new HttpFault(404, "key_not_found", "There is no such key in this account.");
+  tellAct(c, { action: "key.revoke", account: id, target: keyId });
   return c.json({ id: keyId, revoked: true });
 }

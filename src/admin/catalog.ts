@@ -2,14 +2,16 @@ import { Hono } from "hono";
 import { describeFaults } from "../catalog/document.ts";
 import { listPlans, listRateCards } from "../catalog/list.ts";
 import { readPlanDocument } from "../catalog/plan-document.ts";
+import { previewPlan, previewRateCard } from "../catalog/preview.ts";
 import { readRateCardDocument } from "../catalog/rate-card-document.ts";
 import { putPlan, putRateCard } from "../catalog/write.ts";
+import { readBody } from "../http/body.ts";
 import type { HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { pageOf } from "../http/query.ts";
 import { instant } from "../wire/time.ts";
-import { readBody } from "./body.ts";
 import { nameOf } from "./name.ts";
+import { isDryRun, previewWire, tellPut } from "./preview.ts";
 
 export function planAdminRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
@@ -18,8 +20,11 @@ export function planAdminRoutes(): Hono<HttpEnv> {
     const id = nameOf(c);
     const parsed = readPlanDocument(await readBody(c));
     if (!parsed.ok) throw new HttpFault(400, "invalid_plan", describeFaults(parsed.faults));
+    const preview = await previewPlan(c.env.DB, id, parsed.document);
+    if (isDryRun(c)) return c.json({ id, ...previewWire(c, preview), document: parsed.document });
     const { version, createdAt } = await putPlan(c.env.DB, id, parsed.document, Date.now());
     c.var.services.catalog.drop();
+    tellPut(c, "plan.put", id, preview, version);
     return c.json({ id, version, created_at: instant(createdAt), ...parsed.document });
   });
   return routes;
@@ -32,8 +37,11 @@ export function rateCardAdminRoutes(): Hono<HttpEnv> {
     const id = nameOf(c);
     const parsed = readRateCardDocument(await readBody(c));
     if (!parsed.ok) throw new HttpFault(400, "invalid_rate_card", describeFaults(parsed.faults));
+    const preview = await previewRateCard(c.env.DB, id, parsed.document, Date.now());
+    if (isDryRun(c)) return c.json({ id, ...previewWire(c, preview), document: parsed.document });
     const { version, effectiveAt, createdAt } = await putRateCard(c.env.DB, id, parsed.document, Date.now());
     c.var.services.catalog.drop();
+    tellPut(c, "rate_card.put", id, preview, version);
     const { models } = parsed.document;
     return c.json({ id, version, created_at: instant(createdAt), effective_at: instant(effectiveAt), models });
   });

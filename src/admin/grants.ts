@@ -1,11 +1,12 @@
 import { formatCredits } from "../core/amount.ts";
+import { tellAct } from "../http/admin-act.ts";
+import { readAs } from "../http/body.ts";
 import type { HttpContext } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { isIdempotencyKey } from "../http/request-id.ts";
 import { sha256Hex } from "../sha256.ts";
 import { grantWire } from "../wire/account.ts";
 import { instant } from "../wire/time.ts";
-import { readAs } from "./body.ts";
 import { existing } from "./existing-account.ts";
 import { newGrant, newRefund, voiding } from "./schemas.ts";
 
@@ -30,7 +31,16 @@ export async function grant(c: HttpContext): Promise<Response> {
   }
   if (reply.kind === "too_large") throw new HttpFault(422, "balance_too_large", "An account cannot hold that much.");
   if (reply.kind === "no_account") throw new HttpFault(409, "account_incomplete", "Create the account again first.");
-  return c.json(grantWire({ ...reply.grant, reserved: 0 }), 201);
+  const given = grantWire({ ...reply.grant, reserved: 0 });
+  const { kind, amount, priority, expires_at } = given;
+  tellAct(c, {
+    action: "grant.create",
+    account: id,
+    target: given.id,
+    reason: body.reason,
+    after: { kind, amount, priority, expires_at, ...repeated(reply.created) },
+  });
+  return c.json(given, 201);
 }
 
 function futureOf(expiresAt: number | null, now: number): number | null {
@@ -47,7 +57,21 @@ export async function voidGrant(c: HttpContext): Promise<Response> {
   const reply = await c.var.services.accounts.voidGrant(id, c.req.param("grant") ?? "", reason);
   if (!reply) throw new HttpFault(404, "grant_not_found", "There is no such grant in this account.");
   const { grant } = reply;
-  return c.json(grantWire({ ...grant, reserved: grant.amount - grant.used - grant.lapsed }));
+  const voided = grantWire({ ...grant, reserved: grant.amount - grant.used - grant.lapsed });
+  const { kind, amount, used, reserved, expired } = voided;
+  tellAct(c, {
+    action: "grant.void",
+    account: id,
+    target: grant.id,
+    reason,
+    after: { kind, amount, used, reserved, taken_away: expired },
+  });
+  return c.json(voided);
+}
+
+/** The same order that was sent again has changed nothing, and is logged as that. */
+function repeated(created: boolean): { repeated?: true } {
+  return created ? {} : { repeated: true };
 }
 
 /** Gives credits of a request's charge back to the grants that paid it. */
@@ -65,6 +89,13 @@ export async function refund(c: HttpContext): Promise<Response> {
     case "refunded": {
       const { refund } = reply;
       const shown = { id: refund.id, request_id: body.request_id, amount: formatCredits(refund.amount) };
+      tellAct(c, {
+        action: "refund.create",
+        account: id,
+        target: body.request_id,
+        reason: refund.reason,
+        after: { id: refund.id, amount: shown.amount, ...repeated(reply.created) },
+      });
       return c.json({ ...shown, reason: refund.reason, at: instant(refund.at) }, 201);
     }
     case "too_much": {

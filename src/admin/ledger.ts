@@ -1,17 +1,16 @@
 import { Hono } from "hono";
 import { readAccount, readAccountIds } from "../catalog/read.ts";
-import { formatCredits } from "../core/amount.ts";
-import type { Reservation } from "../core/reservation.ts";
+import { tellAct } from "../http/admin-act.ts";
+import { readAs } from "../http/body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
-import { instantOf, invalidCursor, pageOf } from "../http/query.ts";
-import { kindTotals } from "../ledger/kind-totals.ts";
+import { invalidCursor, pageOf } from "../http/query.ts";
 import { listQuarantine, type QuarantinedMessage, redrive } from "../ledger/quarantine.ts";
 import { type ReconcileDeps, reconcileAccount, reconcileAll } from "../ledger/reconcile.ts";
 import { latestReconciliation } from "../ledger/reconciliations.ts";
 import { reconcileDeps } from "../upkeep/reconciliation.ts";
+import { pendingWire } from "../wire/reservation.ts";
 import { instant } from "../wire/time.ts";
-import { readAs } from "./body.ts";
 import { reconciliationRequest } from "./schemas.ts";
 
 /** How many accounts one page of reservations looks into: each is one object call. */
@@ -22,6 +21,7 @@ export function reconciliationRoutes(): Hono<HttpEnv> {
   routes.post("/", async (c) => {
     const { account } = await readAs(c, reconciliationRequest);
     const deps = await reconcileDeps(c.var.services);
+    tellAct(c, { action: "ledger.reconcile", ...(account ? { account } : {}) });
     if (!account)
       return c.req.header("accept") === NDJSON ? c.body(progress(deps), ndjson()) : c.json(await reconcileAll(deps));
     if (!(await readAccount(c.env.DB, account))) {
@@ -58,19 +58,6 @@ function progress(deps: ReconcileDeps): ReadableStream<Uint8Array> {
   return lines.readable;
 }
 
-/** The sum of each kind of balance update, over one account or all. */
-export function totalsRoutes(): Hono<HttpEnv> {
-  const routes = new Hono<HttpEnv>();
-  routes.get("/", async (c) => {
-    const from = instantOf(c, "from", 0);
-    const to = instantOf(c, "to", Date.now() + 1);
-    const totals = await kindTotals(c.env.DB, { accountId: c.req.query("account") ?? null, from, to });
-    const data = totals.map(({ kind, count, amount }) => ({ kind, count, amount: formatCredits(amount) }));
-    return c.json({ data, has_more: false, next_cursor: null });
-  });
-  return routes;
-}
-
 export function quarantineRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.get("/", async (c) => {
@@ -85,6 +72,7 @@ export function quarantineRoutes(): Hono<HttpEnv> {
     };
     const outcome = await redrive({ db: c.env.DB, send, now: () => Date.now() }, c.req.param("id"));
     if (outcome === "unknown") throw new HttpFault(404, "not_in_quarantine", "There is no such message in quarantine.");
+    tellAct(c, { action: "quarantine.redrive", target: c.req.param("id") });
     return c.json({ id: c.req.param("id"), redriven: true }, 202);
   });
   return routes;
@@ -119,21 +107,6 @@ async function pendingPage(c: HttpContext) {
   );
   const next = !asked && ids.length === ACCOUNTS_AT_ONCE ? (ids.at(-1) ?? null) : null;
   return { data: pending.flat(), has_more: next !== null, next_cursor: next };
-}
-
-function pendingWire(account: string, reservation: Reservation, now: number) {
-  return {
-    account,
-    request_id: reservation.requestId,
-    attempt: reservation.attempt,
-    state: reservation.state,
-    feature: reservation.feature,
-    model: reservation.model,
-    reserved: formatCredits(reservation.reserved),
-    reserved_at: instant(reservation.reservedAt),
-    expires_at: instant(reservation.expiresAt),
-    age_seconds: Math.max(0, Math.floor((now - reservation.reservedAt) / 1_000)),
-  };
 }
 
 function quarantinedWire(message: QuarantinedMessage) {

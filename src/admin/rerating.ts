@@ -1,12 +1,14 @@
 import { Hono } from "hono";
+import type { z } from "zod";
 import { readAccount, readAccountIds, readRate } from "../catalog/read.ts";
 import { formatCredits } from "../core/amount.ts";
 import { price } from "../core/rate-card.ts";
 import { chargedOf, type RerateCommand } from "../core/rerate.ts";
+import { tellAct, tellNoAct } from "../http/admin-act.ts";
+import { readAs } from "../http/body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { type ChargedRequest, type RerateQuery, readCharges } from "../ledger/rerating.ts";
-import { readAs } from "./body.ts";
 import { newRerating } from "./schemas.ts";
 
 const CHARGES_AT_ONCE = 50;
@@ -48,7 +50,25 @@ async function rerateAll(c: HttpContext) {
       }
     }
   }
-  return { dry_run: body.dry_run, charges, difference: formatCredits(difference), corrected };
+  const result = { dry_run: body.dry_run, charges, difference: formatCredits(difference), corrected };
+  if (body.dry_run) tellNoAct(c);
+  else tellRerating(c, body, result);
+  return result;
+}
+
+function tellRerating(
+  c: HttpContext,
+  { rate_card, versions, to_version, account, reason }: z.output<typeof newRerating>,
+  { charges, difference }: { readonly charges: number; readonly difference: string },
+): void {
+  tellAct(c, {
+    action: "charges.rerate",
+    ...(account ? { account } : {}),
+    target: rate_card,
+    reason,
+    before: { versions },
+    after: { version: to_version, charges, difference },
+  });
 }
 
 async function* accountsOf(c: HttpContext, only: string | null): AsyncGenerator<string> {

@@ -2,9 +2,12 @@ import { Hono } from "hono";
 import { requireOperator } from "../http/authentication.ts";
 import type { HttpEnv } from "../http/context.ts";
 import { accountAdminRoutes } from "./accounts.ts";
+import { backtestRoutes } from "./backtests.ts";
 import { planAdminRoutes, rateCardAdminRoutes } from "./catalog.ts";
-import { quarantineRoutes, reconciliationRoutes, reservationRoutes, totalsRoutes } from "./ledger.ts";
+import { quarantineRoutes, reconciliationRoutes, reservationRoutes } from "./ledger.ts";
+import { adminLogRoutes, loggedActs } from "./log.ts";
 import { reratingRoutes } from "./rerating.ts";
+import { totalsRoutes } from "./totals.ts";
 import { upstreamAdminRoutes } from "./upstreams.ts";
 
 /** What an operator may do. Every route needs the operator's token, also the ones that do not exist. */
@@ -14,6 +17,7 @@ export function adminRoutes(): Hono<HttpEnv> {
     requireOperator(c);
     await next();
   });
+  routes.use(loggedActs());
   routes.route("/accounts", accountAdminRoutes());
   routes.route("/plans", planAdminRoutes());
   routes.route("/rate-cards", rateCardAdminRoutes());
@@ -23,5 +27,7 @@ export function adminRoutes(): Hono<HttpEnv> {
   routes.route("/totals", totalsRoutes());
   routes.route("/reratings", reratingRoutes());
   routes.route("/reservations", reservationRoutes());
+  routes.route("/backtests", backtestRoutes());
+  routes.route("/log", adminLogRoutes());
   return routes;
 }

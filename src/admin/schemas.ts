@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { parseCredits } from "../core/amount.ts";
+import { SCOPES } from "../core/scope.ts";
 
 /** Any id made of these characters has one reading within a key and a URL. */
 const accountId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
@@ -9,12 +10,15 @@ const accountId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
 const instant = z.iso.datetime({ offset: true, error: "must be an ISO 8601 instant with a time zone" });
 const epochMs = instant.transform((text) => Date.parse(text));
 
-const amount = z.string({ error: 'must be credits as a decimal string, such as "12.5"' }).transform((text, context) => {
-  const micro = parseCredits(text);
-  if (micro !== null && micro > 0) return micro;
-  context.addIssue({ code: "custom", message: "must be credits above zero with at most six decimals" });
-  return z.NEVER;
-});
+const amount = z
+  .string({ error: 'must be credits as a decimal string, such as "12.5"' })
+  .meta({ description: "Credits above zero as a decimal string with up to six places.", examples: ["12.5"] })
+  .transform((text, context) => {
+    const micro = parseCredits(text);
+    if (micro !== null && micro > 0) return micro;
+    context.addIssue({ code: "custom", message: "must be credits above zero with at most six decimals" });
+    return z.NEVER;
+  });
 
 const name = z.string().min(1).max(200);
 
@@ -34,7 +38,7 @@ export const accountPatch = z
 
 export const newKey = z.strictObject({
   name: name.nullish(),
-  scopes: z.array(z.string().min(1).max(64)).max(20).nullish(),
+  scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length).nullish(),
   expires_at: epochMs.nullish(),
 });
 
@@ -80,3 +84,23 @@ export const newRerating = z.strictObject({
 });
 
 export const reconciliationRequest = z.strictObject({ account: accountId.nullish() });
+
+export const reservationResolution = z.strictObject({
+  action: z.enum(["release", "settle_checkpoint"], { error: 'must be "release" or "settle_checkpoint"' }),
+  reason: why,
+  force: z.boolean().default(false),
+});
+
+/** Documents are checked as what they are; one of them has to be there. */
+export const backtestRequest = z
+  .strictObject({
+    plan: z.strictObject({ id: z.string().min(1).max(64), document: z.unknown() }).optional(),
+    rate_card: z.strictObject({ document: z.unknown() }).optional(),
+    account: accountId.nullish(),
+    from: epochMs,
+    to: epochMs,
+  })
+  .refine(({ plan, rate_card }) => plan !== undefined || rate_card !== undefined, {
+    error: "try a plan or a rate_card",
+  })
+  .refine(({ from, to }) => from < to, { error: "must be after from", path: ["to"] });

@@ -48,7 +48,7 @@ function toFaults(issue: z.core.$ZodIssue): DocumentFault[] {
 
 const PLAIN_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-function writePath(path: readonly PropertyKey[]): string {
+export function writePath(path: readonly PropertyKey[]): string {
   let text = "";
   for (const key of path) {
     if (typeof key === "number") text += `[${key}]`;

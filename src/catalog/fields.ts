@@ -67,7 +67,10 @@ export function wholeNumber(min: number, max: number) {
 export function decimal(accepted: string, min: "0" | "above 0", max: number) {
   const range = `${min === "0" ? "from 0" : "above 0"} up to ${max}`;
   const complaint = accepts(`${accepted}: a decimal string with up to six places, ${range}, such as "12.5"`);
-  return z.string({ error: complaint }).refine((value) => isWithin(value, min, max), { error: complaint });
+  return z
+    .string({ error: complaint })
+    .refine((value) => isWithin(value, min, max), { error: complaint })
+    .meta({ description: `A decimal string with up to six places (${accepted}, ${range}).`, examples: ["12.5"] });
 }
 
 function isWithin(value: string, min: "0" | "above 0", max: number): boolean {
@@ -92,7 +95,8 @@ export const period = z
   .string({ error: accepts('a period such as "30s", "1m", "5h" or "7d"') })
   .refine((value) => periodMs(value) !== null, {
     error: 'must be a period from "1s" to "366d": a whole number and s, m, h or d',
-  });
+  })
+  .meta({ description: "From 1s to 366d: a whole number and s, m, h or d.", examples: ["5h"] });
 
 /** A checked period in milliseconds. */
 export function milliseconds(checked: string): number {

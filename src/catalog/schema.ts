@@ -66,3 +66,18 @@ export const jobIntents = sqliteTable("job_intents", {
   terms: text().notNull(),
   createdAt: integer("created_at").notNull(),
 });
+
+/* migrations/0008_admin_log.sql */
+
+export const adminLog = sqliteTable("admin_log", {
+  id: text().primaryKey(),
+  at: integer().notNull(),
+  actor: text().notNull(),
+  action: text().notNull(),
+  accountId: text("account_id"),
+  target: text(),
+  reason: text(),
+  before: text(),
+  after: text(),
+  requestId: text("request_id").notNull(),
+});

@@ -66,7 +66,7 @@ const milliseconds = (most: number) => wholeNumber(1, most).nullable().default(n
  * An upstream on the wire (`PUT /admin/upstreams/{id}`). What it yields is complete, but for `null`, which takes what the
  * environment says or else is usual.
  */
-const upstreamDocument = fields({
+export const upstreamDocument = fields({
   base_url: baseUrl.nullable().default(null),
   key_secret: secretName.nullable().default(null),
   auth: oneOf(["bearer", "api-key"]).default("bearer"),

@@ -80,6 +80,11 @@ function renew(
   draft.row = { ...draft.row, renewals: { ...draft.row.renewals, [id]: present.start } };
 }
 
+/** Whether a grant, by its terms in the ledger, was made by a plan and not by an operator. */
+export function isRenewal({ kind, reason }: { readonly kind: string; readonly reason: string }): boolean {
+  return kind === "entitlement" && /: (?:renewed|rolled over)$/.test(reason);
+}
+
 /** What lapses of a period's grant; held parts stay with their requests and do not roll over. */
 function leftOver(draft: AccountState, id: string): MicroCredits {
   const grant = draft.grants.get(id);

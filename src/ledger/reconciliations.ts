@@ -36,3 +36,9 @@ export async function latestReconciliation(db: D1Database): Promise<Reconciliati
   const row = await drizzle(db).select().from(reconciliations).orderBy(desc(reconciliations.id)).limit(1).get();
   return row ? (JSON.parse(row.result) as Reconciliation) : null;
 }
+
+/** The newest results, newest first. */
+export async function recentReconciliations(db: D1Database, limit: number): Promise<Reconciliation[]> {
+  const rows = await drizzle(db).select().from(reconciliations).orderBy(desc(reconciliations.id)).limit(limit);
+  return rows.map(({ result }) => JSON.parse(result) as Reconciliation);
+}

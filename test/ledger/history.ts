@@ -53,7 +53,12 @@ export class History {
 
   /** A request that reserves `bound` credits and uses `used`. */
   request(requestId: string, bound: number, used: number): this {
-    return this.#end(settle(this.state, this.hold(requestId, bound), reportOf(worth(used)), this.now, sha256));
+    return this.ends(this.hold(requestId, bound), used);
+  }
+
+  /** A request that was held before ends. */
+  ends(held: Reservation, used: number): this {
+    return this.#end(settle(this.state, held, reportOf(worth(used)), this.now, sha256));
   }
 
   /** A request that upstream refused. */

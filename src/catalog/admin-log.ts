@@ -1,0 +1,85 @@
+import { and, desc, eq, lt } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import type { CatalogPage, PageRequest } from "./list.ts";
+import { adminLog } from "./schema.ts";
+
+/** What an operator did, as it is kept for ever. */
+export interface AdminLogEntry {
+  /** `adm_…`; ids sort by time. */
+  readonly id: string;
+  /** Epoch ms. */
+  readonly at: number;
+  /** Who did it, by the name that the operator gave. */
+  readonly actor: string;
+  /** Subject and verb, such as `grant.void`. */
+  readonly action: string;
+  readonly accountId: string | null;
+  /** What it was done to within the account or the catalog: a grant, a key, a plan. */
+  readonly target: string | null;
+  readonly reason: string | null;
+  readonly before: unknown;
+  readonly after: unknown;
+  readonly requestId: string;
+}
+
+/** What is told of before and after is cut to so many characters of JSON: a log is read by people. */
+const STATE_CHARACTERS = 4_000;
+
+export async function addToAdminLog(database: D1Database, entry: AdminLogEntry): Promise<void> {
+  const row = { ...entry, before: stateText(entry.before), after: stateText(entry.after) };
+  await drizzle(database).insert(adminLog).values(row);
+}
+
+function stateText(state: unknown): string | null {
+  if (state === null || state === undefined) return null;
+  const text = JSON.stringify(state);
+  return text.length <= STATE_CHARACTERS ? text : JSON.stringify({ omitted: `${text.length} characters` });
+}
+
+export interface AdminLogQuery extends PageRequest {
+  readonly account: string | null;
+}
+
+/** What operators did, newest first; of one account, where `account` says so. */
+export async function listAdminLog(database: D1Database, { account, cursor, limit }: AdminLogQuery) {
+  const rows = await drizzle(database)
+    .select()
+    .from(adminLog)
+    .where(
+      and(
+        account === null ? undefined : eq(adminLog.accountId, account),
+        cursor === null ? undefined : lt(adminLog.id, cursor),
+      ),
+    )
+    .orderBy(desc(adminLog.id))
+    .limit(limit + 1);
+  const shown = rows.slice(0, limit);
+  const next = rows.length > limit ? (shown.at(-1)?.id ?? null) : null;
+  const page: CatalogPage<ReturnType<typeof adminLogWire>> = {
+    data: shown.map(adminLogWire),
+    has_more: next !== null,
+    next_cursor: next,
+  };
+  return page;
+}
+
+function adminLogWire(row: typeof adminLog.$inferSelect) {
+  return {
+    id: row.id,
+    at: new Date(row.at).toISOString(),
+    actor: row.actor,
+    action: row.action,
+    account: row.accountId,
+    target: row.target,
+    reason: row.reason,
+    before: stateOf(row.before),
+    after: stateOf(row.after),
+    request_id: row.requestId,
+  };
+}
+
+function stateOf(text: string | null): unknown {
+  return text === null ? null : JSON.parse(text);
+}
+
+export type AdminLogWire = ReturnType<typeof adminLogWire>;
