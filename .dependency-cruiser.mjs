@@ -44,7 +44,32 @@ export default {
       comment: "account, admin, proxy and upkeep are put together in app.ts and worker.ts; none knows another face.",
       severity: "error",
       from: { pathNot: "^src/(account|admin)/|^src/(app|worker)\\.ts$" },
-      to: { path: "^src/(account|admin)/" },
+      to: { path: "^src/(account|admin)/", pathNot: "schemas\\.ts$" },
+    },
+    only(
+      "openapi",
+      "^src/openapi/",
+      [
+        "^src/(openapi|http|catalog|core)/",
+        "^src/protocol/denial\\.ts",
+        "^src/[a-z]+/[a-z-]*schemas\\.ts$",
+        "^src/sha256",
+      ],
+      "the API document is made of the schemas by which the faces check what they are sent",
+    ),
+    {
+      name: "document-only-from-the-app",
+      severity: "error",
+      from: { pathNot: "^src/openapi/|^src/app\\.ts$|^client/" },
+      to: { path: "^src/openapi/" },
+    },
+    {
+      name: "client-runs-anywhere",
+      comment:
+        "The client takes types from the gateway, which are erased, and needs no package and no platform to run.",
+      severity: "error",
+      from: { path: "^client/" },
+      to: { pathNot: "^client/", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "proxy-only-from-the-app",
@@ -52,10 +77,41 @@ export default {
       from: { pathNot: "^src/proxy/|^src/(app|worker)\\.ts$" },
       to: { path: "^src/proxy/" },
     },
+    only(
+      "dashboard",
+      "^src/dashboard/",
+      ["^src/(dashboard|http|catalog|ledger|wire|core)/", "^src/(env|sha256)", "^durable-objects/(commands|client)"],
+      "dashboard: pages; what they change, they change through the API or through what the faces share",
+    ),
+    {
+      name: "dashboard-only-from-the-app",
+      severity: "error",
+      from: { pathNot: "^src/dashboard/|^src/app\\.ts$" },
+      to: { path: "^src/dashboard/" },
+    },
+    only(
+      "payments",
+      "^src/payments/",
+      ["^src/(payments|http|catalog|ledger|wire|core)/", "^src/(env|sha256)\\.ts", "^durable-objects/"],
+      "payments: a face with tables of its own; what others want to hear of it is given to it from outside",
+    ),
+    only(
+      "alerts",
+      "^src/alerts/",
+      ["^src/(alerts|http|catalog|ledger|wire|core)/", "^src/(env|sha256)\\.ts", "^durable-objects/"],
+      "alerts: a face with tables of its own",
+    ),
+    {
+      name: "payments-and-alerts-only-from-the-worker",
+      comment: "They are put together in app.ts and worker.ts; env.ts names the messages of their queues.",
+      severity: "error",
+      from: { pathNot: "^src/(payments|alerts)/|^src/(app|worker)\\.ts$" },
+      to: { path: "^src/(payments|alerts)/", pathNot: "schemas\\.ts$", dependencyTypesNot: ["type-only"] },
+    },
     {
       name: "drizzle-stays-in-the-databases",
       severity: "error",
-      from: { pathNot: "^src/(catalog|ledger)/" },
+      from: { pathNot: "^src/(catalog|ledger|payments|alerts)/" },
       to: { path: "drizzle-orm" },
     },
     {

@@ -20,6 +20,10 @@ async function testBindings() {
     // A canary: whatever leaves the gateway, this text must not be in it.
     UPSTREAM_API_KEY: "sk-canary-upstream-5f0c1d7e9b",
     UPSTREAM_EXTRA_HEADERS: "x-simulate",
+    // Stripe's answers come from test/support/stripe.ts.
+    STRIPE_SECRET_KEY: "sk_test_canary_3b1c9e5a7d",
+    STRIPE_WEBHOOK_SECRETS: "whsec_test_new_secret, whsec_test_old_secret",
+    STRIPE_API_BASE: "http://stripe.test",
     TEST_MIGRATIONS: await readD1Migrations(join(ROOT, "migrations")),
   };
 }
@@ -48,6 +52,8 @@ export default defineConfig({
                     deadLetterQueue: "spillway-ledger-dead",
                   },
                   "spillway-jobs": { maxBatchSize: 10, maxBatchTimeout: 0, maxRetries: 2 },
+                  "spillway-top-ups": { maxBatchSize: 10, maxBatchTimeout: 0, maxRetries: 5 },
+                  "spillway-alerts": { maxBatchSize: 10, maxBatchTimeout: 0, maxRetries: 10 },
                 },
                 // Every fetch that leaves the Worker ends in the simulated upstream, whatever its address.
                 outboundService: "simulator",
@@ -55,7 +61,14 @@ export default defineConfig({
             };
           }),
         ],
-        test: { name: "workers", include: [WORKERS], testTimeout: 20_000, hookTimeout: 20_000 },
+        test: {
+          name: "workers",
+          include: [WORKERS],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+          // Stripe's package has hundreds of files: bundled, it loads in a moment.
+          deps: { optimizer: { ssr: { enabled: true, include: ["stripe"] } } },
+        },
       },
       {
         test: {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { AdminClient } from "../scripts/admin-client.ts";
+import type { PlanDocument } from "../client/types.ts";
+import { AdminClient, unless } from "../scripts/admin-client.ts";
 import { seedCatalog } from "../scripts/catalog-seed.ts";
 import { type LocalGateway, startLocalGateway } from "../scripts/local-gateway.ts";
 
@@ -13,7 +14,7 @@ const MADE_AT_ONCE = 10;
  * Gates of every unit, and an allowance that the warm-up uses up: what is measured is a request that passes three
  * gates, finds the allowance empty and is paid by a grant, which costs one row more than one that the allowance pays.
  */
-const PLAN = {
+const PLAN: PlanDocument = {
   name: "Bench",
   features: { codex: { models: ["*"] } },
   gates: [
@@ -67,7 +68,7 @@ export class BenchedSpillway {
     });
     const admin = new AdminClient(gateway.url, ADMIN_TOKEN);
     await seedCatalog(admin);
-    await admin.request("PUT", "/admin/plans/bench", { body: PLAN });
+    await admin.plans.put("bench", PLAN);
     return new BenchedSpillway(gateway, admin, stateDir);
   }
 
@@ -87,28 +88,24 @@ export class BenchedSpillway {
   }
 
   async #makeAccount(): Promise<BenchAccount> {
-    const { id } = (await this.#admin.request("POST", "/admin/accounts", { body: { plan: "bench" } })) as BenchAccount;
-    const { key } = (await this.#admin.request("POST", `/admin/accounts/${id}/keys`, { body: {} })) as BenchAccount;
-    await this.#admin.request("POST", `/admin/accounts/${id}/grants`, {
-      body: { amount: "1000000", kind: "paid", reason: "Credits of the benchmark" },
-      idempotencyKey: "credits",
-    });
+    const { accounts } = this.#admin;
+    const { id } = await accounts.create({ plan: "bench" });
+    const { key } = await accounts.createKey(id);
+    const credits = { amount: "1000000", kind: "paid", reason: "Credits of the benchmark" } as const;
+    await accounts.grant(id, credits, { idempotencyKey: "credits" });
     return { id, key };
   }
 
   /** What the accounts' objects did since they were loaded; `null` where the gateway does not tell. */
   async work(accounts: readonly BenchAccount[]): Promise<Work | null> {
-    const answers = await Promise.all(
-      accounts.map(({ id }) => this.#admin.requestUnless(404, null, "GET", `/admin/accounts/${id}/work`)),
-    );
+    const answers = await Promise.all(accounts.map(({ id }) => unless(404, null, this.#admin.accounts.work(id))));
     return answers.reduce<Work | null>(
       (sum, answer) => {
         if (sum === null || answer === null) return null;
-        const one = answer as { calls: number; rows_written: number; alarms_set: number };
         return {
-          calls: sum.calls + one.calls,
-          rowsWritten: sum.rowsWritten + one.rows_written,
-          alarmsSet: sum.alarmsSet + one.alarms_set,
+          calls: sum.calls + answer.calls,
+          rowsWritten: sum.rowsWritten + answer.rows_written,
+          alarmsSet: sum.alarmsSet + answer.alarms_set,
         };
       },
       { calls: 0, rowsWritten: 0, alarmsSet: 0 },
@@ -132,11 +129,7 @@ export class BenchedSpillway {
 
   /** Fails unless the books are right: no difference, and nothing on its way. */
   async checkBooks(): Promise<void> {
-    const result = (await this.#admin.request("POST", "/admin/reconciliations", { body: {} })) as {
-      pending: { reservations: number; outbox: number };
-      differences: unknown[];
-    };
-    const { differences, pending } = result;
+    const { differences, pending } = await this.#admin.ledger.reconcile(null);
     if (differences.length > 0 || pending.reservations > 0 || pending.outbox > 0) {
       throw new Error(`The ledger does not add up: ${JSON.stringify({ differences, pending })}`);
     }

@@ -4,8 +4,10 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { is } from "drizzle-orm";
 import { getTableConfig, SQLiteTable } from "drizzle-orm/sqlite-core";
+import * as alerts from "../src/alerts/schema.ts";
 import * as catalog from "../src/catalog/schema.ts";
 import * as ledger from "../src/ledger/schema.ts";
+import * as payments from "../src/payments/schema.ts";
 
 /*
  * Migrations are written by hand and the schemas that read their tables beside them. This applies the former to an
@@ -93,6 +95,6 @@ function describe(column: Column | undefined): string {
 }
 
 const directory = fileURLToPath(new URL("../migrations", import.meta.url));
-const differences = drift(await migratedSchema(directory), readSchema(catalog, ledger));
+const differences = drift(await migratedSchema(directory), readSchema(catalog, ledger, payments, alerts));
 for (const difference of differences) console.error(`migration drift: ${difference}`);
 process.exitCode = differences.length === 0 ? 0 : 1;

@@ -1,8 +1,12 @@
-import type { AdminClient } from "./admin-client.ts";
+import { SpillwayError } from "../client/errors.ts";
+import { Spillway } from "../client/spillway.ts";
+import type { NewGrant } from "../client/types.ts";
+import { type AdminClient, unless } from "./admin-client.ts";
 import type { SecretFiles } from "./secrets-file.ts";
 
 const ACCOUNT = "acct_demo";
 const PLAN = "plus";
+/** Beside the other secrets of a gateway on this machine. */
 const FILE = "demo.json";
 const DAY_MS = 86_400_000;
 
@@ -23,12 +27,10 @@ export async function ensureDemo(admin: AdminClient, origin: string, files: Secr
   const kept = await readRecord(files);
   if (kept?.key !== undefined && (await isKeyAccepted(origin, kept.key))) return kept.key;
 
-  const account = await admin.requestUnless(404, undefined, "GET", `/admin/accounts/${ACCOUNT}`);
+  const account = await unless(404, undefined, admin.accounts.get(ACCOUNT));
   const createdAt = account === undefined || kept === undefined ? Date.now() : kept.createdAt;
   await writeRecord(files, { createdAt });
-  if (account === undefined) {
-    await admin.request("POST", "/admin/accounts", { body: { id: ACCOUNT, plan: PLAN, name: "Demo" } });
-  }
+  if (account === undefined) await admin.accounts.create({ id: ACCOUNT, plan: PLAN, name: "Demo" });
   await grant(admin, "demo-promotional", {
     amount: "5",
     kind: "promotional",
@@ -36,7 +38,7 @@ export async function ensureDemo(admin: AdminClient, origin: string, files: Secr
     reason: "Welcome credits of the demo",
   });
   await grant(admin, "demo-paid", { amount: "100", kind: "paid", reason: "Credits of the demo" });
-  const key = await makeKey(admin);
+  const { key } = await admin.accounts.createKey(ACCOUNT, { name: "demo" });
   await writeRecord(files, { createdAt, key });
   return key;
 }
@@ -52,18 +54,16 @@ async function writeRecord(files: SecretFiles, record: DemoRecord): Promise<void
 
 /** False only when the key is unknown, e.g. because SPILLWAY_KEY_SECRET changed or the state was removed. */
 async function isKeyAccepted(origin: string, key: string): Promise<boolean> {
-  const response = await fetch(`${origin}/api/account`, { headers: { authorization: `Bearer ${key}` } });
-  await response.body?.cancel();
-  return response.status !== 401;
+  try {
+    await new Spillway({ baseUrl: origin, token: key }).account();
+    return true;
+  } catch (error) {
+    if (error instanceof SpillwayError) return error.status !== 401;
+    throw error;
+  }
 }
 
 /** A refusal of the key says that this grant was made before, from a record that was lost since. */
-async function grant(admin: AdminClient, idempotencyKey: string, body: Record<string, string>): Promise<void> {
-  await admin.requestUnless(422, undefined, "POST", `/admin/accounts/${ACCOUNT}/grants`, { body, idempotencyKey });
-}
-
-async function makeKey(admin: AdminClient): Promise<string> {
-  const made = await admin.request("POST", `/admin/accounts/${ACCOUNT}/keys`, { body: { name: "demo" } });
-  if (typeof made === "object" && made !== null && "key" in made && typeof made.key === "string") return made.key;
-  throw new Error("The gateway made a key for the demo account but did not show it");
+async function grant(admin: AdminClient, idempotencyKey: string, terms: NewGrant): Promise<void> {
+  await unless(422, undefined, admin.accounts.grant(ACCOUNT, terms, { idempotencyKey }));
 }

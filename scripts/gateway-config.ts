@@ -36,7 +36,7 @@ export function readGatewayConfig(vars: Readonly<Record<string, string>>): Gatew
   const { modulesRules = [], ...bindings } = workerOptions;
   const textEndings = modulesRules
     .filter((rule) => rule.type === "Text")
-    .flatMap((rule) => rule.include.map((glob) => glob.slice(glob.lastIndexOf("."))));
+    .flatMap((rule) => rule.include.map((glob) => glob.slice(glob.lastIndexOf("*") + 1)));
   return {
     worker: {
       ...bindings,

@@ -1,10 +1,4 @@
-// Runs a script of this folder by its name: `node scripts/run.mjs start`. Plain JavaScript, so that a Node which cannot
-// run TypeScript says what is missing instead of "Unknown file extension".
-const OLDEST = [22, 18];
+// Runs a script of this folder by its name: `node scripts/run.mjs start`.
+import "./node-version.mjs";
 
-const [major, minor] = process.versions.node.split(".").map(Number);
-if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
-  console.error(`Spillway needs Node ${OLDEST.join(".")} or newer; this is Node ${process.versions.node}.`);
-  process.exit(1);
-}
 await import(new URL(`./${process.argv[2]}.ts`, import.meta.url));

@@ -36,7 +36,7 @@ export function readSettings(environment: Environment): Settings {
     keySecret: read("SPILLWAY_KEY_SECRET"),
     upstreamBaseUrl: readHttpUrl("UPSTREAM_BASE_URL", read("UPSTREAM_BASE_URL")),
     upstreamApiKey: read("UPSTREAM_API_KEY"),
-    passedVars: readAll(environment, (name) => name.startsWith("UPSTREAM_") || PASSED.has(name)),
+    passedVars: readAll(environment, (name) => /^(?:UPSTREAM|SPILLWAY_JWT|STRIPE)_/.test(name) || PASSED.has(name)),
     demo: !["1", "true"].includes(read("SPILLWAY_NO_DEMO") ?? ""),
   };
 }

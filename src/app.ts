@@ -1,12 +1,20 @@
 import { Hono } from "hono";
 import { accountRoutes } from "./account/routes.ts";
 import { adminRoutes } from "./admin/routes.ts";
+import { alertAdminRoutes, alertRoutes } from "./alerts/routes.ts";
+import { paymentHooks } from "./alerts/upkeep.ts";
+import { operatorRoutes } from "./dashboard/admin/routes.tsx";
+import { dashboardRoutes } from "./dashboard/routes.tsx";
 import type { HttpContext, HttpEnv } from "./http/context.ts";
 import { renderFault } from "./http/error-response.ts";
 import { HttpFault } from "./http/fault.ts";
 import { mintRequestId } from "./http/request-id.ts";
 import { servicesOf } from "./http/services.ts";
 import { discardBody } from "./http/unread-body.ts";
+import { documentRoutes } from "./openapi/routes.tsx";
+import { paymentAdminRoutes } from "./payments/admin-routes.ts";
+import { paymentRoutes } from "./payments/routes.ts";
+import { stripeWebhookRoutes } from "./payments/webhook.ts";
 import { webhookRoutes } from "./proxy/jobs/webhook-routes.ts";
 import { clientRoutes } from "./proxy/routes.ts";
 import { healthRoutes } from "./upkeep/health-routes.ts";
@@ -27,8 +35,19 @@ export function createApp(): Hono<HttpEnv> {
   app.route("/health", healthRoutes());
   app.route("/v1", clientRoutes());
   app.route("/webhooks", webhookRoutes());
+  app.route("/webhooks", stripeWebhookRoutes(paymentHooks));
   app.route("/api", accountRoutes());
+  app.route("/api", paymentRoutes(paymentHooks));
+  app.route("/api", alertRoutes());
   app.route("/admin", adminRoutes());
+  app.route("/admin", paymentAdminRoutes(paymentHooks));
+  app.route("/admin", alertAdminRoutes());
+  app.route(
+    "/dashboard/admin",
+    operatorRoutes((request, c) => app.fetch(request, c.env, c.executionCtx)),
+  );
+  app.route("/dashboard", dashboardRoutes());
+  app.route("/", documentRoutes());
   app.notFound((c) => {
     const fault = new HttpFault(404, "unknown_url", `There is no ${c.req.method} ${c.req.path.slice(0, 200)} here.`);
     return renderFault(c, fault);

@@ -1,8 +1,10 @@
 import type { AccountObject } from "../durable-objects/account-object.ts";
 import type { JobMessage } from "../durable-objects/commands.ts";
+import type { AlertMessage } from "./alerts/messages.ts";
 import { baseUrlFault } from "./catalog/base-url.ts";
 import { DEFAULT_UPSTREAM, type Upstream, USUAL_PATIENCE, type WebSocketMode } from "./catalog/upstream.ts";
 import type { LedgerMessage } from "./core/ledger-message.ts";
+import type { TopUpMessage } from "./payments/auto-top-up/queue.ts";
 
 /** Bindings, variables and secrets as the platform gives them. */
 export interface Env {
@@ -10,12 +12,27 @@ export interface Env {
   readonly ACCOUNTS: DurableObjectNamespace<AccountObject>;
   readonly LEDGER_QUEUE: Queue<LedgerMessage>;
   readonly JOB_QUEUE: Queue<JobMessage>;
+  readonly TOP_UP_QUEUE: Queue<TopUpMessage>;
+  readonly ALERT_QUEUE: Queue<AlertMessage>;
   readonly SPILLWAY_ADMIN_TOKEN?: string;
   readonly SPILLWAY_KEY_SECRET?: string;
   /** Secrets of the webhooks by which upstreams tell of jobs, comma-separated: several while one replaces another. */
   readonly SPILLWAY_WEBHOOK_SECRETS?: string;
   /** How often a silent stream shows a coding client that it is alive (ms). */
   readonly SPILLWAY_KEEPALIVE_MS?: string;
+  /** Payments: both or neither. Several webhook secrets, comma-separated, while one replaces another. */
+  readonly STRIPE_SECRET_KEY?: string;
+  readonly STRIPE_WEBHOOK_SECRETS?: string;
+  /** Where Stripe's API is, for tests. */
+  readonly STRIPE_API_BASE?: string;
+  /** The platform's own sign-in, by which its users reach the dashboard: all of the first three, or none. */
+  readonly SPILLWAY_JWT_ISSUER?: string;
+  readonly SPILLWAY_JWT_JWKS_URL?: string;
+  readonly SPILLWAY_JWT_AUDIENCE?: string;
+  /** The claim that names the account. */
+  readonly SPILLWAY_JWT_ACCOUNT_CLAIM?: string;
+  /** Origins of the pages that may send their users here, comma-separated. */
+  readonly SPILLWAY_JWT_ORIGINS?: string;
   readonly UPSTREAM_BASE_URL?: string;
   readonly UPSTREAM_API_KEY?: string;
   /** Further request headers that may pass to the upstream, comma-separated. */
@@ -27,11 +44,31 @@ export interface Env {
   readonly UPSTREAM_WEBSOCKET?: string;
 }
 
+/** How payments are taken. */
+export interface StripeConfig {
+  readonly secretKey: string;
+  readonly webhookSecrets: readonly string[];
+  readonly apiBase: string;
+}
+
+/** The platform's own sign-in. */
+export interface TokenConfig {
+  readonly issuer: string;
+  readonly jwksUrl: string;
+  readonly audience: string;
+  readonly accountClaim: string;
+  readonly origins: readonly string[];
+}
+
 export interface Config {
   readonly adminToken: string;
   readonly keySecret: string;
   readonly webhookSecrets: readonly string[];
   readonly keepAliveMs: number;
+  /** `null`: no payments are taken. */
+  readonly stripe: StripeConfig | null;
+  /** `null`: people sign in with an API key only. */
+  readonly token: TokenConfig | null;
   /** The upstream that the environment describes. */
   readonly upstream: Upstream;
   /** Further request headers that may pass to upstreams, in lower case. */
@@ -80,6 +117,8 @@ export function readConfig(env: Env): Config {
     keySecret: required("SPILLWAY_KEY_SECRET"),
     webhookSecrets: listOf(env.SPILLWAY_WEBHOOK_SECRETS),
     keepAliveMs: milliseconds("SPILLWAY_KEEPALIVE_MS", KEEPALIVE_MS),
+    stripe: stripeConfig(env, problems),
+    token: tokenConfig(env, problems),
     upstream: {
       id: DEFAULT_UPSTREAM,
       baseUrl,
@@ -102,6 +141,45 @@ export function readConfig(env: Env): Config {
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+const STRIPE_API = "https://api.stripe.com";
+
+/** A key without a secret would take money and grant nothing for it. */
+function stripeConfig(env: Env, problems: string[]): StripeConfig | null {
+  const secretKey = env.STRIPE_SECRET_KEY ?? "";
+  const webhookSecrets = listOf(env.STRIPE_WEBHOOK_SECRETS);
+  if (secretKey === "" && webhookSecrets.length === 0) return null;
+  if (secretKey === "") problems.push("STRIPE_SECRET_KEY (or no STRIPE_WEBHOOK_SECRETS)");
+  if (webhookSecrets.length === 0) problems.push("STRIPE_WEBHOOK_SECRETS (or no STRIPE_SECRET_KEY)");
+  const apiBase = env.STRIPE_API_BASE || STRIPE_API;
+  const fault = baseUrlFault(apiBase);
+  if (fault !== null) problems.push(`STRIPE_API_BASE (${fault})`);
+  return { secretKey, webhookSecrets, apiBase };
+}
+
+/** Keys that come over plain HTTP could be anybody's; only this machine's, and reserved test names, may. */
+function isSafeUrl(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && (url.protocol === "https:" || (url.protocol === "http:" && baseUrlFault(url.origin) === null));
+}
+
+const ACCOUNT_CLAIM = "spillway_account";
+
+/** A sign-in that is not checked in full would open every account. */
+function tokenConfig(env: Env, problems: string[]): TokenConfig | null {
+  const { SPILLWAY_JWT_ISSUER: issuer, SPILLWAY_JWT_JWKS_URL: jwksUrl, SPILLWAY_JWT_AUDIENCE: audience } = env;
+  if (!issuer && !jwksUrl && !audience) return null;
+  if (!issuer) problems.push("SPILLWAY_JWT_ISSUER (the `iss` of the platform's tokens)");
+  if (!audience) problems.push("SPILLWAY_JWT_AUDIENCE (the `aud` of tokens that are meant for Spillway)");
+  if (!isSafeUrl(jwksUrl ?? "")) problems.push("SPILLWAY_JWT_JWKS_URL (https:// and where the platform's keys are)");
+  return {
+    issuer: issuer ?? "",
+    jwksUrl: jwksUrl ?? "",
+    audience: audience ?? "",
+    accountClaim: env.SPILLWAY_JWT_ACCOUNT_CLAIM || ACCOUNT_CLAIM,
+    origins: listOf(env.SPILLWAY_JWT_ORIGINS),
+  };
 }
 
 function listOf(text: string | undefined): string[] {

@@ -1,15 +1,20 @@
 import { AccountClient } from "../durable-objects/client.ts";
 import type { JobMessage } from "../durable-objects/commands.ts";
 import { within } from "../durable-objects/within.ts";
+import { consumeDeliveries } from "./alerts/deliver.ts";
+import type { AlertMessage } from "./alerts/messages.ts";
+import { keepAlerts, paymentHooks } from "./alerts/upkeep.ts";
 import { createApp } from "./app.ts";
 import { intentsBefore } from "./catalog/job-intents.ts";
 import { accountOfJob } from "./catalog/jobs.ts";
 import type { LedgerMessage } from "./core/ledger-message.ts";
 import type { Env } from "./env.ts";
 import { mintRequestId } from "./http/request-id.ts";
-import { servicesOf } from "./http/services.ts";
+import { type Services, servicesOf } from "./http/services.ts";
 import { consumeLedger } from "./ledger/consumer.ts";
 import { consumeDeadLetters } from "./ledger/dead-letter.ts";
+import { askForTopUps, consumeTopUps, type TopUpMessage } from "./payments/auto-top-up/queue.ts";
+import { keepPayments } from "./payments/upkeep.ts";
 import { gatewayDeps } from "./proxy/gateway-deps.ts";
 import { pollJobs } from "./proxy/jobs/poll.ts";
 import { recoverVideos } from "./proxy/videos/recovery.ts";
@@ -23,6 +28,8 @@ const app = createApp();
 const CONFIRM_MS = 5_000;
 const DEAD_LETTERS = /-dead$/;
 const JOBS = /-jobs$/;
+const TOP_UPS = /-top-ups$/;
+const ALERTS = /-alerts$/;
 
 export default {
   fetch: app.fetch,
@@ -36,6 +43,10 @@ export default {
         gatewayDeps(servicesOf(env), (work) => ctx.waitUntil(work)),
         mintRequestId,
       );
+    if (isOfTopUps(batch)) return topUp(batch, servicesOf(env));
+    if (isOfAlerts(batch)) {
+      return consumeDeliveries(batch, { db: env.DB, keySecret: servicesOf(env).config.keySecret, now });
+    }
     const accounts = new AccountClient(env.ACCOUNTS);
     await consumeLedger(batch, {
       db: env.DB,
@@ -43,6 +54,7 @@ export default {
       confirm: (accountId, epoch, seqs) => within(CONFIRM_MS, accounts.confirm(accountId, epoch, seqs)),
       freeze: (accountId, reason) => accounts.freeze(accountId, reason),
     });
+    if (env.STRIPE_SECRET_KEY) await attempt("top_ups_unasked", () => askForTopUps(env, accountsOf(batch), now()));
   },
 
   async scheduled(controller, env, ctx) {
@@ -58,9 +70,43 @@ export default {
       },
       controller.scheduledTime,
     );
+    const { stripe } = services.config;
+    const payments = stripe && { services, stripe, hooks: paymentHooks, now: () => Date.now() };
+    if (payments) await attempt("payments_unkept", () => keepPayments(payments, controller.scheduledTime));
+    await attempt("alerts_unkept", () => keepAlerts(services, Date.now()));
   },
-} satisfies ExportedHandler<Env, LedgerMessage | JobMessage>;
+} satisfies ExportedHandler<Env, LedgerMessage | JobMessage | TopUpMessage | AlertMessage>;
+
+async function topUp(batch: MessageBatch<TopUpMessage>, services: Services): Promise<void> {
+  const { stripe } = services.config;
+  if (stripe) await consumeTopUps(batch, { services, stripe, hooks: paymentHooks, now: () => Date.now() });
+}
+
+/** What fails here is made up for a minute later; it must not take along what comes after it. */
+async function attempt(event: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    console.error(JSON.stringify({ event, message: String(error).slice(0, 500) }));
+  }
+}
+
+/** The accounts whose entries are in a batch of the ledger's queue, as far as it can be read. */
+function accountsOf(batch: MessageBatch<unknown>): string[] {
+  const ids = batch.messages.map(({ body }) => {
+    return typeof body === "object" && body !== null && "accountId" in body ? body.accountId : null;
+  });
+  return [...new Set(ids.filter((id) => typeof id === "string"))];
+}
 
 function isOfJobs(batch: MessageBatch<unknown>): batch is MessageBatch<JobMessage> {
   return JOBS.test(batch.queue);
+}
+
+function isOfTopUps(batch: MessageBatch<unknown>): batch is MessageBatch<TopUpMessage> {
+  return TOP_UPS.test(batch.queue);
+}
+
+function isOfAlerts(batch: MessageBatch<unknown>): batch is MessageBatch<AlertMessage> {
+  return ALERTS.test(batch.queue);
 }

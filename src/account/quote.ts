@@ -1,6 +1,7 @@
 import { formatCredits } from "../core/amount.ts";
 import type { Decision } from "../core/waterfall.ts";
-import { identify, invalidKey } from "../http/authentication.ts";
+import { holderOf } from "../http/account-access.ts";
+import { keyRefusal } from "../http/authentication.ts";
 import type { HttpContext } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { followingPlan } from "../http/follow-plan.ts";
@@ -17,7 +18,7 @@ import { instant } from "../wire/time.ts";
  * `messages` is a chat completion, any other a response.
  */
 export async function quote(c: HttpContext): Promise<Response> {
-  const { accountId, key } = identify(c);
+  const { accountId, key } = await holderOf(c);
   const { accounts, catalog: cache } = c.var.services;
   const now = Date.now();
   const catalog = await cache.get((work) => c.executionCtx.waitUntil(work));
@@ -31,12 +32,12 @@ export async function quote(c: HttpContext): Promise<Response> {
 
   const { model, bound, openOutput, references } = prepared;
   const request = {
-    caller: { key, planVersions: catalog.planVersions() },
+    caller: { key, planVersions: catalog.planVersions(), needs: "read" as const },
     references,
     demand: { feature: rate.rate.feature, model, quote: rate, bound, openOutput },
   };
   const reply = await followingPlan(accounts, catalog, accountId, () => accounts.quote(accountId, request));
-  if (reply.kind === "key_refused") throw invalidKey();
+  if (reply.kind === "key_refused") throw keyRefusal(reply);
   if (reply.kind === "plan_outdated")
     throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
   if (reply.kind === "unknown_reference") {

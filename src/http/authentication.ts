@@ -1,4 +1,5 @@
 import { timingSafeEqual } from "node:crypto";
+import type { KeyRefused } from "../../durable-objects/commands.ts";
 import type { KeyClaim } from "../../durable-objects/key.ts";
 import { sha256Hex } from "../sha256.ts";
 import type { HttpContext } from "./context.ts";
@@ -22,12 +23,16 @@ export function identify(c: HttpContext): Identity {
 /** Lets only the operator pass. Throws {@link HttpFault}. */
 export function requireOperator(c: HttpContext): void {
   refuseKeyInUrl(c.req.url);
-  const token = bearer(c.req.header("authorization")) ?? "";
-  const expected = sha256Hex(c.var.services.config.adminToken);
-  // Digests have one length, so the comparison tells nothing about the token's.
-  if (!timingSafeEqual(new TextEncoder().encode(sha256Hex(token)), new TextEncoder().encode(expected))) {
+  if (!isAdminToken(c, bearer(c.req.header("authorization")) ?? "")) {
     throw new HttpFault(401, "invalid_admin_token", "Send the operator's token as `Authorization: Bearer …`.");
   }
+}
+
+/** Whether `token` is the operator's. */
+export function isAdminToken(c: HttpContext, token: string): boolean {
+  const expected = sha256Hex(c.var.services.config.adminToken);
+  // Digests have one length, so the comparison tells nothing about the token's.
+  return timingSafeEqual(new TextEncoder().encode(sha256Hex(token)), new TextEncoder().encode(expected));
 }
 
 export function invalidKey(): HttpFault {
@@ -36,6 +41,12 @@ export function invalidKey(): HttpFault {
     "invalid_api_key",
     "The API key is missing or not valid. Send a current Spillway key as `Authorization: Bearer sk-spill-…`.",
   );
+}
+
+/** What to tell the caller whose key the account's object has refused. */
+export function keyRefusal({ lacks }: KeyRefused): HttpFault {
+  if (lacks === undefined) return invalidKey();
+  return new HttpFault(403, "missing_scope", `This API key may not do that: it lacks the scope "${lacks}".`);
 }
 
 /** The token of a bearer header; `null` without one. Two headers arrive joined by a comma and are ambiguous. */

@@ -1,14 +1,15 @@
 import { type ErrorAnswer, openAIError } from "./error-body.ts";
 
-/** One body for a key that is missing, unknown, wrong, revoked or expired. */
-export function invalidKey(requestId: string): ErrorAnswer {
-  return openAIError({
-    status: 401,
-    type: "invalid_request_error",
-    code: "invalid_api_key",
-    message: "The API key is missing or not valid. Send a current Spillway key as `Authorization: Bearer sk-spill-…`.",
-    requestId,
-  });
+/** One body for a key that is missing, unknown, wrong, revoked or expired; another for a good one that `lacks` a scope. */
+export function keyRefused(requestId: string, { lacks }: { readonly lacks?: string }): ErrorAnswer {
+  const error = { type: "invalid_request_error", requestId };
+  if (lacks !== undefined) {
+    const message = `This API key may not do that: it lacks the scope "${lacks}".`;
+    return openAIError({ ...error, status: 403, code: "missing_scope", message });
+  }
+  const message =
+    "The API key is missing or not valid. Send a current Spillway key as `Authorization: Bearer sk-spill-…`.";
+  return openAIError({ ...error, status: 401, code: "invalid_api_key", message });
 }
 
 /** The account's object did not answer: nothing is decided without it. */

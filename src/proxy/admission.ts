@@ -7,7 +7,7 @@ import { followingPlan } from "../http/follow-plan.ts";
 import type { PreparedRequest } from "../protocol/adapter.ts";
 import { renderDenial } from "../protocol/denial.ts";
 import { type ErrorAnswer, openAIError } from "../protocol/error-body.ts";
-import { accountUnreachable, invalidKey, unknownReference } from "../protocol/refusals.ts";
+import { accountUnreachable, keyRefused, unknownReference } from "../protocol/refusals.ts";
 import { holdMsOf } from "./hold.ts";
 import type { Demanding, GatewayDeps, Incoming, Journey } from "./journey.ts";
 import { headersForLimits } from "./limit-headers.ts";
@@ -136,7 +136,7 @@ function refusalOf(
       return { ...denial, headers: { ...headersForLimits(reply.limits, quote.rate.feature, now), ...denial.headers } };
     }
     case "key_refused":
-      return invalidKey(requestId);
+      return keyRefused(requestId, reply);
     case "unknown_reference":
       return unknownReference(requestId, reply.id, referringMember(reply.id, prepared.references));
     case "plan_outdated":

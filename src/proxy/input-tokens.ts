@@ -6,7 +6,7 @@ import { renderDenial } from "../protocol/denial.ts";
 import { renderFault } from "../protocol/error-body.ts";
 import { isFault } from "../protocol/fault.ts";
 import { readJsonBody } from "../protocol/json-body.ts";
-import { accountUnreachable, errorResponse, invalidKey, unknownReference } from "../protocol/refusals.ts";
+import { accountUnreachable, errorResponse, keyRefused, unknownReference } from "../protocol/refusals.ts";
 import { responsesAdapter } from "../protocol/responses.ts";
 import { askAgainWhileInFlight, referringMember } from "./admission.ts";
 import { depsOf } from "./gateway-deps.ts";
@@ -47,7 +47,7 @@ export async function countInputTokens(c: HttpContext): Promise<Response> {
   );
   switch (reply.kind) {
     case "key_refused":
-      return errorResponse(invalidKey(requestId));
+      return errorResponse(keyRefused(requestId, reply));
     case "plan_outdated":
       return errorResponse(accountUnreachable(requestId));
     case "unknown_reference":

@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { etag } from "hono/etag";
-import { openAccount } from "../http/account-access.ts";
+import { openForClient } from "../http/account-access.ts";
 import type { HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { chatAdapter } from "../protocol/chat.ts";
@@ -30,13 +30,13 @@ export function clientRoutes(): Hono<HttpEnv> {
     return openWebSocket(c);
   });
   routes.get("/models", etag(), async (c) => {
-    const { account, catalog } = await openAccount(c);
+    const { account, catalog } = await openForClient(c);
     const list = c.req.query("client_version") === undefined ? modelList : codexModelList;
     const headers = { "cache-control": "private, no-cache", vary: "authorization" };
     return c.json(list(account.plan, catalog, Date.now()), 200, headers);
   });
   routes.get("/models/:id{.+}", async (c) => {
-    const { account, catalog } = await openAccount(c);
+    const { account, catalog } = await openForClient(c);
     const model = modelObject(account.plan, catalog, c.req.param("id"), Date.now());
     if (!model) throw new HttpFault(404, "model_not_found", "There is no such model in your plan.");
     return c.json(model);

@@ -255,7 +255,9 @@ describe("refusals as the SDK's own errors", () => {
 
   it("a suspended account is a PermissionDeniedError after one request", async () => {
     const suspended = await makeCustomer(admin, { plan: "open", credits: "1" });
-    await admin.request("PATCH", `/admin/accounts/${suspended.id}`, { body: { status: "suspended" } });
+    await admin.request("PATCH", `/admin/accounts/${suspended.id}`, {
+      body: { status: "suspended", reason: "test" },
+    });
     const client = clientOf({ apiKey: suspended.key });
     const error = await errorOf(client.openai.responses.create(request));
     expect(error).toBeInstanceOf(OpenAI.PermissionDeniedError);

@@ -209,8 +209,8 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "src/core/granting.ts",
-        find: "  return ended ? remaining(grant) - heldOfGrant(state, grant.id) : 0;",
-        replace: "  return ended ? remaining(grant) : 0;",
+        find: "  const free = remaining(grant) - heldOfGrant(state, grant.id);",
+        replace: "  const free = remaining(grant);",
       },
     ],
   },

@@ -453,7 +453,7 @@ describe("what an operator changes", () => {
   test("a suspended account is refused everything that costs, sees its ledger, and comes back", async () => {
     const account = await newAccount({ credits: "5" });
     const running = await ask(account, { ...ONE_CREDIT, stream: true }, { simulate: "output=5;pace=30" });
-    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "suspended" });
+    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "suspended", reason: "test" });
     const refused = await ask(account, ONE_CREDIT);
     expect(refused.status).toBe(403);
     expect((await refused.json<ErrorBody>()).error).toMatchObject({
@@ -463,7 +463,7 @@ describe("what an operator changes", () => {
     expect((await accountOf(account)).status).toBe("suspended");
     await readStream(running);
     expect((await endedReceipt(account, requestIdOf(running))).charge?.amount).toBe("0.500000");
-    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "active" });
+    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "active", reason: "test" });
     expect((await ask(account, ONE_CREDIT)).status).toBe(200);
   });
 
@@ -489,7 +489,7 @@ describe("what an operator changes", () => {
 
   test("a frozen account that is suspended stays suspended when it is frozen again", async () => {
     const account = await newAccount();
-    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "suspended" });
+    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "suspended", reason: "test" });
     await objects.freeze(account.id, "its ledger differs");
     expect((await accountOf(account)).status).toBe("suspended");
   });

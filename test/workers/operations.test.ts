@@ -448,7 +448,7 @@ describe("a quote", () => {
     await putPlan("few", { ...CREDITS_PLAN, name: "Few", features: { codex: { models: ["gpt-5.4"] } } });
     const few = await newAccount({ plan: "few", credits: "5" });
     expect(await quote(few, ONE_CREDIT)).toMatchObject({ outcome: "denied", reason: "model_not_entitled" });
-    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "suspended" });
+    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "suspended", reason: "test" });
     expect(await quote(account, ONE_CREDIT)).toMatchObject({ outcome: "denied", reason: "account_suspended" });
   });
 
@@ -593,13 +593,16 @@ describe("an account's status", () => {
     expect((await ask(account, ONE_CREDIT)).status).toBe(200);
   });
 
-  test("a suspended account needs none, and may have one", async () => {
+  test("every other change of status needs a reason as well", async () => {
     const account = await newAccount();
+    expect(await shown(account)).toMatchObject({ status: "active", status_reason: null });
+    const refused = await patch(account, { status: "suspended" });
+    expect([refused.status, (await refused.json<ErrorBody>()).error.code]).toEqual([400, "reason_required"]);
     expect(await shown(account)).toMatchObject({ status: "active", status_reason: null });
     await patch(account, { status: "suspended", reason: "asked for it" });
     expect(await shown(account)).toMatchObject({ status: "suspended", status_reason: "asked for it" });
-    await patch(account, { status: "active" });
-    expect(await shown(account)).toMatchObject({ status: "active", status_reason: null });
+    await patch(account, { status: "active", reason: "asked again" });
+    expect(await shown(account)).toMatchObject({ status: "active", status_reason: "asked again" });
   });
 
   test("the reason is the operator's, and no customer's business", async () => {

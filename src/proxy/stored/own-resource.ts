@@ -1,5 +1,5 @@
 import type { Resource, ResourceKind } from "../../core/resource.ts";
-import { identify, invalidKey } from "../../http/authentication.ts";
+import { identify, keyRefusal } from "../../http/authentication.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
 import { followingPlan } from "../../http/follow-plan.ts";
@@ -26,7 +26,7 @@ export async function ownSource(c: HttpContext, kind: ResourceKind, id: string):
   const reply = await askAgainWhileInFlight(ask);
   switch (reply.kind) {
     case "key_refused":
-      throw invalidKey();
+      throw keyRefusal(reply);
     case "plan_outdated":
       throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
     case "unknown_reference":

@@ -1,5 +1,5 @@
 import type { Resource } from "../../core/resource.ts";
-import { identify, invalidKey } from "../../http/authentication.ts";
+import { identify, keyRefusal } from "../../http/authentication.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
 import { followingPlan } from "../../http/follow-plan.ts";
@@ -34,7 +34,7 @@ export async function listVideos(c: HttpContext): Promise<Response> {
   );
   switch (reply.kind) {
     case "key_refused":
-      throw invalidKey();
+      throw keyRefusal(reply);
     case "plan_outdated":
       throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
     case "unknown_reference":

@@ -1,4 +1,4 @@
-import { openAccount } from "../../http/account-access.ts";
+import { openForClient } from "../../http/account-access.ts";
 import { identify } from "../../http/authentication.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
@@ -11,7 +11,7 @@ import { connectUpstream, type Handshake } from "./upstream-socket.ts";
 /** Opens a client's WebSocket. What refuses it is told as plain HTTP; afterwards every frame is decided by itself. */
 export async function openWebSocket(c: HttpContext): Promise<Response> {
   const { accountId, key } = identify(c);
-  const { account, catalog } = await openAccount(c);
+  const { account, catalog } = await openForClient(c);
   const deps = depsOf(c);
   const features = Object.keys(account.plan.features);
   const [target] = deps.upstreams.forWebSocket(catalog.upstreams(), features, accountId);

@@ -1,0 +1,94 @@
+import { nanoid } from "nanoid";
+import type { SeenAccount } from "./account-frame.tsx";
+import { accountPath } from "./accounts.tsx";
+import { FoldedForm, SelectField, TextField } from "./fields.tsx";
+
+const KINDS = ["promotional", "paid", "adjustment", "entitlement"] as const;
+
+/** What an operator does to an account as a whole. */
+export function AccountForms({
+  seen: { operator, id, account },
+  plans,
+}: {
+  seen: SeenAccount;
+  plans: readonly { readonly id: string; readonly name: string }[];
+}) {
+  const path = accountPath(id);
+  return (
+    <>
+      <FoldedForm operator={operator} action={`${path}/grants`} id="grant" summary="Grant credits" label="Grant">
+        <OrderField />
+        <TextField id="grant-amount" name="amount" label="Credits" required placeholder="25" />
+        <SelectField id="grant-kind" name="kind" label="Kind" options={KINDS.map((kind) => [kind, kind] as const)} />
+        <TextField
+          id="grant-expires"
+          name="expires_at"
+          label="Expires (UTC)"
+          type="datetime-local"
+          hint="Never, when it is left empty."
+        />
+        <TextField
+          id="grant-priority"
+          name="priority"
+          label="Priority"
+          hint="Smaller burns first; 50 when it is left empty."
+        />
+      </FoldedForm>
+      <FoldedForm
+        operator={operator}
+        action={`${path}/refunds`}
+        id="refund"
+        summary="Refund a request"
+        label="Give back"
+      >
+        <OrderField />
+        <TextField id="refund-request" name="request_id" label="Request id" required placeholder="req_…" />
+        <TextField
+          id="refund-amount"
+          name="amount"
+          label="Credits"
+          hint="All that grants paid for it, when it is left empty."
+        />
+      </FoldedForm>
+      <FoldedForm
+        operator={operator}
+        action={`${path}/plan`}
+        id="plan"
+        summary="Change the plan"
+        label="Change the plan"
+      >
+        <SelectField
+          id="plan-plan"
+          name="plan"
+          label="Plan"
+          value={account.plan.id}
+          options={plans.map((plan) => [plan.id, `${plan.name} (${plan.id})`] as const)}
+        />
+      </FoldedForm>
+      {account.status === "suspended" ? null : (
+        <FoldedForm
+          operator={operator}
+          action={`${path}/suspend`}
+          id="suspend"
+          summary="Suspend the account"
+          label="Suspend"
+          grave
+        />
+      )}
+      {account.status === "active" ? null : (
+        <FoldedForm
+          operator={operator}
+          action={`${path}/activate`}
+          id="activate"
+          summary={account.status === "frozen" ? "Unfreeze the account" : "Open the account again"}
+          label={account.status === "frozen" ? "Unfreeze" : "Open again"}
+        />
+      )}
+    </>
+  );
+}
+
+/** The same form that is sent twice counts once. */
+export function OrderField() {
+  return <input type="hidden" name="order" value={nanoid()} />;
+}

@@ -1,0 +1,146 @@
+import type { Child } from "hono/jsx";
+import { HttpFault } from "../../http/fault.ts";
+import { CsrfField } from "../layout.tsx";
+import type { Operator } from "./operator.ts";
+
+export const REASON_LENGTH = 500;
+
+/** A form that changes something. It always asks why: the reason goes into the log. */
+export function ActForm({
+  operator,
+  action,
+  id,
+  label,
+  grave = false,
+  children,
+}: {
+  operator: Operator;
+  action: string;
+  /** Unique on its page. */
+  id: string;
+  label: string;
+  /** Whether it takes something away. */
+  grave?: boolean;
+  children?: Child;
+}) {
+  return (
+    <form class="form" method="post" action={action}>
+      <CsrfField token={operator.csrfToken} />
+      {children}
+      <Field id={`${id}-reason`} label="Reason" hint="Kept in the log, with your name.">
+        <input
+          id={`${id}-reason`}
+          name="reason"
+          type="text"
+          required
+          maxlength={REASON_LENGTH}
+          autocomplete="off"
+          aria-describedby={`${id}-reason-hint`}
+        />
+      </Field>
+      <button type="submit" class={grave ? "grave" : undefined}>
+        {label}
+      </button>
+    </form>
+  );
+}
+
+/** The same, folded away until it is wanted. */
+export function FoldedForm(props: Parameters<typeof ActForm>[0] & { summary: string }) {
+  const { summary, ...form } = props;
+  return (
+    <details class="fold">
+      <summary>{summary}</summary>
+      <ActForm {...form} />
+    </details>
+  );
+}
+
+export function Field({ id, label, hint, children }: { id: string; label: string; hint?: string; children: Child }) {
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {children}
+      {hint === undefined ? null : (
+        <p class="hint" id={`${id}-hint`}>
+          {hint}
+        </p>
+      )}
+    </div>
+  );
+}
+
+export function TextField({
+  id,
+  name,
+  label,
+  hint,
+  type = "text",
+  value,
+  required = false,
+  placeholder,
+}: {
+  id: string;
+  name: string;
+  label: string;
+  hint?: string;
+  type?: "text" | "search" | "date" | "datetime-local";
+  value?: string | undefined;
+  required?: boolean;
+  placeholder?: string;
+}) {
+  return (
+    <Field id={id} label={label} {...(hint === undefined ? {} : { hint })}>
+      <input
+        id={id}
+        name={name}
+        type={type}
+        value={value}
+        required={required}
+        placeholder={placeholder}
+        autocomplete="off"
+        spellcheck={false}
+        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
+      />
+    </Field>
+  );
+}
+
+export function SelectField({
+  id,
+  name,
+  label,
+  options,
+  value,
+}: {
+  id: string;
+  name: string;
+  label: string;
+  options: readonly (readonly [value: string, text: string])[];
+  value?: string;
+}) {
+  return (
+    <Field id={id} label={label}>
+      <select id={id} name={name}>
+        {options.map(([option, text]) => (
+          <option value={option} selected={option === value}>
+            {text}
+          </option>
+        ))}
+      </select>
+    </Field>
+  );
+}
+
+/** The text of a field without what surrounds it; `undefined` when it was left empty. */
+export function textOf(form: URLSearchParams, name: string): string | undefined {
+  const text = form.get(name)?.trim() ?? "";
+  return text === "" ? undefined : text;
+}
+
+/** Why a form was sent. Throws {@link HttpFault} when it does not say. */
+export function reasonOf(form: URLSearchParams): string {
+  const reason = textOf(form, "reason");
+  if (reason === undefined) throw new HttpFault(400, "reason_required", "Say why: the reason is kept in the log.");
+  return reason.slice(0, REASON_LENGTH);
+}

@@ -1,0 +1,106 @@
+import type { CreditsView } from "../core/account-view.ts";
+import type { HttpContext } from "../http/context.ts";
+import { readBurn } from "../ledger/burn.ts";
+import { aboutText, CreditsFigure } from "./amounts.tsx";
+import { type Forecast, forecast, PACE_DAYS, paceOf } from "./forecast.ts";
+import { Grants } from "./grants.tsx";
+import { InFlight } from "./in-flight.tsx";
+import { Instant } from "./instants.tsx";
+import { Allowances, Gates } from "./limits.tsx";
+import { page } from "./page.tsx";
+import { namesOf } from "./source-names.ts";
+import { frameOf, type Visit, visitOf } from "./visit.ts";
+
+const PACE_MS = PACE_DAYS * 24 * 3_600_000;
+
+/** What may be used, what is held and what is left. */
+export async function overview(c: HttpContext): Promise<Response> {
+  const visit = await visitOf(c);
+  const { account } = visit;
+  const now = Date.now();
+  const [burn, pending] = await Promise.all([
+    readBurn(c.env.DB, account.id, now - PACE_MS),
+    c.var.services.accounts.pending(account.id),
+  ]);
+  const perDay = paceOf(burn, now);
+  const future = forecast(account.grants, perDay, now);
+  const { limits, grants } = account;
+  const children = (
+    <>
+      <h1>Overview</h1>
+      <Standing visit={visit} />
+      <Credits credits={limits.credits} />
+      <p>
+        <Pace perDay={perDay} future={future} available={limits.credits.available} />
+      </p>
+      <section aria-labelledby="included">
+        <h2 id="included">Included use</h2>
+        <Allowances allowances={limits.allowances} now={now} />
+      </section>
+      <section aria-labelledby="credits">
+        <h2 id="credits">Credits, in the order in which they burn</h2>
+        <Grants grants={grants} lapsing={future.lapsing} now={now} />
+      </section>
+      <section aria-labelledby="in-flight">
+        <h2 id="in-flight">In flight</h2>
+        <InFlight pending={pending} names={namesOf(grants)} />
+      </section>
+      <section aria-labelledby="limits">
+        <h2 id="limits">Limits that credits do not lift</h2>
+        <Gates gates={limits.gates} />
+      </section>
+    </>
+  );
+  return page(c, { ...frameOf(visit, "Overview", "/dashboard"), children });
+}
+
+/** Said only where the account is not as usual. */
+function Standing({ visit: { account } }: { visit: Visit }) {
+  if (account.status === "active") return null;
+  const what =
+    account.status === "suspended"
+      ? "This account is suspended: requests are refused."
+      : "Paid use is stopped until the ledger of this account has been checked; nothing is lost.";
+  return (
+    <div class="notice wrong" role="status">
+      {what}
+    </div>
+  );
+}
+
+function Credits({ credits }: { credits: CreditsView }) {
+  return (
+    <dl class="figures even">
+      <div class="main">
+        <dt>credits available</dt>
+        <dd>
+          <CreditsFigure amount={credits.available} />
+        </dd>
+      </div>
+      <div>
+        <dt>reserved</dt>
+        <dd>
+          <CreditsFigure amount={credits.reserved} />
+        </dd>
+      </div>
+      <div>
+        <dt>used so far</dt>
+        <dd>
+          <CreditsFigure amount={credits.used} />
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function Pace({ perDay, future, available }: { perDay: number; future: Forecast; available: number }) {
+  if (available === 0) return <>No credits are left to use.</>;
+  if (perDay === 0) return <>No credits were used in the last {PACE_DAYS} days, so none are expected to run out.</>;
+  const pace = `At the pace of the last ${PACE_DAYS} days, about ${aboutText(perDay)} a day, they last`;
+  if (future.exhaustedAt === null) return <>{pace} for more than a year.</>;
+  return (
+    <>
+      {pace} until <Instant at={future.exhaustedAt} style="day" />.
+    </>
+  );
+}
