@@ -85,11 +85,11 @@ async function patch(c: HttpContext): Promise<Response> {
   const body = await readAs(c, accountPatch);
   const { accounts } = c.var.services;
   const reason = body.reason ?? null;
-  if (body.status && reason === null) {
-    const message = "Say in `reason` why the status is changed. It is kept in the log, and shown to operators.";
+  const before = await described(c, account.id);
+  if (before.status === "frozen" && body.status === "active" && reason === null) {
+    const message = "Its ledger did not add up. Say in `reason` what was found before paid use is opened again.";
     throw new HttpFault(400, "reason_required", message);
   }
-  const before = await described(c, account.id);
   const plan = body.plan === undefined ? null : await planOf(c, body.plan);
   if (plan) await accounts.followPlan(account.id, plan, true);
   if (body.status) await accounts.setStatus(account.id, body.status, reason);
