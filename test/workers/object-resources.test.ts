@@ -533,6 +533,7 @@ describe("a job", () => {
 test("an object that was stored before there were resources goes on, with its request under way", async () => {
   const account = await newAccount({ credits: "10" });
   const { requestId, attempt } = await hold(account, 4);
+  await sqlOf(account, "ALTER TABLE grants DROP COLUMN reclaimed");
   await sqlOf(account, "DROP TABLE resources");
   await sqlOf(account, "UPDATE schema_version SET version = 1");
   await evict(account);
