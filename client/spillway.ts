@@ -1,4 +1,6 @@
+import { Alerts } from "./alerts.ts";
 import { Listing, type PageQuery } from "./listing.ts";
+import { Payments } from "./payments.ts";
 import { type CallOptions, type ClientOptions, part, Transport } from "./transport.ts";
 import type {
   Account,
@@ -27,11 +29,15 @@ export interface LedgerPage extends Page<BalanceUpdate> {
 
 /** What the holder of a key may know of the account (`/api`). Nothing here costs credits. */
 export class Spillway {
+  readonly payments: Payments;
+  readonly alerts: Alerts;
   readonly #transport: Transport;
 
   /** `token` is the key; the routes of {@link health} need none. */
   constructor(options: ClientOptions) {
     this.#transport = new Transport(options);
+    this.payments = new Payments(this.#transport);
+    this.alerts = new Alerts(this.#transport, "/api");
   }
 
   /** Plan, limits, credits and grants as they are now. */

@@ -1,14 +1,18 @@
 import type { z } from "zod";
 import type * as keys from "../src/account/body-schemas.ts";
 import type * as bodies from "../src/admin/schemas.ts";
+import type * as alertBodies from "../src/alerts/body-schemas.ts";
 import type { planDocument } from "../src/catalog/plan-document.ts";
 import type { rateCardDocument } from "../src/catalog/rate-card-document.ts";
 import type { upstreamDocument } from "../src/catalog/upstream-document.ts";
 import type * as accounts from "../src/openapi/answers/account.ts";
+import type * as alerts from "../src/openapi/answers/alerts.ts";
 import type * as catalog from "../src/openapi/answers/catalog.ts";
 import type * as ledger from "../src/openapi/answers/ledger.ts";
 import type * as operations from "../src/openapi/answers/operations.ts";
+import type * as payments from "../src/openapi/answers/payments.ts";
 import type * as receipts from "../src/openapi/answers/receipt.ts";
+import type * as paymentBodies from "../src/payments/body-schemas.ts";
 
 /*
  * The types of the client are those of the schemas by which the gateway checks what it is sent, and by which its tests
@@ -69,6 +73,25 @@ export type Backtest = z.output<typeof operations.backtest>;
 export type Health = z.output<typeof operations.health>;
 export type PipelineHealth = z.output<typeof operations.pipelineHealth>;
 
+export type Alert = z.output<typeof alerts.alert>;
+export type Acknowledged = z.output<typeof alerts.acknowledged>;
+export type AlertEndpoint = z.output<typeof alerts.alertEndpoint>;
+export type AlertEndpointSecret = z.output<typeof alerts.alertEndpointSecret>;
+export type DeletedEndpoint = z.output<typeof alerts.deletedEndpoint>;
+export type SentTest = z.output<typeof alerts.sentTest>;
+export type AlertSettings = z.output<typeof alerts.alertSettings>;
+
+export type CreditPack = z.output<typeof payments.creditPack>;
+export type StoredPack = z.output<typeof payments.storedPack>;
+export type Checkout = z.output<typeof payments.checkout>;
+export type Payment = z.output<typeof payments.payment>;
+export type OperatorPayment = z.output<typeof payments.operatorPayment>;
+export type PaymentCheck = z.output<typeof payments.paymentCheck>;
+export type ParkedPayment = z.output<typeof payments.parkedPayment>;
+export type RedrivenPayment = z.output<typeof payments.redrivenPayment>;
+export type DismissedPayment = z.output<typeof payments.dismissedPayment>;
+export type AutoTopUp = z.output<typeof payments.autoTopUp>;
+
 export type NewAccount = z.input<typeof bodies.newAccount>;
 export type AccountPatch = z.input<typeof bodies.accountPatch>;
 export type NewKey = z.input<typeof bodies.newKey>;
@@ -82,3 +105,8 @@ export type Rolling = z.input<typeof keys.rolling>;
 export type PlanDocument = z.input<typeof planDocument>;
 export type RateCardDocument = z.input<typeof rateCardDocument>;
 export type UpstreamDocument = z.input<typeof upstreamDocument>;
+export type AlertSettingsDocument = z.input<typeof alertBodies.alertSettingsDocument>;
+export type NewEndpoint = z.input<typeof alertBodies.newEndpoint>;
+export type PackDocument = z.input<typeof paymentBodies.packDocument>;
+export type NewCheckout = z.input<typeof paymentBodies.newCheckout>;
+export type AutoTopUpDocument = z.input<typeof paymentBodies.autoTopUpDocument>;

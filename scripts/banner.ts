@@ -26,6 +26,8 @@ export function banner(settings: Settings, { port, adminToken, demoKey }: Banner
     ...(demoKey === undefined ? accountLines(origin) : demoLines(origin, demoKey)),
     "",
     `Dashboard: ${origin}/dashboard`,
+    `API:       ${origin}/docs`,
+    "Tool:      npm run -s spillway -- --help",
     "Ctrl-C ends it; the state is kept.",
   ];
   return lines.join("\n");

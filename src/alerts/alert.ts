@@ -1,20 +1,5 @@
 import { sha256Hex } from "../sha256.ts";
-
-/** What people may be told of. */
-export const RULES = [
-  "window_used",
-  "credits_low",
-  "spend_rate",
-  "grant_expires",
-  "account_frozen",
-  "top_up_succeeded",
-  "top_up_failed",
-  "payment_parked",
-  "payments_differ",
-  "test",
-] as const;
-
-export type Rule = (typeof RULES)[number];
+import type { Rule } from "./body-schemas.ts";
 
 /** Something that has come about. Alerts of the same rule, account and instance are one. */
 export interface Alert {

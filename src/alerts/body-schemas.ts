@@ -1,7 +1,22 @@
 import { z } from "zod";
 import { publicBaseUrlFault } from "../catalog/base-url.ts";
 import { decimal, fields, oneOf, wholeNumber } from "../catalog/fields.ts";
-import { RULES } from "./alert.ts";
+
+/** What people may be told of. */
+export const RULES = [
+  "window_used",
+  "credits_low",
+  "spend_rate",
+  "grant_expires",
+  "account_frozen",
+  "top_up_succeeded",
+  "top_up_failed",
+  "payment_parked",
+  "payments_differ",
+  "test",
+] as const;
+
+export type Rule = (typeof RULES)[number];
 
 const MOST_CREDITS = 10_000_000;
 const credits = decimal("an amount of credits", "above 0", MOST_CREDITS);

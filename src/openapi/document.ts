@@ -1,10 +1,8 @@
-import type { z } from "zod";
-import { errorAnswer, openAIErrorAnswer } from "./answers/errors.ts";
+import type { MediaType, OpenApiDocument, PathAnswer, PathOperation, PathParameter } from "./format.ts";
 import { componentSchemas, type JsonSchema, referenceTo } from "./json-schemas.ts";
-import type { Answer, Caller, Content, Operation, Parameter } from "./operation.ts";
+import { type Answer, type Caller, type Content, isAct, type Operation, type Parameter } from "./operation.ts";
 import { OPERATIONS } from "./operations/all.ts";
-import { OPENAI_REFUSALS } from "./operations/openai.ts";
-import { meaningOf, type RefusalCode, statusOf } from "./refusals.ts";
+import { refusalsOf, sharedRefusals } from "./refusal-answers.ts";
 
 /** The version of the document; the same as the package's. */
 export const API_VERSION = "0.1.0";
@@ -40,50 +38,6 @@ const SECURITY: Readonly<Record<Caller, readonly Readonly<Record<string, readonl
 const KEY_SCHEME =
   "A key of an account: `sk-spill-…`. Under `/api`, a browser that is signed in to the dashboard may ask without one; what " +
   "changes something then needs the session's token in `x-csrf-token`.";
-
-/** The OpenAPI document of all routes. */
-export interface OpenApiDocument {
-  readonly openapi: "3.1.0";
-  readonly info: { readonly title: string; readonly version: string; readonly description: string };
-  readonly servers: readonly { readonly url: string }[];
-  readonly tags: readonly { readonly name: string; readonly description: string }[];
-  readonly paths: Readonly<Record<string, Readonly<Record<string, PathOperation>>>>;
-  readonly components: {
-    readonly schemas: Readonly<Record<string, JsonSchema>>;
-    readonly responses: Readonly<Record<string, PathAnswer>>;
-    readonly securitySchemes: Readonly<Record<string, object>>;
-  };
-}
-
-export interface PathOperation {
-  readonly operationId: string;
-  readonly tags: readonly string[];
-  readonly summary: string;
-  readonly description?: string;
-  readonly externalDocs?: { readonly url: string; readonly description: string };
-  readonly security: readonly object[];
-  readonly parameters: readonly PathParameter[];
-  readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, MediaType>> };
-  readonly responses: Readonly<Record<string, PathAnswer | { readonly $ref: string }>>;
-}
-
-export interface PathParameter {
-  readonly name: string;
-  readonly in: "path" | "query" | "header";
-  readonly required: boolean;
-  readonly description?: string;
-  readonly schema: JsonSchema;
-}
-
-export interface MediaType {
-  readonly schema: JsonSchema;
-}
-
-export interface PathAnswer {
-  readonly description: string;
-  readonly headers?: Readonly<Record<string, { readonly description: string; readonly schema: JsonSchema }>>;
-  readonly content?: Readonly<Record<string, MediaType>>;
-}
 
 /** Makes the document. It is the same for every gateway of this version. */
 export function openApiDocument(): OpenApiDocument {
@@ -126,7 +80,7 @@ function pathOperation(operation: Operation): PathOperation {
 }
 
 /** The names of a path's parameters. */
-export function pathNames(path: string): string[] {
+function pathNames(path: string): string[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
 }
 
@@ -144,7 +98,7 @@ function parametersOf(operation: Operation): PathParameter[] {
   ];
 }
 
-/** What an operator changes is logged, with who and why. */
+/** For the log of what operators do. */
 const ACT_QUERY: Readonly<Record<string, Parameter>> = {
   reason: {
     description: "Why it is done, for the log, where the body does not say it.",
@@ -154,10 +108,6 @@ const ACT_QUERY: Readonly<Record<string, Parameter>> = {
 const ACT_HEADERS: Readonly<Record<string, Parameter>> = {
   "x-spillway-actor": { description: "Who does it, for the log; percent-encoded beyond ASCII." },
 };
-
-function isAct({ caller, method }: Operation): boolean {
-  return caller === "operator" && method !== "get";
-}
 
 function parameter(
   place: PathParameter["in"],
@@ -203,59 +153,4 @@ function headersOf(headers: Readonly<Record<string, string>>) {
   return Object.fromEntries(
     Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: "string" } }]),
   );
-}
-
-/** Codes that a route has because of who may ask, of what it is sent, and of what it reads. */
-export function refusalCodesOf(operation: Operation): RefusalCode[] {
-  const { path, caller, body, refusals } = operation;
-  const codes = new Set<RefusalCode>(refusals);
-  const add = (...more: readonly RefusalCode[]) => {
-    for (const code of more) codes.add(code);
-  };
-  if (caller === "key") add("invalid_api_key", "missing_scope", "ambiguous_auth", "key_in_url");
-  if (caller === "operator") add("invalid_admin_token", "ambiguous_auth", "key_in_url");
-  if (isAct(operation)) add("invalid_actor", "invalid_reason");
-  if (body) add("invalid_json", "body_too_large", "unsupported_media_type");
-  if (body?.some(({ kind }) => kind === "json") && !isDocument(refusals)) add("invalid_request");
-  if (caller === "key" || path.startsWith("/admin/")) add("account_unreachable");
-  add("url_too_long", "not_configured", "internal_error");
-  return [...codes].sort();
-}
-
-/** Routes that take a document say in a code of their own that it is refused. */
-function isDocument(refusals: readonly RefusalCode[]): boolean {
-  return refusals.some((code) => /^invalid_(plan|rate_card|upstream|credit_pack)$/.test(code));
-}
-
-function refusalsOf(operation: Operation): PathOperation["responses"] {
-  if (operation.path.startsWith("/v1/")) {
-    return Object.fromEntries(
-      Object.keys(OPENAI_REFUSALS).map((status) => [status, { $ref: `#/components/responses/${sharedName(status)}` }]),
-    );
-  }
-  const byStatus = Map.groupBy(refusalCodesOf(operation), statusOf);
-  return Object.fromEntries(
-    [...byStatus].map(([status, codes]) => {
-      const description = codes.map((code) => `\`${code}\`: ${meaningOf(code)}`).join("\n");
-      return [status, refusal(description, errorAnswer)];
-    }),
-  );
-}
-
-/** Under `/v1` every route refuses in the same words. */
-function sharedRefusals(): Record<string, PathAnswer> {
-  return Object.fromEntries(
-    Object.entries(OPENAI_REFUSALS).map(([status, description]) => [
-      sharedName(status),
-      refusal(description, openAIErrorAnswer),
-    ]),
-  );
-}
-
-function sharedName(status: string): string {
-  return `OpenAI${status}`;
-}
-
-function refusal(description: string, schema: z.ZodType): PathAnswer {
-  return { description, content: { "application/json": { schema: referenceTo(schema) } } };
 }

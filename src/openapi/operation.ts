@@ -48,6 +48,11 @@ export interface Operation {
   readonly reference?: string;
 }
 
+/** Whether it changes something as the operator: that is logged, with who and why. */
+export function isAct({ caller, method }: Operation): boolean {
+  return caller === "operator" && method !== "get";
+}
+
 export function json(schema: z.ZodType): Content {
   return { kind: "json", schema };
 }

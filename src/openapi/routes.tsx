@@ -4,7 +4,8 @@ import { secureHeaders } from "hono/secure-headers";
 import type { HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { sha256Hex } from "../sha256.ts";
-import { type OpenApiDocument, openApiDocument } from "./document.ts";
+import { openApiDocument } from "./document.ts";
+import type { OpenApiDocument } from "./format.ts";
 import style from "./page/docs.css";
 import { DocsPage } from "./page/docs-page.tsx";
 

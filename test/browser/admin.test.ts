@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AdminClient } from "../../scripts/admin-client.ts";
@@ -97,13 +98,11 @@ describe.skipIf(noBrowser !== null)("the operators' console in a browser", () =>
 
       await page.getByRole("navigation", { name: "Pages of the account" }).getByRole("link", { name: "Log" }).click();
       const rows = await page.locator("table tbody tr").allInnerTexts();
-      const said = rows.slice(0, 3).map((row) => row.split(/\s*\t\s*/).filter((cell) => cell !== "Show"));
-      expect(said.map((cells) => cells.slice(1, 3))).toEqual([
-        [OPERATOR, "account.status"],
-        [OPERATOR, "refund.create"],
-        [OPERATOR, "grant.create"],
+      expect(rows.slice(0, 3)).toEqual([
+        expect.stringMatching(/Ada Lovelace\s+account\.status[\s\S]+Chargeback of order 7/),
+        expect.stringMatching(/Ada Lovelace\s+refund\.create[\s\S]+Poor answer/),
+        expect.stringMatching(/Ada Lovelace\s+grant\.create[\s\S]+Outage on Friday/),
       ]);
-      expect(said.map((cells) => cells.at(4))).toEqual(["Chargeback of order 7", "Poor answer", "Outage on Friday"]);
     });
   });
 
@@ -128,7 +127,7 @@ describe.skipIf(noBrowser !== null)("the operators' console in a browser", () =>
 
       await page.getByRole("button", { name: "Run the back-test" }).click();
       const result = page.locator("#back-test-result");
-      expect(await result.textContent()).toContain("2 charged requests of 1 accounts were run again");
+      expect(await result.textContent()).toContain("run again: 2, of 1 account");
       expect(
         await result
           .getByRole("row", { name: new RegExp(`^${customer.id} 2 0\\.\\d+ 0\\.00 -0\\.\\d+ none$`) })
@@ -229,7 +228,6 @@ describe.skipIf(noBrowser !== null)("the operators' console in a browser", () =>
 async function lookAt(page: Page, name: string): Promise<void> {
   // What is folded away is looked at as well.
   await page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true");
-  expect([name, await overflow(page)]).toEqual([name, expect.any(Number)]);
   expect(await overflow(page), name).toBeLessThanOrEqual(0);
   expect(await accessibilityFaults(page), name).toEqual([]);
   await screenshot(page, name);
@@ -293,12 +291,12 @@ async function used(account: Customer): Promise<string> {
 
 /** Puts a message into the quarantine that no release ever understands. */
 async function poison(): Promise<void> {
+  const body = JSON.stringify({ v: 77 });
+  // By its content, so that its return is known for what it is.
+  const id = `qua_${createHash("sha256").update(body).digest("hex").slice(0, 32)}`;
   const database = await gateway.getD1();
   await database
-    .prepare(
-      `INSERT INTO quarantine (id, account_id, reason, body, first_seen_at, count)
-      VALUES ('qua_1ab0b2d1b2d1b2d1b2d1b2d1b2d1b2d1', NULL, 'unreadable', '{"v":77}', ?, 1)`,
-    )
-    .bind(Date.now())
+    .prepare("INSERT INTO quarantine (id, reason, body, first_seen_at, count) VALUES (?, 'unreadable', ?, ?, 1)")
+    .bind(id, body, Date.now())
     .run();
 }

@@ -4,9 +4,10 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { describe, expect, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { ROOT } from "../../scripts/repository.ts";
-import { API_VERSION, openApiDocument, refusalCodesOf } from "../../src/openapi/document.ts";
+import { API_VERSION, openApiDocument } from "../../src/openapi/document.ts";
 import { OPERATIONS } from "../../src/openapi/operations/all.ts";
 import { OPENAI_REFUSALS } from "../../src/openapi/operations/openai.ts";
+import { refusalCodesOf } from "../../src/openapi/refusal-answers.ts";
 import { REFUSALS } from "../../src/openapi/refusals.ts";
 
 const document = openApiDocument();

@@ -1,9 +1,9 @@
 import { expect } from "vitest";
 import type { z } from "zod";
 import { errorAnswer } from "../../src/openapi/answers/errors.ts";
-import { refusalCodesOf } from "../../src/openapi/document.ts";
 import type { Operation } from "../../src/openapi/operation.ts";
 import { OPERATIONS } from "../../src/openapi/operations/all.ts";
+import { refusalCodesOf } from "../../src/openapi/refusal-answers.ts";
 import { statusOf } from "../../src/openapi/refusals.ts";
 
 /** Holds real answers against the document, and keeps which of them were seen. */
@@ -12,7 +12,7 @@ export class DocumentedAnswers {
 
   /** `fetch`, with every answer of a documented route checked on its way. */
   through(fetch: (url: string, init: RequestInit) => Promise<Response>) {
-    return async (url: string, init: RequestInit): Promise<Response> => {
+    return async (url: string, init: RequestInit = {}): Promise<Response> => {
       const response = await fetch(url, init);
       await this.#check(init.method ?? "GET", new URL(url, "https://gateway.test").pathname, response.clone());
       return response;

@@ -33,13 +33,11 @@ export interface Receipt {
 
 /** Makes an account, its key and, if asked, its credits. */
 export async function makeCustomer(admin: AdminClient, { plan, credits }: CustomerOptions): Promise<Customer> {
-  const { id } = (await admin.request("POST", "/admin/accounts", { body: { plan } })) as { id: string };
-  const { key } = (await admin.request("POST", `/admin/accounts/${id}/keys`, { body: {} })) as { key: string };
+  const { id } = await admin.accounts.create({ plan });
+  const { key } = await admin.accounts.createKey(id);
   if (credits !== undefined) {
-    await admin.request("POST", `/admin/accounts/${id}/grants`, {
-      body: { amount: credits, kind: "paid", reason: "Credits of the test" },
-      idempotencyKey: "credits",
-    });
+    const terms = { amount: credits, kind: "paid", reason: "Credits of the test" } as const;
+    await admin.accounts.grant(id, terms, { idempotencyKey: "credits" });
   }
   return { id, key };
 }

@@ -383,7 +383,7 @@ describe("editing a document", () => {
       target: "edited",
       reason: "because",
     });
-    expect(await browser.html(path)).toContain("Saved.");
+    expect(await browser.html(`${path}?done=saved`)).toContain("Saved.");
   });
 
   test("runs it over stored usage", async () => {
@@ -395,7 +395,7 @@ describe("editing a document", () => {
     const today = new Date().toISOString().slice(0, 10);
     const asked = { document: plan("1"), from: today, to: today, account: "" };
     const text = textOf(await (await browser.submit(`${BASE}/plans/tried/back-test`, asked)).text());
-    expect(text).toContain("2 charged requests of 1 accounts were run again");
+    expect(text).toContain("run again: 2, of 1 account");
     expect(text).toMatch(new RegExp(`${account.id} 2 1\\.00 3\\.00 \\+2\\.00 none`));
     const backwards = await browser.submit(`${BASE}/plans/tried/back-test`, { ...asked, from: "2090-01-01" });
     expect(textOf(await backwards.text())).toContain("from before to");

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { SpillwayError } from "../../client/errors.ts";
 import { SpillwayOperator } from "../../client/operator.ts";
 import { Spillway } from "../../client/spillway.ts";
@@ -22,6 +22,7 @@ import {
 } from "../support/gateway.ts";
 import { hold } from "../support/object.ts";
 import { CARD, includedPlan } from "../support/offer.ts";
+import { fakeStripe, orderFor, sessionOf, tell } from "../support/stripe.ts";
 
 /*
  * What an operator and a customer do in a life, done with the client. Every answer on the way is held against the
@@ -247,6 +248,89 @@ describe("an operator", () => {
     const entries = await operator.ledger.log().all();
     expect(new Set(entries.map(({ actor }) => actor))).toContain("Ada Äpfel");
     expect(entries.map(({ reason }) => reason)).toContain("A better name");
+  });
+});
+
+describe("money in", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  test("is bought on the provider's page, and the operator sees what became of it", async () => {
+    const pack = { name: "25 credits", credits: "25", amount: 1_000, currency: "eur" };
+    expect((await operator.payments.putPack("small", pack)).active).toBe(true);
+    expect((await operator.payments.pack("small")).credits).toBe("25.000000");
+    expect((await operator.payments.packs()).map(({ id }) => id)).toEqual(["small"]);
+    expect((await spillway.payments.packs()).map(({ id }) => id)).toEqual(["small"]);
+    const order = orderFor(customer.id);
+    const page = { id: "cs_test_1", url: "https://checkout.stripe.test/1", expires_at: 4_000_000_000 };
+    fakeStripe(() => ({ status: 200, body: page }));
+    expect((await spillway.payments.checkout({ pack: "small" }, { idempotencyKey: "once" })).url).toBe(page.url);
+    vi.restoreAllMocks();
+    expect((await tell("checkout.session.completed", sessionOf(order), { gateway: fetch })).status).toBe(200);
+    const [payment] = await spillway.payments.list().all();
+    expect(payment).toMatchObject({ state: "paid", credits: "25.000000" });
+    expect((await operator.payments.list({ account: customer.id }).all()).length).toBe(1);
+    expect((await operator.payments.get(payment?.id ?? "")).account).toBe(customer.id);
+    expect((await operator.payments.check()).differences).toEqual([]);
+    expect(await refusalOf(operator.payments.get("pay_unknown"))).toBe("404 payment_not_found");
+  });
+
+  test("is bought by itself once it is set, and never without a saved card", async () => {
+    expect((await spillway.payments.autoTopUp()).enabled).toBe(false);
+    const settings = { threshold: "5", pack: "small", monthly_cap: 10_000 };
+    expect(await refusalOf(spillway.payments.setAutoTopUp({ ...settings, enabled: true }))).toBe(
+      "409 payment_method_required",
+    );
+    expect((await spillway.payments.setAutoTopUp({ ...settings, enabled: false })).top_ups).toEqual([]);
+    expect(await spillway.payments.autoTopUp()).toMatchObject({ threshold: "5.000000", cooldown: "10m" });
+  });
+
+  test("that cannot be followed waits for a person", async () => {
+    const parked = async (eventId: string) => {
+      const lost = sessionOf(orderFor("acct_not_there"));
+      expect((await tell("checkout.session.completed", lost, { id: eventId, gateway: fetch })).status).toBe(200);
+    };
+    await parked("evt_parked_1");
+    await parked("evt_parked_2");
+    expect((await operator.payments.parked()).length).toBe(2);
+    expect(await refusalOf(operator.payments.redrive("evt_parked_1"))).toBe("409 still_parked");
+    expect((await operator.payments.dismiss("evt_parked_1", "paid back by hand")).dismissed).toBe(true);
+    expect(await refusalOf(operator.payments.dismiss("evt_parked_1", "again"))).toBe("409 already_resolved");
+    await operator.accounts.create({ id: "acct_not_there", plan: "everything" });
+    expect((await operator.payments.redrive("evt_parked_2")).redriven).toBe(true);
+  });
+});
+
+describe("alerts", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  test.each([
+    ["a holder", () => spillway.alerts],
+    ["the operator", () => operator.alerts],
+    ["the operator, for an account", () => operator.alertsOf("acct_life")],
+  ])("are set, sent and acknowledged by %s", async (_, of) => {
+    const real = globalThis.fetch.bind(globalThis);
+    vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) =>
+      new URL(new Request(input, init).url).hostname === "hooks.example.com"
+        ? new Response(null, { status: 204 })
+        : real(input, init),
+    );
+    const alerts = of();
+    expect((await alerts.set({ windows: [50], credits_below: "3" })).credits_below).toBe("3");
+    expect((await alerts.settings()).windows).toEqual([50]);
+    const endpoint = await alerts.addEndpoint({ url: "https://hooks.example.com/spillway" });
+    expect((await alerts.rotateEndpoint(endpoint.id)).secret).not.toBe(endpoint.secret);
+    const { id } = await alerts.testEndpoint(endpoint.id);
+    expect((await alerts.list({ open: true }).all()).map((alert) => alert.id)).toContain(id);
+    expect((await alerts.acknowledge(id)).acknowledged).toBe(1);
+    await alerts.acknowledge();
+    expect(await alerts.list({ open: true }).all()).toEqual([]);
+    expect((await alerts.endpoints()).map((one) => one.id)).toContain(endpoint.id);
+    expect((await alerts.removeEndpoint(endpoint.id)).deleted).toBe(true);
+    expect(await refusalOf(alerts.testEndpoint(endpoint.id))).toBe("404 endpoint_not_found");
+  });
+
+  test("of a holder go back to what the operator says", async () => {
+    expect((await spillway.alerts.unset()).from).toBe("operator");
   });
 });
 

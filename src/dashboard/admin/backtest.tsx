@@ -58,15 +58,15 @@ export function BacktestResult({ answer: { accounts, events, truncated, totals, 
   return (
     <div role="status" id="back-test-result">
       <p>
-        {countText(totals.requests)} charged requests of {countText(accounts)} accounts were run again
+        Charged requests that were run again: {countText(totals.requests)}, of {countedAccounts(accounts)}
         {truncated ? `; there was more than the ${countText(events)} events that one back-test takes` : ""}. Windows
         began empty, and each request asked for what it really used.
       </p>
       {truncated ? <p class="tag held">not all of it</p> : null}
       <Table columns={SUM_COLUMNS} rows={sumsOf(totals)} nothing="" caption="All of them together, in credits" />
       <p>
-        {countText(totals.accounts_paying_more)} accounts would have paid more, {countText(totals.accounts_paying_less)}{" "}
-        less; {countText(totals.accounts_denied)} would have been refused something.
+        Paying more: {countedAccounts(totals.accounts_paying_more)}. Paying less:{" "}
+        {countedAccounts(totals.accounts_paying_less)}. Refused something: {countedAccounts(totals.accounts_denied)}.
       </p>
       <Table
         columns={ACCOUNT_COLUMNS}
@@ -76,6 +76,10 @@ export function BacktestResult({ answer: { accounts, events, truncated, totals, 
       />
     </div>
   );
+}
+
+function countedAccounts(count: number): string {
+  return `${countText(count)} account${count === 1 ? "" : "s"}`;
 }
 
 interface Sum {

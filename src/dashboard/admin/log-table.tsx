@@ -17,17 +17,23 @@ const ACCOUNT: Column<AdminLogWire> = {
 const COLUMNS: readonly Column<AdminLogWire>[] = [
   { label: "At", show: ({ at }) => <WireInstant at={at} /> },
   { label: "Who", show: ({ actor }) => actor },
-  { label: "Did", show: ({ action }) => <span class="tag">{action}</span> },
+  {
+    label: "Did",
+    show: (entry) => (
+      <>
+        <span class="tag">{entry.action}</span> {entry.target === null ? null : <ShortId id={entry.target} />}
+        <Details entry={entry} />
+      </>
+    ),
+  },
   ACCOUNT,
-  { label: "To", show: ({ target }) => (target === null ? "—" : <ShortId id={target} />) },
   { label: "Reason", show: ({ reason }) => reason ?? "—" },
-  { label: "What changed", show: (entry) => <Details entry={entry} /> },
 ];
 
 function Details({ entry: { before, after, request_id } }: { entry: AdminLogWire }) {
   return (
-    <details>
-      <summary>Show</summary>
+    <details class="small">
+      <summary>What changed</summary>
       <dl class="facts">
         {before === null ? null : (
           <>

@@ -1,22 +1,9 @@
 import { z } from "zod";
-import { alertSettingsDocument } from "../../alerts/body-schemas.ts";
+import { alertSettingsDocument, RULES } from "../../alerts/body-schemas.ts";
 import { answer, pageOf } from "./answer.ts";
 import { count, instant } from "./fields.ts";
 
 /** What people are told of, and where. */
-
-const RULES = [
-  "window_used",
-  "credits_low",
-  "spend_rate",
-  "grant_expires",
-  "account_frozen",
-  "top_up_succeeded",
-  "top_up_failed",
-  "payment_parked",
-  "payments_differ",
-  "test",
-] as const;
 
 const rule = answer("AlertRule", z.enum(RULES));
 

@@ -73,7 +73,7 @@ export const accountOperations: readonly Operation[] = [
     method: "patch",
     path: "/admin/accounts/{id}",
     summary: "Change plan or status",
-    description: "A status is changed only with a reason, which is kept in the log and shown to operators.",
+    description: "An account that was frozen because its ledger did not add up is opened again only with a reason.",
     body: [json(accountPatch)],
     answers: { 200: told("The account.", operatorAccount) },
     refusals: ["account_not_found", "account_incomplete", "unknown_plan", "reason_required"],

@@ -24,13 +24,12 @@ const operators = { tag, caller: "operator" } as const;
 export const paymentOperations: readonly Operation[] = [
   {
     ...own,
-    caller: "anybody",
     id: "listCreditPacks",
     method: "get",
     path: "/api/credit-packs",
     summary: "What can be bought",
     answers: { 200: told("The packs on offer.", creditPacks) },
-    refusals: ["payments_not_configured"],
+    refusals: ["payments_not_configured", "plan_changing"],
   },
   {
     ...own,

@@ -1,4 +1,4 @@
-import type { OpenApiDocument, PathOperation } from "../document.ts";
+import type { OpenApiDocument, PathOperation } from "../format.ts";
 import { OperationView } from "./operation-view.tsx";
 import { Prose, Words } from "./prose.tsx";
 import { anchorOf, SchemaView } from "./schema-view.tsx";

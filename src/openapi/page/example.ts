@@ -1,5 +1,6 @@
-import type { OpenApiDocument, PathOperation } from "../document.ts";
+import type { OpenApiDocument, PathOperation } from "../format.ts";
 import type { JsonSchema } from "../json-schemas.ts";
+import { isSchema, listOf } from "./reading.ts";
 
 /** A command to copy that asks a route. What the reader has to fill in stands in capitals. */
 export function curlOf(document: OpenApiDocument, origin: string, method: string, path: string): string {
@@ -69,12 +70,4 @@ function objectExample(schema: JsonSchema, named: Readonly<Record<string, JsonSc
   const { additionalProperties } = schema;
   const some = isSchema(additionalProperties) ? [["NAME", exampleOf(additionalProperties, named)] as const] : [];
   return Object.fromEntries([...fields, ...some]);
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function isSchema(value: unknown): value is JsonSchema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-import type { MediaType, OpenApiDocument, PathAnswer, PathOperation, PathParameter } from "../document.ts";
+import type { MediaType, OpenApiDocument, PathAnswer, PathOperation, PathParameter } from "../format.ts";
 import type { JsonSchema } from "../json-schemas.ts";
 import { curlOf } from "./example.ts";
 import { Prose, Words } from "./prose.tsx";

@@ -1,6 +1,7 @@
 import type { Child } from "hono/jsx";
 import type { JsonSchema } from "../json-schemas.ts";
 import { Words } from "./prose.tsx";
+import { isSchema, listOf } from "./reading.ts";
 
 /** Schemas for reading: a type in a few words, and the fields of objects below it. */
 
@@ -127,12 +128,4 @@ function isField(entry: [string, unknown]): entry is [string, JsonSchema] {
 
 function choicesOf(schema: JsonSchema): JsonSchema[] {
   return [schema.anyOf, schema.oneOf].flatMap((choices) => (Array.isArray(choices) ? choices.filter(isSchema) : []));
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function isSchema(value: unknown): value is JsonSchema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
