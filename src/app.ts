@@ -52,8 +52,8 @@ export function createApp(): Hono<HttpEnv> {
     const fault = new HttpFault(404, "unknown_url", `There is no ${c.req.method} ${c.req.path.slice(0, 200)} here.`);
     return renderFault(c, fault);
   });
-  app.onError((error, c) => {
-    c.executionCtx.waitUntil(discardBody(c.req.raw));
+  app.onError(async (error, c) => {
+    await discardBody(c.req.raw);
     return renderFault(c, error);
   });
   return app;
