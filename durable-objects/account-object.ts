@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { LedgerMessage } from "../src/core/ledger-message.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import { Account } from "./account.ts";
-import type { HeldRequest, JobMessage, ReserveReply } from "./commands.ts";
+import type { EndReply, HeldRequest, JobMessage, ReserveOutcome, ReserveReply, StepOutcome } from "./commands.ts";
 import type { Platform } from "./platform.ts";
 
 export interface AccountEnv {
@@ -27,8 +27,14 @@ export class AccountObject extends DurableObject<AccountEnv> {
   }
 
   reserve(...given: Arguments<"reserve">): ReserveReply {
-    const outcome = this.#account.reserve(...given);
-    return "reservation" in outcome ? { ...outcome, reservation: heldOf(outcome.reservation) } : outcome;
+    return toldOf(this.#account.reserve(...given));
+  }
+  together(...given: Arguments<"together">): StepOutcome[] {
+    return this.#account.together(...given).map((outcome) => {
+      if ("failure" in outcome) return outcome;
+      const { answer } = outcome;
+      return { answer: typeof answer === "boolean" ? answer : toldOf(answer) };
+    });
   }
   quote(...given: Arguments<"quote">) {
     return this.#account.quote(...given);
@@ -126,6 +132,13 @@ export class AccountObject extends DurableObject<AccountEnv> {
   work() {
     return this.#account.work();
   }
+}
+
+/** Callers are told less of a reservation than the object keeps. */
+function toldOf(outcome: ReserveOutcome): ReserveReply;
+function toldOf(outcome: ReserveOutcome | EndReply): ReserveReply | EndReply;
+function toldOf(outcome: ReserveOutcome | EndReply): ReserveReply | EndReply {
+  return "reservation" in outcome ? { ...outcome, reservation: heldOf(outcome.reservation) } : outcome;
 }
 
 function heldOf(reservation: Reservation): HeldRequest {

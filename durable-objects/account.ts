@@ -71,6 +71,31 @@ export class Account {
     return requests.checkpointRequest(this.#turns, request);
   }
 
+  /** Takes steps of several requests, each a turn of its own; all that they write is committed together. */
+  together(steps: readonly command.Step[]): command.StepOutcome<command.ReserveOutcome | command.EndReply | boolean>[] {
+    return steps.map((step) => {
+      try {
+        return { answer: this.#take(step) };
+      } catch (error) {
+        this.#platform.report("step_failed", { step: step.kind, message: String(error) });
+        return { failure: String(error) };
+      }
+    });
+  }
+
+  #take(step: command.Step): command.ReserveOutcome | command.EndReply | boolean {
+    switch (step.kind) {
+      case "reserve":
+        return this.reserve(step.request);
+      case "settle":
+        return this.settle(step.request);
+      case "release":
+        return this.release(step.request);
+      case "checkpoint":
+        return this.checkpoint(step.request);
+    }
+  }
+
   attach(request: command.AttachRequest): boolean {
     return resources.attachJob(this.#turns, request);
   }

@@ -7,6 +7,7 @@ import type { Resource } from "../src/core/resource.ts";
 import type { AccountObject } from "./account-object.ts";
 import type { StoredKey } from "./account-rows.ts";
 import type * as command from "./commands.ts";
+import { GroupedSteps } from "./grouped-steps.ts";
 
 /** The account's object could not be reached. Nothing is known of what it did; every command may be repeated. */
 export class AccountUnreachable extends Error {
@@ -23,13 +24,16 @@ type Stub = DurableObjectStub<AccountObject>;
  */
 export class AccountClient {
   readonly #objects: DurableObjectNamespace<AccountObject>;
+  readonly #steps: GroupedSteps;
 
-  constructor(objects: DurableObjectNamespace<AccountObject>) {
+  /** `steps` are shared by all clients of an isolate. */
+  constructor(objects: DurableObjectNamespace<AccountObject>, steps: GroupedSteps = new GroupedSteps()) {
     this.#objects = objects;
+    this.#steps = steps;
   }
 
   reserve(accountId: string, request: command.ReserveRequest): Promise<command.ReserveReply> {
-    return this.#call(accountId, (stub) => stub.reserve(request), 1);
+    return this.#step(accountId, { kind: "reserve", request }, 1);
   }
 
   quote(accountId: string, request: command.QuoteRequest): Promise<command.QuoteReply> {
@@ -37,15 +41,15 @@ export class AccountClient {
   }
 
   settle(accountId: string, request: command.SettleRequest): Promise<command.EndReply> {
-    return this.#call(accountId, (stub) => stub.settle(request));
+    return this.#step(accountId, { kind: "settle", request });
   }
 
   release(accountId: string, request: command.ReleaseRequest): Promise<command.EndReply> {
-    return this.#call(accountId, (stub) => stub.release(request));
+    return this.#step(accountId, { kind: "release", request });
   }
 
   checkpoint(accountId: string, request: command.CheckpointRequest): Promise<boolean> {
-    return this.#call(accountId, (stub) => stub.checkpoint(request), 1);
+    return this.#step(accountId, { kind: "checkpoint", request }, 1);
   }
 
   attach(accountId: string, request: command.AttachRequest): Promise<boolean> {
@@ -163,15 +167,30 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.work());
   }
 
+  /** Takes a step with others of the account, and by itself where that failed. */
+  async #step<Kind extends command.Step["kind"]>(
+    accountId: string,
+    step: command.Step & { readonly kind: Kind },
+    repeats?: number,
+  ): Promise<command.StepAnswers[Kind]> {
+    const take = async (stub: Stub, tried: number): Promise<unknown> => {
+      if (tried > 0) return takeStep(stub, step);
+      const outcome = await this.#steps.send(accountId, step, (steps) => takeSteps(stub, steps));
+      // By itself, it fails in words and with flags of its own, or works.
+      return "failure" in outcome ? takeStep(stub, step) : outcome.answer;
+    };
+    return this.#call(accountId, take, repeats);
+  }
+
   /** Runs `use` on a stub, again on a new one up to `repeats` times. Answers are plain data, so they are typed as such. */
   async #call<Answer>(
     accountId: string,
-    use: (stub: Stub) => unknown,
+    use: (stub: Stub, tried: number) => unknown,
     repeats: number = PAUSES_MS.length,
   ): Promise<Answer> {
     for (let tried = 0; ; tried += 1) {
       try {
-        return (await use(this.#objects.getByName(accountId))) as Answer;
+        return (await use(this.#objects.getByName(accountId), tried)) as Answer;
       } catch (error) {
         const pause = PAUSES_MS[tried];
         if (isOwnError(error)) throw error;
@@ -181,6 +200,26 @@ export class AccountClient {
         await scheduler.wait(pause * (0.75 + Math.random() / 2));
       }
     }
+  }
+}
+
+/** A step alone needs no wrapping. */
+async function takeSteps(stub: Stub, steps: readonly command.Step[]): Promise<readonly command.StepOutcome[]> {
+  const [first] = steps;
+  if (first && steps.length === 1) return [{ answer: (await takeStep(stub, first)) as command.StepAnswers["reserve"] }];
+  return (await stub.together([...steps])) as readonly command.StepOutcome[];
+}
+
+function takeStep(stub: Stub, step: command.Step): Promise<unknown> {
+  switch (step.kind) {
+    case "reserve":
+      return stub.reserve(step.request);
+    case "settle":
+      return stub.settle(step.request);
+    case "release":
+      return stub.release(step.request);
+    case "checkpoint":
+      return stub.checkpoint(step.request);
   }
 }
 

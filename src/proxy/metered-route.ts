@@ -27,6 +27,7 @@ export function incomingOf(c: HttpContext, route: string): Incoming {
 
 /** Of the client's query, what upstream may see, with its question mark; empty without any of it. */
 export function passedQuery(c: HttpContext, names: readonly string[]): string {
+  if (!c.req.url.includes("?")) return "";
   const passed = new URLSearchParams();
   for (const [name, value] of new URL(c.req.url).searchParams) if (names.includes(name)) passed.append(name, value);
   return passed.size === 0 ? "" : `?${passed}`;

@@ -1,3 +1,4 @@
+import { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
 import type { AccountWatch } from "./account-watch.ts";
 import type { Invocation } from "./invocation.ts";
 import type { UpstreamJob } from "./job-story.ts";
@@ -21,6 +22,8 @@ export class Cast {
   readonly poison = new Set<string>();
   /** What upstream has taken on, by its id. */
   readonly jobs = new Map<string, UpstreamJob>();
+  /** Requests of one isolate share calls to objects. */
+  readonly steps = new GroupedSteps();
   requests = 0;
   #underWay = new Set<Invocation>();
 

@@ -36,6 +36,7 @@ const FAULTS = {
   "poison on the queue": 1,
   "sweeper slow": 1,
   "answer lost on its way to the client": 0.3,
+  "Worker dies while it takes steps of others along": 0.3,
 } as const;
 
 export type Fault = keyof typeof FAULTS;

@@ -435,4 +435,24 @@ import { sha256Hex } from "../src/sha256.ts";`,
       },
     ],
   },
+  {
+    safeguard: "of several steps in one call, each is answered with its own outcome",
+    edits: [
+      {
+        file: "durable-objects/grouped-steps.ts",
+        find: `outcome: at(outcomes, index) });`,
+        replace: `outcome: at(outcomes, group.length - 1 - index) });`,
+      },
+    ],
+  },
+  {
+    safeguard: "a step goes by itself where the one that took it along was cut off",
+    edits: [
+      {
+        file: "durable-objects/grouped-steps.ts",
+        find: "const PATIENCE_MS = 2_000;",
+        replace: "const PATIENCE_MS = 1e12;",
+      },
+    ],
+  },
 ];

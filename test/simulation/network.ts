@@ -1,5 +1,7 @@
 import type { Account } from "../../durable-objects/account.ts";
 import { AccountClient } from "../../durable-objects/client.ts";
+import type { Step, StepOutcome } from "../../durable-objects/commands.ts";
+import type { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import type { Invocation } from "./invocation.ts";
 import type { ObjectHost } from "./object-host.ts";
@@ -14,12 +16,17 @@ const COME_AGAIN: ReadonlyMap<string, RareState> = new Map([
   ["confirm", "late duplicate of confirm"],
   ["grant", "late duplicate of grant"],
   ["attach", "late duplicate of attach"],
+  ["together", "late duplicate of several steps"],
 ]);
 
 type Namespace = ConstructorParameters<typeof AccountClient>[0];
 
-/** The real client of one invocation, over a network that loses and repeats. */
-export function clientFor(invocation: Invocation, hosts: ReadonlyMap<string, ObjectHost>): AccountClient {
+/** The real client of one invocation, over a network that loses and repeats. `steps` are those of its isolate. */
+export function clientFor(
+  invocation: Invocation,
+  hosts: ReadonlyMap<string, ObjectHost>,
+  steps?: GroupedSteps,
+): AccountClient {
   const getByName = (id: string) =>
     new Proxy(
       {},
@@ -30,7 +37,7 @@ export function clientFor(invocation: Invocation, hosts: ReadonlyMap<string, Obj
             transport(invocation, hostOf(hosts, id), method, given),
       },
     );
-  return new AccountClient({ getByName } as unknown as Namespace);
+  return new AccountClient({ getByName } as unknown as Namespace, steps);
 }
 
 export function hostOf(hosts: ReadonlyMap<string, ObjectHost>, id: string): ObjectHost {
@@ -48,6 +55,8 @@ async function transport(invocation: Invocation, host: ObjectHost, method: strin
     await invocation.sleep(random.int(10, 3_000));
     throw lost("Network connection lost.");
   }
+  const dies = method === "together" && faults.strikes("Worker dies while it takes steps of others along");
+  if (dies && random.chance(0.5)) return invocation.vanish();
   const again = COME_AGAIN.get(method);
   if (again && faults.strikes("command delivered again, late")) {
     const delay = random.int(1, random.pick([2_000, 15_000, method === "release" ? 30_000 : 20 * 60_000]));
@@ -57,6 +66,7 @@ async function transport(invocation: Invocation, host: ObjectHost, method: strin
     });
   }
   const reply = await invocation.guard(deliver(host, method, given));
+  if (dies) return invocation.vanish();
   if (faults.strikes("reply of the object lost")) {
     world.reach("reply lost after the command ran");
     await invocation.sleep(random.int(10, 3_000));
@@ -70,13 +80,22 @@ async function deliver(host: ObjectHost, method: string, given: unknown[]): Prom
   if (method === "wake") return host.wake();
   if (method === "confirm") noteConfirmation(host, given[1]);
   const reply = host.call(method, (account) => command(account, method, given));
-  noteReply(host, method, reply);
+  if (method === "together") noteOutcomes(host, given[0] as Step[], reply as StepOutcome[]);
+  else noteReply(host, method, reply);
   return reply;
 }
 
 function noteConfirmation(host: ObjectHost, seqs: unknown): void {
   const known = Array.isArray(seqs) && seqs.every((seq) => !host.isUnconfirmed(Number(seq)));
   if (known) host.world.reach("confirmation of what was confirmed before");
+}
+
+function noteOutcomes(host: ObjectHost, steps: readonly Step[], outcomes: readonly StepOutcome[]): void {
+  host.world.reach("steps of several requests in one call");
+  for (const [index, outcome] of outcomes.entries()) {
+    if ("failure" in outcome) host.world.reach("step failed beside others");
+    else noteReply(host, steps[index]?.kind ?? "", outcome.answer);
+  }
 }
 
 function noteReply(host: ObjectHost, method: string, reply: unknown): void {

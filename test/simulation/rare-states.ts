@@ -65,6 +65,9 @@ export const RARE_STATES = [
   "job ended by two",
   "job charged after its expiry",
   "job failed after its expiry",
+  "steps of several requests in one call",
+  "step failed beside others",
+  "late duplicate of several steps",
 ] as const;
 
 export type RareState = (typeof RARE_STATES)[number];

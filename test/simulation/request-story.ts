@@ -41,7 +41,15 @@ export async function requestStory(cast: Cast, accountId: string, action: Reques
     const again = laterId !== undefined;
     const asked = again ? { ...action, requestId: laterId } : action;
     if (again) cast.promises.repetitions.add(`${accountId} ${laterId}`);
-    const journey = { cast, accountId, action: asked, again, fate, worker, accounts: clientFor(worker, cast.hosts) };
+    const journey = {
+      cast,
+      accountId,
+      action: asked,
+      again,
+      fate,
+      worker,
+      accounts: clientFor(worker, cast.hosts, cast.steps),
+    };
     cast.requests += 1;
     cast.begin(async () => {
       const served = await serve(journey);

@@ -77,7 +77,7 @@ const MIDNIGHT = Date.UTC(2026, 10, 23);
 export function workloadOf(random: Random, faults: FaultDice): Workload {
   const accounts = Array.from({ length: random.pick([1, 1, 2, 3]) }, (_, index) => `acct_${"abc"[index] ?? "z"}`);
   const requests = random.int(40, random.pick([42, 42, 42, 42, 100]));
-  const gap = random.pick([300, 3_000, 15_000, 45_000]);
+  const gap = random.pick([20, 300, 3_000, 15_000, 45_000]);
   const span = gap * requests;
   const begin = MIDNIGHT - (random.chance(0.6) ? Math.floor(random.next() * span) : 7 * 3_600_000);
   const actions: Action[] = [];

@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Step, StepOutcome } from "../../durable-objects/commands.ts";
+import { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
+
+const ACCOUNT = "acct_busy";
+
+/** A call to the object that answers when it is told to. */
+interface Call {
+  readonly ids: readonly string[];
+  answer(): void;
+  fail(error: Error): void;
+}
+
+let calls: Call[];
+let grouped: GroupedSteps;
+
+beforeEach(() => {
+  calls = [];
+  grouped = new GroupedSteps();
+});
+
+afterEach(() => vi.useRealTimers());
+
+function stepOf(requestId: string): Step {
+  return { kind: "release", request: { requestId, attempt: 1, outcome: "rejected" } };
+}
+
+function idOf({ request }: Step): string {
+  return "requestId" in request ? request.requestId : request.command.requestId;
+}
+
+/** Sends a step whose outcome tells its own id. */
+async function send(requestId: string, account = ACCOUNT): Promise<string> {
+  const outcome = await grouped.send(account, stepOf(requestId), (steps) => {
+    const { promise, resolve, reject } = Promise.withResolvers<readonly StepOutcome[]>();
+    const ids = steps.map(idOf);
+    calls.push({ ids, answer: () => resolve(ids.map((id) => ({ failure: id }))), fail: reject });
+    return promise;
+  });
+  return "failure" in outcome ? outcome.failure : "";
+}
+
+/** Lets everything run that can. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
+
+const idsOf = (): (readonly string[])[] => calls.map(({ ids }) => ids);
+
+describe("steps of one account", () => {
+  it("go at once and alone while the account is quiet", async () => {
+    const first = send("a");
+    expect(idsOf()).toEqual([["a"]]);
+    calls[0]?.answer();
+    expect(await first).toBe("a");
+    const second = send("b");
+    expect(idsOf()).toEqual([["a"], ["b"]]);
+    calls[1]?.answer();
+    expect(await second).toBe("b");
+  });
+
+  it("that come while a call is under way share the next one, each with an outcome of its own", async () => {
+    const all = ["a", "b", "c", "d"].map((id) => send(id));
+    expect(idsOf()).toEqual([["a"]]);
+    calls[0]?.answer();
+    await settled();
+    expect(idsOf()).toEqual([["a"], ["b", "c", "d"]]);
+    calls[1]?.answer();
+    expect(await Promise.all(all)).toEqual(["a", "b", "c", "d"]);
+  });
+
+  it("do not wait for those of another account", async () => {
+    void send("a");
+    const other = send("b", "acct_other");
+    expect(idsOf()).toEqual([["a"], ["b"]]);
+    calls[1]?.answer();
+    expect(await other).toBe("b");
+  });
+
+  it("fail together where their call fails, and those after them go on", async () => {
+    const all = ["a", "b", "c"].map((id) => send(id).catch((error: Error) => error.message));
+    calls[0]?.answer();
+    await settled();
+    const later = send("d");
+    calls[1]?.fail(new Error("connection lost"));
+    await settled();
+    calls[2]?.answer();
+    expect(await Promise.all(all)).toEqual(["a", "connection lost", "connection lost"]);
+    expect(await later).toBe("d");
+  });
+
+  it("go by themselves after two seconds where whoever took them along was cut off", async () => {
+    vi.useFakeTimers();
+    void send("cut off");
+    const waiting = ["a", "b"].map((id) => send(id));
+    await vi.advanceTimersByTimeAsync(1_900);
+    expect(idsOf()).toEqual([["cut off"]]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(idsOf()).toEqual([["cut off"], ["a"], ["b"]]);
+    for (const call of calls.slice(1)) call.answer();
+    expect(await Promise.all(waiting)).toEqual(["a", "b"]);
+    // Nobody queues behind the silent one any more.
+    const fresh = send("c");
+    expect(idsOf().at(-1)).toEqual(["c"]);
+    calls.at(-1)?.answer();
+    expect(await fresh).toBe("c");
+  });
+
+  it("go in several calls where there are very many", async () => {
+    const all = Array.from({ length: 120 }, (_, n) => send(`r${n}`));
+    for (let index = 0; index < 4; index += 1) {
+      calls[index]?.answer();
+      await settled();
+    }
+    expect(idsOf().map(({ length }) => length)).toEqual([1, 50, 50, 19]);
+    expect(await Promise.all(all)).toEqual(Array.from({ length: 120 }, (_, n) => `r${n}`));
+  });
+});
