@@ -1,4 +1,5 @@
 import type { ChainedEntry } from "./event.ts";
+import { utf8Length } from "./utf8.ts";
 
 export const MESSAGE_VERSION = 1;
 
@@ -17,9 +18,8 @@ export function packEntries(accountId: string, stored: readonly { json: string }
   const messages: LedgerMessage[] = [];
   let entries: ChainedEntry[] = [];
   let bytes = 0;
-  const encoder = new TextEncoder();
   for (const { json } of stored) {
-    const size = encoder.encode(json).length;
+    const size = utf8Length(json);
     if (entries.length > 0 && bytes + size > MESSAGE_BYTES) {
       messages.push({ v: MESSAGE_VERSION, accountId, entries });
       entries = [];

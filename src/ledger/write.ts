@@ -1,4 +1,5 @@
 import type { BalanceUpdate, ChainedEntry } from "../core/event.ts";
+import { utf8Length } from "../core/utf8.ts";
 
 const USAGE_COLUMNS = [
   "account_id",
@@ -137,14 +138,21 @@ interface Rows {
   readonly updates: readonly string[];
 }
 
+/** An entry's rows are asked for twice, for the size of its chunk and to write them. */
+const made = new WeakMap<ChainedEntry, Rows>();
+
 function rowsOf(entry: ChainedEntry): Rows {
+  const known = made.get(entry);
+  if (known) return known;
   const usage = usageRow(entry);
   const monetization = monetizationRow(entry);
-  return {
+  const rows = {
     usage: usage ? [JSON.stringify(usage)] : [],
     monetization: monetization ? [JSON.stringify(monetization)] : [],
     updates: entry.updates.map((update) => JSON.stringify(updateRow(entry, update))),
   };
+  made.set(entry, rows);
+  return rows;
 }
 
 /**
@@ -203,9 +211,7 @@ export function chunkByBytes<Item extends { readonly entry: ChainedEntry }>(
   return chunks;
 }
 
-const encoder = new TextEncoder();
-
 /** Bytes of `rows` in a parameter, with a comma or bracket after each. */
 function byteLength(rows: readonly string[]): number {
-  return rows.reduce((total, row) => total + encoder.encode(row).length + 1, 1);
+  return rows.reduce((total, row) => total + utf8Length(row) + 1, 1);
 }
