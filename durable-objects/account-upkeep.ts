@@ -6,6 +6,7 @@ import { firstIdAt } from "../src/core/request-id.ts";
 import { REPLAY_MS } from "../src/core/reserve.ts";
 import { expire } from "../src/core/settlement.ts";
 import { sha256Hex } from "../src/sha256.ts";
+import type { Delivery } from "./account-store.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
 import { nextJobAt } from "./job-polls.ts";
 import { outboxDueAt } from "./outbox.ts";
@@ -64,10 +65,10 @@ export function prune(turns: AccountTurns): void {
 }
 
 /** Sets the alarm to the earliest thing that is due. */
-export function armNext(turns: AccountTurns): void {
+export function armNext(turns: AccountTurns, delivery: Delivery): void {
   const now = turns.now();
   const state = turns.load();
-  const due = outboxDueAt(turns.store, now);
+  const due = outboxDueAt(turns.store, delivery, now);
   if (due !== null) turns.armBy(due, now);
   if (!state) return;
   for (const { expiresAt } of state.pending.values()) turns.armBy(expiresAt, now);

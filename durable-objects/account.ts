@@ -12,11 +12,12 @@ import * as requests from "./account-requests.ts";
 import * as resources from "./account-resources.ts";
 import type { StoredKey } from "./account-rows.ts";
 import { migrateAccount } from "./account-schema.ts";
+import type { Delivery } from "./account-store.ts";
 import { AccountTurns, only } from "./account-turns.ts";
 import * as upkeep from "./account-upkeep.ts";
 import type * as command from "./commands.ts";
 import { askAfterJobs, takeDueJobs } from "./job-polls.ts";
-import { deliver } from "./outbox.ts";
+import { deliver, deliveryOnLoad } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
 
 const FOLD_EVERY_MS = 60_000;
@@ -34,12 +35,14 @@ export class Account {
   #journaled: Denials = new Map();
   #journaledAt = 0;
   #prunedAt = 0;
-  #loadedAnew = true;
+  /** Where the delivery of the outbox stands: in memory while all goes well, since sending again harms nobody. */
+  #delivery: Delivery;
 
   constructor(platform: Platform) {
     this.#platform = platform;
     platform.transactionSync(() => migrateAccount(platform.sql));
     this.#turns = new AccountTurns(platform);
+    this.#delivery = deliveryOnLoad(this.#turns.store);
   }
 
   /** Tells for which instant the platform has the alarm set. */
@@ -244,7 +247,7 @@ export class Account {
     this.#attempt("prune", () => this.#prune());
     await this.#attemptLong("deliver", () => this.#deliver());
     await this.#attemptLong("jobs", () => this.#askAfterJobs());
-    this.#attempt("arm", () => upkeep.armNext(this.#turns));
+    this.#attempt("arm", () => upkeep.armNext(this.#turns, this.#delivery));
   }
 
   /** At most once a minute, so that a storm of denials writes almost nothing, however often the alarm rings. */
@@ -273,11 +276,13 @@ export class Account {
     const state = this.#turns.load();
     if (!state) return;
     const { store } = this.#turns;
-    const { send, now } = this.#platform;
-    const loadedAnew = this.#loadedAnew;
-    this.#loadedAnew = false;
-    const delivery = await deliver(store, state.row.id, now(), loadedAnew, send, this.#platform.report);
-    if (delivery) this.#platform.transactionSync(() => store.writeDelivery(delivery));
+    const { send, now, report } = this.#platform;
+    const before = this.#delivery;
+    const delivery = await deliver(store, state.row.id, now(), before, send, report);
+    if (!delivery) return;
+    this.#delivery = delivery;
+    const isTrouble = delivery.tries > 0 || before.tries > 0;
+    if (isTrouble) this.#platform.transactionSync(() => store.writeDelivery(delivery));
   }
 
   async #askAfterJobs(): Promise<void> {

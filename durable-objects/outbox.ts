@@ -3,8 +3,11 @@ import type { AccountStore, Delivery, OutboxRow } from "./account-store.ts";
 import type { Platform } from "./platform.ts";
 import { within } from "./within.ts";
 
-/** Entries wait this long for company, so that one queue message carries many. */
-export const FLUSH_DELAY_MS = 1_000;
+/**
+ * Entries wait this long for company, so that one queue message carries many; with what the queue adds, the ledger is
+ * less than five seconds behind.
+ */
+export const FLUSH_DELAY_MS = 3_000;
 const RESEND_FIRST_MS = 30_000;
 /** The pause after the queue itself refused. */
 const RETRY_FIRST_MS = 2_000;
@@ -16,22 +19,31 @@ const ROWS_PER_FLUSH = 1_000;
 const MESSAGES_PER_BATCH = 4;
 
 /**
+ * Where the delivery stands for an object that was just loaded. What its outbox holds may have been sent before or not,
+ * so it counts as sent and is due to be sent again; only where deliveries went wrong was kept what became of them.
+ */
+export function deliveryOnLoad(store: AccountStore): Delivery {
+  const stored = store.delivery();
+  if (stored.tries > 0) return stored;
+  const inherited = store.outboxSpan().last ?? 0;
+  return { sentSeq: inherited, markSeq: inherited, resendAt: 0, tries: 0 };
+}
+
+/**
  * Sends what the ledger has not confirmed: new entries at once, and again after a growing pause those that were sent
  * before the last mark and are still there. The queue only hurries things: a row leaves the outbox when the ledger has
- * confirmed its number. An object that was loaded anew cannot know what became of what it sent before, and sends all of
- * it again. Returns the delivery to store, or `null` when nothing was due.
+ * confirmed its number. Returns where the delivery stands now, or `null` when nothing was due.
  */
 export async function deliver(
   store: AccountStore,
   accountId: string,
   now: number,
-  loadedAnew: boolean,
+  before: Delivery,
   send: Platform["send"],
   report: Platform["report"],
 ): Promise<Delivery | null> {
-  const before = store.delivery();
-  const due = loadedAnew || now >= before.resendAt;
-  const stale = due ? store.unconfirmed(0, loadedAnew ? before.sentSeq : before.markSeq, ROWS_PER_FLUSH) : [];
+  const due = now >= before.resendAt;
+  const stale = due ? store.unconfirmed(0, before.markSeq, ROWS_PER_FLUSH) : [];
   const fresh = store.unconfirmed(before.sentSeq, Number.MAX_SAFE_INTEGER, ROWS_PER_FLUSH);
   if (fresh.length === 0 && stale.length === 0) {
     // What was sent since the last mark comes under a new one, and is sent again when that is due.
@@ -48,10 +60,9 @@ export async function deliver(
 }
 
 /** When the outbox next needs the alarm; `null` when everything is confirmed. */
-export function outboxDueAt(store: AccountStore, now: number): number | null {
+export function outboxDueAt(store: AccountStore, { sentSeq, resendAt }: Delivery, now: number): number | null {
   const { last, count } = store.outboxSpan();
   if (count === 0 || last === null) return null;
-  const { sentSeq, resendAt } = store.delivery();
   return last > sentSeq ? now + FLUSH_DELAY_MS : Math.max(resendAt, now + FLUSH_DELAY_MS);
 }
 
