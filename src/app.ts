@@ -46,7 +46,10 @@ export function createApp(): Hono<HttpEnv> {
     "/dashboard/admin",
     operatorRoutes((request, c) => app.fetch(request, c.env, c.executionCtx)),
   );
-  app.route("/dashboard", dashboardRoutes());
+  app.route(
+    "/dashboard",
+    dashboardRoutes((request, c) => app.fetch(request, c.env, c.executionCtx)),
+  );
   app.route("/", documentRoutes());
   app.notFound((c) => {
     const fault = new HttpFault(404, "unknown_url", `There is no ${c.req.method} ${c.req.path.slice(0, 200)} here.`);

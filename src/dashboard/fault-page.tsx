@@ -4,6 +4,7 @@ import type { HttpContext } from "../http/context.ts";
 import { renderFault } from "../http/error-response.ts";
 import { HttpFault } from "../http/fault.ts";
 import { endSession } from "../http/session.ts";
+import { arrivalPage, isFromElsewhere } from "./arrival.tsx";
 import { page } from "./page.tsx";
 import { signInPath } from "./sign-in-path.ts";
 
@@ -14,9 +15,10 @@ export async function faultPage(c: HttpContext, error: Error): Promise<Response>
     return shown(c, "Refused", fault.message, 403);
   }
   if (error instanceof HttpFault && error.status === 401) {
-    endSession(c);
-    const back = c.req.method === "GET" ? new URL(c.req.url) : null;
     const ended = error.code === "not_signed_in" ? null : "ended";
+    if (ended === null && isFromElsewhere(c)) return arrivalPage(c);
+    if (ended !== null) endSession(c);
+    const back = c.req.method === "GET" ? new URL(c.req.url) : null;
     return c.redirect(signInPath({ next: back && back.pathname + back.search, why: ended }), 303);
   }
   if (error instanceof HttpFault) return shown(c, titleOf(error), error.message, error.status);

@@ -1,3 +1,4 @@
+import { readAtMost } from "../http/bounded-body.ts";
 import type { HttpContext } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { isCsrfToken, type Session } from "../http/session.ts";
@@ -20,7 +21,7 @@ export async function readFields(c: HttpContext, mostBytes = FORM_BYTES): Promis
   if (!/^application\/x-www-form-urlencoded\b/i.test(type)) {
     throw new HttpFault(415, "unsupported_media_type", "Send the form as application/x-www-form-urlencoded.");
   }
-  const bytes = await c.req.arrayBuffer();
-  if (bytes.byteLength > mostBytes) throw new HttpFault(413, "body_too_large", "The form is too large.");
+  const tooLarge = new HttpFault(413, "body_too_large", "The form is too large.");
+  const bytes = await readAtMost(c, mostBytes, tooLarge);
   return new URLSearchParams(new TextDecoder().decode(bytes));
 }

@@ -4,6 +4,7 @@ import { aboutText, creditsText } from "./amounts.tsx";
 import { Bar } from "./charts/bar.tsx";
 import type { Forecast } from "./forecast.ts";
 import { Instant } from "./instants.tsx";
+import { readableReason } from "./source-names.ts";
 
 const KINDS: Readonly<Record<GrantView["kind"], string>> = {
   entitlement: "Entitlement",
@@ -27,7 +28,7 @@ export function Grants({
           <li>
             <div>
               <p>
-                <strong>{KINDS[grant.kind]}</strong> <span class="soft">· {grant.reason}</span>
+                <strong>{KINDS[grant.kind]}</strong> <span class="soft">· {readableReason(grant.reason)}</span>
               </p>
               <p class="small soft">
                 <Terms grant={grant} now={now} />

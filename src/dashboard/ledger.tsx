@@ -10,7 +10,7 @@ import { creditsText } from "./amounts.tsx";
 import { Instant } from "./instants.tsx";
 import { page } from "./page.tsx";
 import { Paging } from "./paging.tsx";
-import { byId, type SourceNames, sourceNames } from "./source-names.ts";
+import { byId, readableReason, type SourceNames, sourceNames } from "./source-names.ts";
 import { frameOf, visitOf } from "./visit.ts";
 
 const PATH = "/dashboard/ledger";
@@ -146,7 +146,7 @@ export function LedgerRows({
   names?: SourceNames;
 }) {
   return (
-    <table class="stacks">
+    <table class="stacks entries">
       <thead>
         <tr>
           <th scope="col">Entry</th>
@@ -193,7 +193,7 @@ function Row({ row, names }: { row: PlacedBalanceUpdate; names: SourceNames }) {
       <td data-label="What">
         <span class="cell">
           {request === null ? KINDS[update.kind] : <a href={`/dashboard/requests/${request}`}>{KINDS[update.kind]}</a>}
-          {reason === null ? null : <span class="soft small"> {reason}</span>}
+          {reason === null ? null : <span class="soft small"> {readableReason(reason)}</span>}
         </span>
       </td>
       <td data-label="Source">

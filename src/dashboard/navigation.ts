@@ -10,6 +10,8 @@ export const ACCOUNT_PLACES: readonly Place[] = [
   { path: "/dashboard/usage", label: "Usage" },
   { path: "/dashboard/requests", label: "Requests" },
   { path: "/dashboard/ledger", label: "Ledger" },
+  { path: "/dashboard/credits", label: "Credits" },
+  { path: "/dashboard/alerts", label: "Alerts" },
   { path: "/dashboard/keys", label: "Keys" },
   { path: "/dashboard/setup", label: "Set up" },
 ];

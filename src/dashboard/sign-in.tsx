@@ -2,10 +2,10 @@ import { Hono } from "hono";
 import { openFor } from "../http/account-access.ts";
 import { readApiKey } from "../http/api-key.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
+import { noteFailure, waitAt } from "../http/failed-attempts.ts";
 import { HttpFault } from "../http/fault.ts";
 import { readPlatformToken } from "../http/platform-token.ts";
 import { beginSession, endSession, readSession, type Session } from "../http/session.ts";
-import { FailedAttempts } from "./failed-attempts.ts";
 import { readFields, readForm } from "./form.ts";
 import type { Notice } from "./layout.tsx";
 import { page } from "./page.tsx";
@@ -19,10 +19,9 @@ const WHY: Readonly<Record<string, Notice>> = {
 /** Signing in and out. */
 export function signInRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
-  const attempts = new FailedAttempts();
   routes.get("/sign-in", (c) => signInPage(c, WHY[c.req.query("why") ?? ""] ?? null, c.req.query("next") ?? null));
-  routes.post("/sign-in", (c) => signInWithKey(c, attempts));
-  routes.post("/sign-in/token", (c) => signInWithToken(c, attempts));
+  routes.post("/sign-in", (c) => signInWithKey(c));
+  routes.post("/sign-in/token", (c) => signInWithToken(c));
   routes.post("/sign-out", async (c) => {
     const session = await readSession(c);
     if (session) await readForm(c, session);
@@ -32,16 +31,16 @@ export function signInRoutes(): Hono<HttpEnv> {
   return routes;
 }
 
-async function signInWithKey(c: HttpContext, attempts: FailedAttempts): Promise<Response> {
+async function signInWithKey(c: HttpContext): Promise<Response> {
   const fields = await readFields(c);
   const next = fields.get("next");
-  const wait = attempts.waitSeconds(addressOf(c), Date.now());
+  const wait = waitAt(c, "account");
   if (wait > 0) return tooMany(c, wait, next);
   const key = readApiKey(c.var.services.config.keySecret, (fields.get("key") ?? "").trim());
   const who = key && { accountId: key.accountId, key: { id: key.keyId, digest: key.digest } };
   const refusal = who ? await refusalFor(c, who) : "That is not a key of this gateway.";
   if (!who || refusal !== null) {
-    attempts.failed(addressOf(c), Date.now());
+    noteFailure(c, "account");
     return signInPage(c, { tone: "wrong", text: refusal }, next, 401);
   }
   await beginSession(c, who);
@@ -52,11 +51,11 @@ async function signInWithKey(c: HttpContext, attempts: FailedAttempts): Promise<
  * The platform's own page sends its user here with a token. The answer is a page that goes on by itself and not a
  * redirect: after a redirect that another site began, browsers hold the new cookie back.
  */
-async function signInWithToken(c: HttpContext, attempts: FailedAttempts): Promise<Response> {
+async function signInWithToken(c: HttpContext): Promise<Response> {
   const { token: config } = c.var.services.config;
   if (!config) throw new HttpFault(404, "unknown_url", "This gateway takes no sign-in from elsewhere.");
   const fields = await readFields(c);
-  const wait = attempts.waitSeconds(addressOf(c), Date.now());
+  const wait = waitAt(c, "account");
   if (wait > 0) return tooMany(c, wait, null);
   const identity = await readPlatformToken(config, fields.get("token") ?? "").catch((error: unknown) => {
     console.error(JSON.stringify({ event: "platform_keys_unreachable", message: String(error) }));
@@ -65,7 +64,7 @@ async function signInWithToken(c: HttpContext, attempts: FailedAttempts): Promis
   const who = identity && { accountId: identity.accountId, key: null };
   const refusal = who ? await refusalFor(c, who) : "Your sign-in could not be verified, or it has run out.";
   if (!identity || !who || refusal !== null) {
-    attempts.failed(addressOf(c), Date.now());
+    noteFailure(c, "account");
     return signInPage(c, { tone: "wrong", text: refusal }, null, 401);
   }
   await beginSession(c, who, identity.until);
@@ -101,10 +100,6 @@ function tooMany(c: HttpContext, waitSeconds: number, next: string | null): Resp
   const minutes = Math.ceil(waitSeconds / 60);
   const text = `Too many failed attempts from your address. Try again in ${minutes} minute${minutes === 1 ? "" : "s"}.`;
   return signInPage(c, { tone: "wrong", text }, next, 429);
-}
-
-function addressOf(c: HttpContext): string {
-  return c.req.header("cf-connecting-ip") ?? "unknown";
 }
 
 function signInPage(c: HttpContext, notice: Notice | null, next: string | null, status: 200 | 401 | 429 = 200) {

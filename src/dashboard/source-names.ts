@@ -3,6 +3,7 @@ import type { GrantTerms } from "../core/event.ts";
 import type { Grant } from "../core/grant.ts";
 import type { HttpContext } from "../http/context.ts";
 import { readGrantTerms } from "../ledger/grant-terms.ts";
+import { shortId } from "./in-flight.tsx";
 
 /** What sources are called on pages: an allowance by its id, a grant by the reason for which it was given. */
 export type SourceNames = (source: string) => string;
@@ -35,5 +36,10 @@ export function namesOf(grants: readonly Grant[]): SourceNames {
 }
 
 function grantName({ reason, kind }: Pick<GrantTerms, "reason" | "kind">): string {
-  return reason === "" ? `${kind} credits` : reason;
+  return reason === "" ? `${kind} credits` : readableReason(reason);
+}
+
+/** Why something was granted or taken back, with the ids of payments by their ends. */
+export function readableReason(reason: string): string {
+  return reason.replace(/\bpay_[0-9a-f]{32}\b/g, shortId);
 }

@@ -9,6 +9,7 @@ import { pageWire } from "../wire/ledger.ts";
 import { dismissal } from "./body-schemas.ts";
 import { checkPayments } from "./check.ts";
 import { type PaymentHooks, paymentDeps } from "./deps.ts";
+import { disputesOf } from "./disputes.ts";
 import { redrive } from "./follow.ts";
 import { readPackDocument } from "./pack.ts";
 import { listPacks, putPack, readPack } from "./packs.ts";
@@ -39,13 +40,14 @@ export function paymentAdminRoutes(hooks: PaymentHooks): Hono<HttpEnv> {
   routes.get("/payments", async (c) => {
     const page = await listPayments(c.env.DB, { ...pageOf(c), accountId: c.req.query("account") ?? null });
     if (!page) throw invalidCursor();
-    return c.json(pageWire(page, paymentAdminWire));
+    const disputes = await disputesOf(c.env.DB, page.data);
+    return c.json(pageWire(page, (payment) => paymentAdminWire(payment, disputes)));
   });
   routes.get("/payments/check", async (c) => c.json(await checkPayments(c.env.DB, Date.now())));
   routes.get("/payments/:id", async (c) => {
     const payment = await readPayment(c.env.DB, c.req.param("id"));
     if (!payment) throw new HttpFault(404, "payment_not_found", "There is no such payment.");
-    return c.json(paymentAdminWire(payment));
+    return c.json(paymentAdminWire(payment, await disputesOf(c.env.DB, [payment])));
   });
   routes.get("/parked-payments", async (c) => {
     const parked = await listParked(c.env.DB);

@@ -1,4 +1,4 @@
-import { and, count, eq, inArray, sql } from "drizzle-orm";
+import { and, asc, count, eq, inArray, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { Disputed } from "./payment-event.ts";
 import { disputes, payments } from "./schema.ts";
@@ -23,6 +23,20 @@ export async function saveDispute(
     });
   const row = await orm.select({ state: disputes.state }).from(disputes).where(eq(disputes.id, disputeId)).get();
   return row?.state ?? state;
+}
+
+/** Where the disputes of payments stand, by payment: of several, the newest. */
+export async function disputesOf(
+  db: D1Database,
+  of: readonly Pick<Payment, "id">[],
+): Promise<ReadonlyMap<string, Disputed["state"]>> {
+  const ids = JSON.stringify(of.map(({ id }) => id));
+  const rows = await drizzle(db)
+    .select({ paymentId: disputes.paymentId, state: disputes.state })
+    .from(disputes)
+    .where(sql`${disputes.paymentId} in (select value from json_each(${ids}))`)
+    .orderBy(asc(disputes.createdAt));
+  return new Map(rows.map(({ paymentId, state }) => [paymentId, state]));
 }
 
 export async function openDisputes(db: D1Database, accountId: string): Promise<number> {

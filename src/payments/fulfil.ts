@@ -30,7 +30,9 @@ export async function fulfil(deps: PaymentDeps, paid: Paid): Promise<Followed> {
   const { accounts, config, env } = services;
   const order = openOrder(paid.metadata, config.keySecret);
   const reason = order ? mistake(order, paid) : "seal_broken";
-  if (!order || reason !== null) return { kind: "parked", reason: reason ?? "seal_broken", accountId: null };
+  if (!order || reason !== null) {
+    return { kind: "parked", reason: reason ?? "seal_broken", accountId: order?.accountId ?? null };
+  }
   const { accountId } = order;
   const account = await accounts.describe(accountId);
   if (!account) return { kind: "parked", reason: "account_unknown", accountId };

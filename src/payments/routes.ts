@@ -12,6 +12,7 @@ import { latestTopUps, readAutoTopUp, saveAutoTopUp } from "./auto-top-up/store.
 import { autoTopUpDocument, newCheckout } from "./body-schemas.ts";
 import { beginCheckout } from "./checkout.ts";
 import { type PaymentHooks, paymentDeps } from "./deps.ts";
+import { disputesOf } from "./disputes.ts";
 import { listPacks, readPack } from "./packs.ts";
 import { listPayments } from "./store.ts";
 import { requireStripe } from "./stripe.ts";
@@ -33,7 +34,8 @@ export function paymentRoutes(hooks: PaymentHooks): Hono<HttpEnv> {
     const { account } = await openAccount(c);
     const page = await listPayments(c.env.DB, { ...pageOf(c), accountId: account.id });
     if (!page) throw invalidCursor();
-    return c.json(pageWire(page, paymentWire));
+    const disputes = await disputesOf(c.env.DB, page.data);
+    return c.json(pageWire(page, (payment) => paymentWire(payment, disputes)));
   });
   routes.get("/auto-topup", async (c) => {
     requireStripe(c);

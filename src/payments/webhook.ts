@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type Stripe from "stripe";
 import { z } from "zod";
+import { readAtMost } from "../http/bounded-body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { type PaymentDeps, type PaymentHooks, paymentDeps } from "./deps.ts";
@@ -37,7 +38,8 @@ async function receive(c: HttpContext, hooks: PaymentHooks): Promise<Response> {
  * gateway or the other way round.
  */
 async function readEvent(c: HttpContext, { stripe, now }: PaymentDeps): Promise<Stripe.Event> {
-  const body = await rawBody(c);
+  const tooLarge = new HttpFault(413, "request_too_large", `A webhook has at most ${BODY_BYTES} bytes.`);
+  const body = await readAtMost(c, BODY_BYTES, tooLarge);
   const header = c.req.header("stripe-signature") ?? "";
   const event = await verified(stripe, body, header);
   const signedAt = Number(/(?:^|,)t=(\d{1,15})(?:,|$)/.exec(header)?.[1]);
@@ -85,12 +87,4 @@ function isStale(reason: string): boolean {
 
 function stale(): HttpFault {
   return new HttpFault(400, "stale", "The webhook was signed too long ago, or too far ahead.");
-}
-
-async function rawBody(c: HttpContext): Promise<Uint8Array> {
-  const tooLarge = new HttpFault(413, "request_too_large", `A webhook has at most ${BODY_BYTES} bytes.`);
-  if (Number(c.req.header("content-length") ?? 0) > BODY_BYTES) throw tooLarge;
-  const body = new Uint8Array(await c.req.arrayBuffer());
-  if (body.byteLength > BODY_BYTES) throw tooLarge;
-  return body;
 }

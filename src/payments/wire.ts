@@ -1,12 +1,15 @@
 import { formatCredits } from "../core/amount.ts";
 import { instant } from "../wire/time.ts";
 import type { TopUp } from "./auto-top-up/store.ts";
+import type { disputesOf } from "./disputes.ts";
 import type { StoredPack } from "./packs.ts";
 import type { ParkedPayment } from "./parked.ts";
 import type { Payment } from "./store.ts";
 
+type DisputeStates = Awaited<ReturnType<typeof disputesOf>>;
+
 /** A payment as its buyer sees it. Money is in the smallest unit of its currency. */
-export function paymentWire(payment: Payment) {
+export function paymentWire(payment: Payment, disputes: DisputeStates) {
   const { amount, refunded, lost } = payment;
   return {
     id: payment.id,
@@ -17,6 +20,8 @@ export function paymentWire(payment: Payment) {
     amount,
     currency: payment.currency,
     refunded,
+    lost,
+    dispute: disputes.get(payment.id) ?? null,
     reclaimed: formatCredits(payment.reclaimed),
     grant: payment.state === "paid" ? payment.grantId : null,
     created_at: instant(payment.createdAt),
@@ -25,9 +30,9 @@ export function paymentWire(payment: Payment) {
 }
 
 /** The same as an operator sees it. */
-export function paymentAdminWire(payment: Payment) {
-  const { accountId: account, providerId: provider_id, lost, shortfall } = payment;
-  return { ...paymentWire(payment), account, provider_id, lost, shortfall: formatCredits(shortfall) };
+export function paymentAdminWire(payment: Payment, disputes: DisputeStates) {
+  const { accountId: account, providerId: provider_id, shortfall } = payment;
+  return { ...paymentWire(payment, disputes), account, provider_id, shortfall: formatCredits(shortfall) };
 }
 
 /** A pack as it is offered. */

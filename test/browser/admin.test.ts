@@ -192,12 +192,13 @@ describe.skipIf(noBrowser !== null)("the operators' console in a browser", () =>
     "/rate-cards/default",
     "/upstreams",
     "/reservations",
+    "/payments",
     "/ledger",
     "/quarantine",
     "/totals",
     "/log",
   ];
-  const OF_ACCOUNT = ["", "/usage", "/requests", "/ledger?verify=1", "/keys", "/log"];
+  const OF_ACCOUNT = ["", "/usage", "/requests", "/ledger?verify=1", "/keys", "/payments", "/alerts", "/log"];
 
   it.each(SCREENS)("has no barrier, and nothing wider than the screen: $name", async ({ name, ...screen }) => {
     await visit(screen, async (page) => {

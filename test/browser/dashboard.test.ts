@@ -144,6 +144,14 @@ describe.skipIf(noBrowser !== null)("the dashboard in a browser", () => {
     });
   });
 
+  it("says where no payments are taken, and offers nothing that does not work", async () => {
+    await signedIn({}, async (page) => {
+      await page.goto(`${gateway.url}/dashboard/credits`);
+      await page.getByText("This gateway takes no payments").waitFor();
+      expect(await page.locator("main button").count()).toBe(0);
+    });
+  });
+
   it("tells times in the viewer's zone, and in UTC without scripts", async () => {
     const path = `/dashboard/requests/${requestId}`;
     const first = "time[data-local]";
@@ -180,6 +188,8 @@ describe.skipIf(noBrowser !== null)("the dashboard in a browser", () => {
           "/requests",
           `/requests/${requestId}`,
           "/ledger",
+          "/credits",
+          "/alerts",
           "/keys",
           "/setup",
           "/none",

@@ -1,10 +1,11 @@
 import { Hono } from "hono";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
+import { textOf } from "../fields.tsx";
 import { type SeenAccount, seenAccount } from "./account-frame.tsx";
 import { accountOverview } from "./account-overview.tsx";
 import { accountPath } from "./accounts.tsx";
 import type { AdminApi, ApiAct } from "./api.ts";
-import { reasonOf, textOf } from "./fields.tsx";
+import { reasonOf } from "./fields.tsx";
 import { readOperatorForm } from "./operator.ts";
 
 /** What the forms of an account's page do, each by the admin API. */

@@ -1,7 +1,8 @@
 import { nanoid } from "nanoid";
+import { SelectField, TextField } from "../fields.tsx";
 import type { SeenAccount } from "./account-frame.tsx";
 import { accountPath } from "./accounts.tsx";
-import { FoldedForm, SelectField, TextField } from "./fields.tsx";
+import { FoldedForm } from "./fields.tsx";
 
 const KINDS = ["promotional", "paid", "adjustment", "entitlement"] as const;
 

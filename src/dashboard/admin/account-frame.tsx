@@ -3,9 +3,9 @@ import type { AccountReply } from "../../../durable-objects/commands.ts";
 import { readAccount } from "../../catalog/read.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
+import type { RefusalStatus } from "../gateway-api.ts";
 import type { Notice } from "../layout.tsx";
 import { accountPath } from "./accounts.tsx";
-import type { RefusalStatus } from "./api.ts";
 import { BASE, consolePage } from "./frame.tsx";
 import { type Operator, operatorOf } from "./operator.ts";
 
@@ -37,6 +37,8 @@ const TABS = [
   ["/requests", "Requests"],
   ["/ledger", "Ledger"],
   ["/keys", "Keys"],
+  ["/payments", "Payments"],
+  ["/alerts", "Alerts"],
   ["/log", "Log"],
 ] as const;
 

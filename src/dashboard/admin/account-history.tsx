@@ -6,6 +6,7 @@ import { findReceipt } from "../../http/find-receipt.ts";
 import { listQueryOf, pageOf } from "../../http/query.ts";
 import { listBalanceUpdates } from "../../ledger/read.ts";
 import { searchRequests } from "../../ledger/search.ts";
+import { TextField } from "../fields.tsx";
 import { LedgerRows, Proof, prove } from "../ledger.tsx";
 import { Paging } from "../paging.tsx";
 import { namesIn, ReceiptView } from "../receipt.tsx";
@@ -15,7 +16,7 @@ import { UsageView, usedBy } from "../usage.tsx";
 import { OrderField } from "./account-forms.tsx";
 import { accountPage, seenAccount } from "./account-frame.tsx";
 import { accountPath } from "./accounts.tsx";
-import { FoldedForm, TextField } from "./fields.tsx";
+import { FoldedForm } from "./fields.tsx";
 import { LogTable } from "./log-table.tsx";
 
 /** What an account did and what was done to it: the pages that its holder has, and the log. */

@@ -1,14 +1,16 @@
 import { Hono } from "hono";
 import { SCOPES } from "../../core/scope.ts";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
+import { TextField, textOf } from "../fields.tsx";
+import type { RefusalStatus } from "../gateway-api.ts";
 import { Instant } from "../instants.tsx";
 import type { Notice } from "../layout.tsx";
+import { type Column, Table } from "../tables.tsx";
 import { accountPage, type SeenAccount, seenAccount } from "./account-frame.tsx";
 import { accountPath } from "./accounts.tsx";
-import type { AdminApi, RefusalStatus } from "./api.ts";
-import { FoldedForm, reasonOf, TextField, textOf } from "./fields.tsx";
+import type { AdminApi } from "./api.ts";
+import { FoldedForm, reasonOf } from "./fields.tsx";
 import { type Operator, readOperatorForm } from "./operator.ts";
-import { type Column, Table } from "./tables.tsx";
 
 /** The keys of an account. A new one is shown once, to the operator who made it. */
 export function accountKeysPages(api: AdminApi): Hono<HttpEnv> {

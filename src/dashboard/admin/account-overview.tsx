@@ -4,17 +4,18 @@ import { remaining } from "../../core/grant.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { pendingWire } from "../../wire/reservation.ts";
 import { CreditsFigure, creditsText } from "../amounts.tsx";
+import type { RefusalStatus } from "../gateway-api.ts";
 import { Instant } from "../instants.tsx";
 import type { Notice } from "../layout.tsx";
 import { Allowances, Gates } from "../limits.tsx";
+import { readableReason } from "../source-names.ts";
+import { type Column, ShortId, Table } from "../tables.tsx";
 import { AccountForms } from "./account-forms.tsx";
 import { accountPage, type SeenAccount } from "./account-frame.tsx";
 import { accountPath } from "./accounts.tsx";
-import type { RefusalStatus } from "./api.ts";
 import { FoldedForm } from "./fields.tsx";
 import type { Operator } from "./operator.ts";
 import { ReservationTable } from "./reservation-table.tsx";
-import { type Column, Table } from "./tables.tsx";
 
 /** What an account has, holds and may, and what can be done to it. */
 export async function accountOverview(
@@ -79,7 +80,7 @@ function Standing({ seen: { account } }: { seen: SeenAccount }) {
   const what =
     account.status === "suspended"
       ? "Suspended: requests are refused."
-      : "Frozen: its ledger did not add up. Included use goes on, paid use waits until a person has looked.";
+      : "Frozen: included use goes on, paid use waits until a person has looked.";
   return (
     <div class="notice wrong" role="status">
       {what} {account.statusReason === null ? null : <>Reason: {account.statusReason}</>}
@@ -138,9 +139,9 @@ function Facts({ seen: { account, createdAt } }: { seen: SeenAccount }) {
 
 function grantColumns(operator: Operator, accountId: string): Column<GrantView>[] {
   return [
-    { label: "Grant", show: ({ id }) => <span class="id">{id}</span> },
+    { label: "Grant", show: ({ id }) => <ShortId id={id} /> },
     { label: "Kind", show: ({ kind }) => <span class="tag">{kind}</span> },
-    { label: "Reason", show: ({ reason }) => reason },
+    { label: "Reason", show: ({ reason }) => readableReason(reason) },
     { label: "Granted", number: true, show: ({ amount }) => creditsText(amount) },
     { label: "Left", number: true, show: (grant) => creditsText(remaining(grant) - grant.reserved) },
     { label: "Reserved", number: true, show: ({ reserved }) => creditsText(reserved) },

@@ -3,14 +3,16 @@ import { listPlans } from "../../catalog/list.ts";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import type { ListedAccountWire } from "../../wire/listed-account.ts";
 import { countText } from "../amounts.tsx";
+import { SelectField, TextField, textOf } from "../fields.tsx";
+import type { RefusalStatus } from "../gateway-api.ts";
 import type { Notice } from "../layout.tsx";
 import { Paging } from "../paging.tsx";
-import type { AdminApi, RefusalStatus } from "./api.ts";
-import { FoldedForm, reasonOf, SelectField, TextField, textOf } from "./fields.tsx";
+import { type Column, Table } from "../tables.tsx";
+import { creditsOfWire, WireInstant } from "../wire-text.tsx";
+import type { AdminApi } from "./api.ts";
+import { FoldedForm, reasonOf } from "./fields.tsx";
 import { BASE, consolePage } from "./frame.tsx";
 import { type Operator, operatorOf, readOperatorForm } from "./operator.ts";
-import { type Column, Table } from "./tables.tsx";
-import { creditsOfWire, WireInstant } from "./wire-text.tsx";
 
 /** All accounts, by search and sort, and the making of a new one. */
 export function accountsPages(api: AdminApi): Hono<HttpEnv> {

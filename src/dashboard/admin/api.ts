@@ -1,9 +1,6 @@
 import type { HttpContext } from "../../http/context.ts";
-import { HttpFault } from "../../http/fault.ts";
+import { type Answerer, type ApiOutcome, outcomeOf, readOf } from "../gateway-api.ts";
 import type { Operator } from "./operator.ts";
-
-/** Answers a request as the gateway answers those from outside. */
-export type Answerer = (request: Request, c: HttpContext) => Response | Promise<Response>;
 
 export interface ApiAct {
   readonly method: "POST" | "PUT" | "PATCH" | "DELETE";
@@ -14,18 +11,6 @@ export interface ApiAct {
   readonly reason?: string;
   readonly idempotencyKey?: string;
   readonly query?: Readonly<Record<string, string>>;
-}
-
-/** What the API answered; a refusal is told on the page. */
-export type ApiOutcome<T> =
-  | { readonly done: true; readonly body: T }
-  | { readonly done: false; readonly status: RefusalStatus; readonly text: string };
-
-const REFUSAL_STATUSES = [400, 401, 403, 404, 409, 413, 415, 422, 503] as const;
-export type RefusalStatus = (typeof REFUSAL_STATUSES)[number] | 500;
-
-interface Refusal {
-  readonly error: { readonly code: string; readonly message: string };
 }
 
 /**
@@ -40,21 +25,19 @@ export class AdminApi {
   }
 
   /** Reads. Throws {@link HttpFault} when it is refused. */
-  async get<T>(c: HttpContext, operator: Operator, path: string, query: Readonly<Record<string, string>> = {}) {
-    const answer = await this.#send(c, operator, "GET", path, query);
-    const body = await answer.json<T | Refusal>();
-    if (!isRefusal(body)) return body;
-    const status = statusOf(answer);
-    if (status === 500) throw new Error(`${path}: ${body.error.message}`);
-    throw new HttpFault(status, body.error.code, body.error.message);
+  async get<T>(
+    c: HttpContext,
+    operator: Operator,
+    path: string,
+    query: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    return readOf<T>(path, await this.#send(c, operator, "GET", path, query));
   }
 
   async act<T>(c: HttpContext, operator: Operator, act: ApiAct): Promise<ApiOutcome<T>> {
     const query = { ...act.query, ...(act.reason ? { reason: act.reason } : {}) };
     const headers = act.idempotencyKey === undefined ? {} : { "idempotency-key": act.idempotencyKey };
-    const answer = await this.#send(c, operator, act.method, act.path, query, act.body, headers);
-    const body = await answer.json<T | Refusal>();
-    return isRefusal(body) ? { done: false, status: statusOf(answer), text: body.error.message } : { done: true, body };
+    return outcomeOf<T>(await this.#send(c, operator, act.method, act.path, query, act.body, headers));
   }
 
   #send(
@@ -80,12 +63,4 @@ export class AdminApi {
     });
     return this.#answer(request, c);
   }
-}
-
-function isRefusal(body: unknown): body is Refusal {
-  return typeof body === "object" && body !== null && "error" in body;
-}
-
-function statusOf({ status }: Response): RefusalStatus {
-  return REFUSAL_STATUSES.find((known) => known === status) ?? 500;
 }

@@ -1,12 +1,12 @@
 import type { AccountBacktestWire, BacktestTotalsWire } from "../../wire/backtest.ts";
 import { countText } from "../amounts.tsx";
+import { TextField } from "../fields.tsx";
 import { CsrfField } from "../layout.tsx";
+import { type Column, Table } from "../tables.tsx";
+import { creditsOfWire } from "../wire-text.tsx";
 import { accountPath } from "./accounts.tsx";
 import type { DocumentKind } from "./document-kinds.ts";
-import { TextField } from "./fields.tsx";
 import type { Operator } from "./operator.ts";
-import { type Column, Table } from "./tables.tsx";
-import { creditsOfWire } from "./wire-text.tsx";
 
 /** What the API answers to a back-test. */
 export interface BacktestAnswer {

@@ -5,13 +5,14 @@ import { upstreamKey } from "../../env.ts";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
 import { countText } from "../amounts.tsx";
+import { TextField } from "../fields.tsx";
+import { type Column, Table } from "../tables.tsx";
+import { WireInstant } from "../wire-text.tsx";
 import type { AdminApi } from "./api.ts";
 import { type DocumentKind, PLAN_KIND, RATE_CARD_KIND, UPSTREAM_KIND } from "./document-kinds.ts";
-import { FoldedForm, reasonOf, TextField } from "./fields.tsx";
+import { FoldedForm, reasonOf } from "./fields.tsx";
 import { consolePage } from "./frame.tsx";
 import { type Operator, operatorOf, readOperatorForm } from "./operator.ts";
-import { type Column, Table } from "./tables.tsx";
-import { WireInstant } from "./wire-text.tsx";
 
 const EVERY = { limit: 500, cursor: null };
 

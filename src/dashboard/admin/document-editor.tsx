@@ -1,12 +1,12 @@
 import type { DocumentChange } from "../../catalog/document-diff.ts";
 import { CsrfField } from "../layout.tsx";
+import { type Column, Table } from "../tables.tsx";
 import type { BacktestAnswer } from "./backtest.tsx";
 import { type AskedBacktest, BacktestForm, BacktestResult } from "./backtest.tsx";
 import type { TextFault } from "./checked-text.ts";
 import { canBacktest, type DocumentKind } from "./document-kinds.ts";
 import { ActForm } from "./fields.tsx";
 import type { Operator } from "./operator.ts";
-import { type Column, Table } from "./tables.tsx";
 
 /** What the API answers to a dry run. */
 export interface PreviewAnswer {

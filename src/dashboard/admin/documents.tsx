@@ -1,13 +1,15 @@
 import { Hono } from "hono";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
+import { textOf } from "../fields.tsx";
+import type { RefusalStatus } from "../gateway-api.ts";
 import type { Notice } from "../layout.tsx";
-import type { AdminApi, RefusalStatus } from "./api.ts";
+import type { AdminApi } from "./api.ts";
 import type { AskedBacktest, BacktestAnswer } from "./backtest.tsx";
 import { checkText } from "./checked-text.ts";
 import { DocumentEditor, type PreviewAnswer } from "./document-editor.tsx";
 import { canBacktest, type DocumentKind } from "./document-kinds.ts";
-import { reasonOf, textOf } from "./fields.tsx";
+import { reasonOf } from "./fields.tsx";
 import { consolePage } from "./frame.tsx";
 import { type Operator, operatorOf, readOperatorForm } from "./operator.ts";
 import { prettyJson } from "./pretty-json.ts";

@@ -3,6 +3,7 @@ import { AccountUnreachable } from "../../../durable-objects/client.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { renderFault } from "../../http/error-response.ts";
 import { HttpFault } from "../../http/fault.ts";
+import { arrivalPage, isFromElsewhere } from "../arrival.tsx";
 import { page } from "../page.tsx";
 import { BASE } from "./frame.tsx";
 import { endOperator } from "./operator.ts";
@@ -14,6 +15,7 @@ export async function operatorFaultPage(c: HttpContext, error: Error): Promise<R
     return shown(c, "Refused", "This form was sent by another site, so it was not followed.", 403);
   }
   if (error instanceof HttpFault && error.status === 401) {
+    if (isFromElsewhere(c)) return arrivalPage(c);
     endOperator(c);
     const asked = c.req.method === "GET" ? new URL(c.req.url) : null;
     return c.redirect(operatorSignInPath(asked && asked.pathname + asked.search, asked ? null : "ended"), 303);

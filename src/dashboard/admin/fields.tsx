@@ -1,5 +1,6 @@
 import type { Child } from "hono/jsx";
 import { HttpFault } from "../../http/fault.ts";
+import { Field, textOf } from "../fields.tsx";
 import { CsrfField } from "../layout.tsx";
 import type { Operator } from "./operator.ts";
 
@@ -54,88 +55,6 @@ export function FoldedForm(props: Parameters<typeof ActForm>[0] & { summary: str
       <ActForm {...form} />
     </details>
   );
-}
-
-export function Field({ id, label, hint, children }: { id: string; label: string; hint?: string; children: Child }) {
-  return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      {children}
-      {hint === undefined ? null : (
-        <p class="hint" id={`${id}-hint`}>
-          {hint}
-        </p>
-      )}
-    </div>
-  );
-}
-
-export function TextField({
-  id,
-  name,
-  label,
-  hint,
-  type = "text",
-  value,
-  required = false,
-  placeholder,
-}: {
-  id: string;
-  name: string;
-  label: string;
-  hint?: string;
-  type?: "text" | "search" | "date" | "datetime-local";
-  value?: string | undefined;
-  required?: boolean;
-  placeholder?: string;
-}) {
-  return (
-    <Field id={id} label={label} {...(hint === undefined ? {} : { hint })}>
-      <input
-        id={id}
-        name={name}
-        type={type}
-        value={value}
-        required={required}
-        placeholder={placeholder}
-        autocomplete="off"
-        spellcheck={false}
-        aria-describedby={hint === undefined ? undefined : `${id}-hint`}
-      />
-    </Field>
-  );
-}
-
-export function SelectField({
-  id,
-  name,
-  label,
-  options,
-  value,
-}: {
-  id: string;
-  name: string;
-  label: string;
-  options: readonly (readonly [value: string, text: string])[];
-  value?: string;
-}) {
-  return (
-    <Field id={id} label={label}>
-      <select id={id} name={name}>
-        {options.map(([option, text]) => (
-          <option value={option} selected={option === value}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </Field>
-  );
-}
-
-/** The text of a field without what surrounds it; `undefined` when it was left empty. */
-export function textOf(form: URLSearchParams, name: string): string | undefined {
-  const text = form.get(name)?.trim() ?? "";
-  return text === "" ? undefined : text;
 }
 
 /** Why a form was sent. Throws {@link HttpFault} when it does not say. */

@@ -1,9 +1,9 @@
 import type { Child } from "hono/jsx";
 import type { HttpContext } from "../../http/context.ts";
+import type { RefusalStatus } from "../gateway-api.ts";
 import type { Notice } from "../layout.tsx";
 import type { Place } from "../navigation.ts";
 import { page } from "../page.tsx";
-import type { RefusalStatus } from "./api.ts";
 import type { Operator } from "./operator.ts";
 
 export const BASE = "/dashboard/admin";
@@ -15,6 +15,7 @@ export const OPERATOR_PLACES: readonly Place[] = [
   { path: `${BASE}/rate-cards`, label: "Prices" },
   { path: `${BASE}/upstreams`, label: "Upstreams" },
   { path: `${BASE}/reservations`, label: "Reservations" },
+  { path: `${BASE}/payments`, label: "Payments" },
   { path: `${BASE}/ledger`, label: "Ledger" },
   { path: `${BASE}/quarantine`, label: "Quarantine" },
   { path: `${BASE}/totals`, label: "Totals" },
@@ -68,6 +69,8 @@ const DONE: Readonly<Record<string, string>> = {
   unchanged: "Nothing was different, so nothing was saved.",
   deleted: "The upstream was deleted.",
   redriven: "The message was sent again. It leaves the quarantine when the ledger has taken it.",
+  followed: "It could be followed this time.",
+  dismissed: "It is dismissed: nothing more is done about it.",
   reconciled: "The ledger was checked.",
 };
 

@@ -1,7 +1,7 @@
 import type { AdminLogWire } from "../../catalog/admin-log.ts";
+import { type Column, ShortId, Table } from "../tables.tsx";
+import { WireInstant } from "../wire-text.tsx";
 import { accountPath } from "./accounts.tsx";
-import { type Column, ShortId, Table } from "./tables.tsx";
-import { WireInstant } from "./wire-text.tsx";
 
 /** What operators did, newest first. */
 export function LogTable({ entries, withAccount }: { entries: readonly AdminLogWire[]; withAccount: boolean }) {

@@ -1,8 +1,8 @@
 import { listAdminLog } from "../../catalog/admin-log.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { pageOf } from "../../http/query.ts";
+import { TextField } from "../fields.tsx";
 import { Paging } from "../paging.tsx";
-import { TextField } from "./fields.tsx";
 import { BASE, consolePage } from "./frame.tsx";
 import { LogTable } from "./log-table.tsx";
 import { operatorOf } from "./operator.ts";

@@ -2,14 +2,15 @@ import { Hono } from "hono";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { invalidCursor, pageOf } from "../../http/query.ts";
 import { listQuarantine, type QuarantinedMessage } from "../../ledger/quarantine.ts";
+import type { RefusalStatus } from "../gateway-api.ts";
 import { Instant } from "../instants.tsx";
 import type { Notice } from "../layout.tsx";
 import { Paging } from "../paging.tsx";
-import type { AdminApi, RefusalStatus } from "./api.ts";
+import { type Column, Table } from "../tables.tsx";
+import type { AdminApi } from "./api.ts";
 import { FoldedForm, reasonOf } from "./fields.tsx";
 import { BASE, consolePage } from "./frame.tsx";
 import { type Operator, operatorOf, readOperatorForm } from "./operator.ts";
-import { type Column, Table } from "./tables.tsx";
 
 const PATH = `${BASE}/quarantine`;
 /** Bodies may be large; whoever needs more of one reads it by the API. */

@@ -1,9 +1,10 @@
 import type { PendingWire } from "../../wire/reservation.ts";
+import { SelectField } from "../fields.tsx";
+import { type Column, ShortId, Table } from "../tables.tsx";
+import { creditsOfWire, WireInstant } from "../wire-text.tsx";
 import { accountPath } from "./accounts.tsx";
-import { FoldedForm, SelectField } from "./fields.tsx";
+import { FoldedForm } from "./fields.tsx";
 import type { Operator } from "./operator.ts";
-import { type Column, ShortId, Table } from "./tables.tsx";
-import { creditsOfWire, WireInstant } from "./wire-text.tsx";
 
 /** Requests that hold credits, with the way to end one by hand. */
 export function ReservationTable({

@@ -1,8 +1,8 @@
 import type { HttpContext } from "../../http/context.ts";
 import type { PendingWire } from "../../wire/reservation.ts";
+import { TextField } from "../fields.tsx";
 import { Paging } from "../paging.tsx";
 import type { AdminApi } from "./api.ts";
-import { TextField } from "./fields.tsx";
 import { BASE, consolePage } from "./frame.tsx";
 import { operatorOf } from "./operator.ts";
 import { ReservationTable } from "./reservation-table.tsx";

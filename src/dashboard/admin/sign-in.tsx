@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { isActorName } from "../../http/actor.ts";
 import { isAdminToken } from "../../http/authentication.ts";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
-import { FailedAttempts } from "../failed-attempts.ts";
+import { noteFailure, waitAt } from "../../http/failed-attempts.ts";
 import { readFields } from "../form.ts";
 import type { Notice } from "../layout.tsx";
 import { page } from "../page.tsx";
@@ -18,9 +18,8 @@ const WHY: Readonly<Record<string, Notice>> = {
 /** Signing in to the console, apart from users: with the operator's token, and the name that the log is to have. */
 export function operatorSignInRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
-  const attempts = new FailedAttempts();
   routes.get("/sign-in", (c) => signInPage(c, WHY[c.req.query("why") ?? ""] ?? null, c.req.query("next") ?? null));
-  routes.post("/sign-in", (c) => signIn(c, attempts));
+  routes.post("/sign-in", (c) => signIn(c));
   routes.post("/sign-out", async (c) => {
     const operator = await operatorOf(c);
     await readOperatorForm(c, operator);
@@ -30,11 +29,10 @@ export function operatorSignInRoutes(): Hono<HttpEnv> {
   return routes;
 }
 
-async function signIn(c: HttpContext, attempts: FailedAttempts): Promise<Response> {
+async function signIn(c: HttpContext): Promise<Response> {
   const fields = await readFields(c);
   const next = fields.get("next");
-  const address = c.req.header("cf-connecting-ip") ?? "unknown";
-  const wait = attempts.waitSeconds(address, Date.now());
+  const wait = waitAt(c, "operator");
   if (wait > 0) {
     c.header("retry-after", String(wait));
     const text = `Too many failed attempts from your address. Try again in ${Math.ceil(wait / 60)} min.`;
@@ -45,7 +43,7 @@ async function signIn(c: HttpContext, attempts: FailedAttempts): Promise<Respons
     return signInPage(c, { tone: "wrong", text: "Say your name, in up to 100 characters." }, next, 400);
   }
   if (!isAdminToken(c, (fields.get("token") ?? "").trim())) {
-    attempts.failed(address, Date.now());
+    noteFailure(c, "operator");
     return signInPage(c, { tone: "wrong", text: "That is not the operator's token." }, next, 401);
   }
   await beginOperator(c, name);

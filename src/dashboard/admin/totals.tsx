@@ -3,11 +3,11 @@ import type { HttpContext } from "../../http/context.ts";
 import { type DayTotal, dailyTotals } from "../../ledger/kind-totals.ts";
 import { creditsText } from "../amounts.tsx";
 import { DayChart, hueOf } from "../charts/day-chart.tsx";
+import { TextField } from "../fields.tsx";
 import { dayText } from "../instants.tsx";
-import { TextField } from "./fields.tsx";
+import { type Column, Table } from "../tables.tsx";
 import { BASE, consolePage } from "./frame.tsx";
 import { operatorOf } from "./operator.ts";
-import { type Column, Table } from "./tables.tsx";
 
 const PATH = `${BASE}/totals`;
 const DAY_MS = 24 * 3_600_000;

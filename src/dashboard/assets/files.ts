@@ -4,6 +4,7 @@ import base from "./styles/base.css";
 import charts from "./styles/charts.css";
 import forms from "./styles/forms.css";
 import frame from "./styles/frame.css";
+import money from "./styles/money.css";
 import operators from "./styles/operators.css";
 import sources from "./styles/sources.css";
 import tables from "./styles/tables.css";
@@ -27,7 +28,7 @@ export const STYLE = assetFile(
   "style",
   "css",
   "text/css; charset=utf-8",
-  [base, frame, text, tables, sources, charts, forms, operators].join("\n"),
+  [base, frame, text, tables, sources, charts, forms, money, operators].join("\n"),
 );
 export const LIVE = assetFile("live", "js", "text/javascript; charset=utf-8", live);
 export const ICON = assetFile("icon", "svg", "image/svg+xml", MARK);

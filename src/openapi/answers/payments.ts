@@ -43,6 +43,11 @@ const paymentFields = {
   amount: count,
   currency: z.string(),
   refunded: count.describe("Money that was paid back."),
+  lost: count.describe("Money lost in disputes."),
+  dispute: z
+    .enum(["inquiry", "open", "won", "lost"])
+    .nullable()
+    .describe("Where its dispute stands; `null` where the buyer's bank has not asked for the money back."),
   reclaimed: credits.describe("Credits that were to be taken back with it."),
   grant: z.string().nullable(),
   created_at: instant,
@@ -58,7 +63,6 @@ export const operatorPayment = answer(
     ...paymentFields,
     account: z.string(),
     provider_id: z.string(),
-    lost: count.describe("Money lost in disputes."),
     shortfall: credits.describe("Credits that could not be taken back, because they were used."),
   }),
 );

@@ -1,9 +1,11 @@
 import type { Child } from "hono/jsx";
-import { shortId } from "../in-flight.tsx";
+import { shortId } from "./in-flight.tsx";
 
 export interface Column<Row> {
   readonly label: string;
   readonly number?: boolean;
+  /** No wider than it must be: the others have the room. */
+  readonly narrow?: boolean;
   readonly show: (row: Row) => Child;
 }
 
@@ -26,8 +28,8 @@ export function Table<Row>({
       {caption === undefined ? null : <caption>{caption}</caption>}
       <thead>
         <tr>
-          {columns.map(({ label, number }) => (
-            <th scope="col" class={number ? "number" : undefined}>
+          {columns.map(({ label, number, narrow }) => (
+            <th scope="col" class={number ? "number" : narrow ? "narrow" : undefined}>
               {label}
             </th>
           ))}
