@@ -7,7 +7,8 @@ import type { Resource } from "../src/core/resource.ts";
 import type { AccountObject } from "./account-object.ts";
 import type { StoredKey } from "./account-rows.ts";
 import type * as command from "./commands.ts";
-import { GroupedSteps } from "./grouped-steps.ts";
+import type { GroupedSteps } from "./grouped-steps.ts";
+import type { AccountObjects } from "./placement.ts";
 
 /** The account's object could not be reached. Nothing is known of what it did; every command may be repeated. */
 export class AccountUnreachable extends Error {
@@ -23,11 +24,11 @@ type Stub = DurableObjectStub<AccountObject>;
  * (a stub stays broken after its object was reset). An overloaded object is left alone.
  */
 export class AccountClient {
-  readonly #objects: DurableObjectNamespace<AccountObject>;
-  readonly #steps: GroupedSteps;
+  readonly #objects: AccountObjects;
+  readonly #steps: GroupedSteps | null;
 
-  /** `steps` are shared by all clients of an isolate. */
-  constructor(objects: DurableObjectNamespace<AccountObject>, steps: GroupedSteps = new GroupedSteps()) {
+  /** With `steps`, which all requests of an isolate share, those of one account may go to its object in one call. */
+  constructor(objects: AccountObjects, steps: GroupedSteps | null = null) {
     this.#objects = objects;
     this.#steps = steps;
   }
@@ -174,7 +175,7 @@ export class AccountClient {
     repeats?: number,
   ): Promise<command.StepAnswers[Kind]> {
     const take = async (stub: Stub, tried: number): Promise<unknown> => {
-      if (tried > 0) return takeStep(stub, step);
+      if (tried > 0 || this.#steps === null) return takeStep(stub, step);
       const outcome = await this.#steps.send(accountId, step, (steps) => takeSteps(stub, steps));
       // By itself, it fails in words and with flags of its own, or works.
       return "failure" in outcome ? takeStep(stub, step) : outcome.answer;

@@ -1,5 +1,6 @@
 import type { AccountObject } from "../durable-objects/account-object.ts";
 import type { JobMessage } from "../durable-objects/commands.ts";
+import { type AccountObjects, JURISDICTIONS, LOCATIONS, type Placement, placed } from "../durable-objects/placement.ts";
 import type { AlertMessage } from "./alerts/messages.ts";
 import { baseUrlFault } from "./catalog/base-url.ts";
 import { DEFAULT_UPSTREAM, type Upstream, USUAL_PATIENCE, type WebSocketMode } from "./catalog/upstream.ts";
@@ -14,12 +15,20 @@ export interface Env {
   readonly JOB_QUEUE: Queue<JobMessage>;
   readonly TOP_UP_QUEUE: Queue<TopUpMessage>;
   readonly ALERT_QUEUE: Queue<AlertMessage>;
+  /** Counts failed sign-ins by address, for all isolates of a location. */
+  readonly FAILED_SIGN_INS: RateLimit;
   readonly SPILLWAY_ADMIN_TOKEN?: string;
   readonly SPILLWAY_KEY_SECRET?: string;
   /** Secrets of the webhooks by which upstreams tell of jobs, comma-separated: several while one replaces another. */
   readonly SPILLWAY_WEBHOOK_SECRETS?: string;
   /** How often a silent stream shows a coding client that it is alive (ms). */
   readonly SPILLWAY_KEEPALIVE_MS?: string;
+  /** `off`: requests of one account never share a call to its object. Default `on`. */
+  readonly SPILLWAY_GROUPED_CALLS?: string;
+  /** Where accounts are kept. Chosen before the first account: those in another jurisdiction are not found any more. */
+  readonly SPILLWAY_JURISDICTION?: string;
+  /** Near where new accounts are kept. */
+  readonly SPILLWAY_LOCATION_HINT?: string;
   /** Payments: both or neither. Several webhook secrets, comma-separated, while one replaces another. */
   readonly STRIPE_SECRET_KEY?: string;
   readonly STRIPE_WEBHOOK_SECRETS?: string;
@@ -65,6 +74,7 @@ export interface Config {
   readonly keySecret: string;
   readonly webhookSecrets: readonly string[];
   readonly keepAliveMs: number;
+  readonly groupsCalls: boolean;
   /** `null`: no payments are taken. */
   readonly stripe: StripeConfig | null;
   /** `null`: people sign in with an API key only. */
@@ -87,6 +97,8 @@ export class ConfigError extends Error {
 }
 
 type MillisecondsName = "UPSTREAM_FIRST_BYTE_MS" | "UPSTREAM_IDLE_MS" | "SPILLWAY_KEEPALIVE_MS";
+
+type PlacementName = "SPILLWAY_JURISDICTION" | "SPILLWAY_LOCATION_HINT";
 
 /** Coding clients break off after minutes, proxies on the way sooner. */
 const KEEPALIVE_MS = 15_000;
@@ -117,6 +129,7 @@ export function readConfig(env: Env): Config {
     keySecret: required("SPILLWAY_KEY_SECRET"),
     webhookSecrets: listOf(env.SPILLWAY_WEBHOOK_SECRETS),
     keepAliveMs: milliseconds("SPILLWAY_KEEPALIVE_MS", KEEPALIVE_MS),
+    groupsCalls: groupsCalls(env, problems),
     stripe: stripeConfig(env, problems),
     token: tokenConfig(env, problems),
     upstream: {
@@ -139,8 +152,35 @@ export function readConfig(env: Env): Config {
     },
     extraHeaders: listOf(env.UPSTREAM_EXTRA_HEADERS?.toLowerCase()),
   };
+  placementOf(env, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** The accounts' objects where they are kept. Needs no secret, as the ledger's consumer does. Throws {@link ConfigError}. */
+export function accountObjects(env: Env): AccountObjects {
+  const problems: string[] = [];
+  const placement = placementOf(env, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return placed(env.ACCOUNTS, placement);
+}
+
+function placementOf(env: Env, problems: string[]): Placement {
+  const oneOf = <Name extends string>(names: readonly Name[], variable: PlacementName): Name | null => {
+    const text = env[variable] ?? "";
+    const name = names.find((known) => known === text) ?? null;
+    if (text !== "" && name === null) problems.push(`${variable} (${names.join(", ")})`);
+    return name;
+  };
+  return {
+    jurisdiction: oneOf(JURISDICTIONS, "SPILLWAY_JURISDICTION"),
+    locationHint: oneOf(LOCATIONS, "SPILLWAY_LOCATION_HINT"),
+  };
+}
+
+function groupsCalls({ SPILLWAY_GROUPED_CALLS: text }: Env, problems: string[]): boolean {
+  if (text && text !== "on" && text !== "off") problems.push("SPILLWAY_GROUPED_CALLS (on or off)");
+  return text !== "off";
 }
 
 const STRIPE_API = "https://api.stripe.com";

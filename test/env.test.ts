@@ -54,6 +54,9 @@ describe("the environment's upstream", () => {
     [{ UPSTREAM_API_KEY: "short" }, /^UPSTREAM_API_KEY /],
     [{ UPSTREAM_WEBSOCKET: "yes" }, /^UPSTREAM_WEBSOCKET \(pass, bridge or refuse\)/],
     [{ UPSTREAM_IDLE_MS: "-1" }, /^UPSTREAM_IDLE_MS /],
+    [{ SPILLWAY_JURISDICTION: "europe" }, /^SPILLWAY_JURISDICTION \(eu, us/],
+    [{ SPILLWAY_LOCATION_HINT: "EU" }, /^SPILLWAY_LOCATION_HINT \(wnam, /],
+    [{ SPILLWAY_GROUPED_CALLS: "maybe" }, /^SPILLWAY_GROUPED_CALLS \(on or off\)/],
   ])("is refused with %j", (change, problem) => {
     expect(problemsOf(change)).toEqual([expect.stringMatching(problem)]);
   });

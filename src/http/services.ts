@@ -1,8 +1,10 @@
 import { AccountClient } from "../../durable-objects/client.ts";
+import { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
 import { type CatalogCache, createCatalogCache } from "../catalog/catalog-cache.ts";
 import { readCatalog } from "../catalog/read.ts";
-import { type Config, type Env, readConfig } from "../env.ts";
+import { accountObjects, type Config, type Env, readConfig } from "../env.ts";
 import { KnownKeys } from "./api-key.ts";
+import { FailedAttempts } from "./failed-attempts.ts";
 
 /** What handlers work with. Made once per isolate. */
 export interface Services {
@@ -11,6 +13,7 @@ export interface Services {
   readonly accounts: AccountClient;
   readonly catalog: CatalogCache;
   readonly keys: KnownKeys;
+  readonly failedAttempts: FailedAttempts;
 }
 
 const made = new WeakMap<Env, Services>();
@@ -23,8 +26,9 @@ export function servicesOf(env: Env): Services {
   const services: Services = {
     config,
     keys: new KnownKeys(config.keySecret),
+    failedAttempts: new FailedAttempts(),
     env,
-    accounts: new AccountClient(env.ACCOUNTS),
+    accounts: new AccountClient(accountObjects(env), config.groupsCalls ? new GroupedSteps() : null),
     catalog: createCatalogCache({
       load: () => readCatalog(env.DB, Date.now(), config.upstream),
       now: () => Date.now(),

@@ -1,0 +1,96 @@
+import { request } from "node:http";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { AdminClient } from "../../scripts/admin-client.ts";
+import { seedCatalog } from "../../scripts/catalog-seed.ts";
+import { type LocalGateway, startLocalGateway } from "../../scripts/local-gateway.ts";
+import { type Customer, makeCustomer, micro, readOwn, until } from "./customer.ts";
+
+const ADMIN_TOKEN = "operator-of-this-test";
+const BODY = JSON.stringify({ model: "gpt-5.4-mini", input: "Hello", max_output_tokens: 100, store: false });
+const AT_ONCE = 150;
+/** Far more than it takes, and far less than waiting for each other would. */
+const SOON_MS = 8_000;
+
+let gateway: LocalGateway;
+let admin: AdminClient;
+let customer: Customer;
+
+beforeAll(async () => {
+  const vars = { SPILLWAY_ADMIN_TOKEN: ADMIN_TOKEN, SPILLWAY_KEY_SECRET: "key-secret-of-this-test" };
+  gateway = await startLocalGateway({ port: 0, vars, withSimulator: true });
+  admin = new AdminClient(gateway.url, ADMIN_TOKEN);
+  await seedCatalog(admin);
+  await admin.plans.put("open", { name: "Open", features: { codex: { models: ["*"] } } });
+  customer = await makeCustomer(admin, { plan: "open", credits: "100" });
+});
+
+afterAll(() => gateway.dispose());
+
+interface Answered {
+  readonly status: number;
+  readonly requestId: string;
+  readonly tookMs: number;
+}
+
+/** Sends one request; with `leavesAfterMs` its client is gone (by a reset) after that, and there is no answer. */
+function send(leavesAfterMs?: number): Promise<Answered | null> {
+  const begun = performance.now();
+  const { promise, resolve } = Promise.withResolvers<Answered | null>();
+  const headers = { authorization: `Bearer ${customer.key}`, "content-type": "application/json" };
+  const call = request(`${gateway.url}/v1/responses`, { method: "POST", headers, agent: false }, (response) => {
+    response.resume();
+    response.on("error", () => resolve(null));
+    response.on("end", () => {
+      const requestId = String(response.headers["x-request-id"]);
+      resolve({ status: response.statusCode ?? 0, requestId, tookMs: performance.now() - begun });
+    });
+  });
+  call.on("error", () => resolve(null));
+  call.end(BODY);
+  if (leavesAfterMs !== undefined) {
+    setTimeout(() => {
+      call.socket?.resetAndDestroy();
+      resolve(null);
+    }, leavesAfterMs);
+  }
+  return promise;
+}
+
+interface Account {
+  readonly credits: { readonly used: string; readonly reserved: string };
+}
+
+/** The account when nothing of it is under way any more. */
+function atRest(): Promise<Account> {
+  return until("the end of all requests", 15_000, async () => {
+    const account = (await readOwn(gateway.url, customer, "/api/account")) as Account;
+    return micro(account.credits.reserved) === 0 ? account : null;
+  });
+}
+
+async function chargeOf({ requestId }: Answered): Promise<number> {
+  const receipt = (await readOwn(gateway.url, customer, `/api/requests/${requestId}`)) as {
+    readonly charge: { readonly amount: string } | null;
+  };
+  return micro(receipt.charge?.amount ?? "0");
+}
+
+it("requests of one account at once are each answered and charged once", async () => {
+  const answers = await Promise.all(Array.from({ length: AT_ONCE }, () => send()));
+  const answered = answers.filter((answer) => answer !== null);
+  expect(answered.map(({ status }) => status)).toEqual(Array(AT_ONCE).fill(200));
+  const { credits } = await atRest();
+  const charges = await Promise.all(answered.map(chargeOf));
+  expect(charges.every((charge) => charge > 0)).toBe(true);
+  expect(charges.reduce((total, charge) => total + charge, 0)).toBe(micro(credits.used));
+});
+
+it("clients that hang up in the middle of a shared call hold nobody else up", async () => {
+  const leaving = Array.from({ length: AT_ONCE }, (_, index) => send(2 + (index % 60)));
+  const staying = Array.from({ length: AT_ONCE }, () => send());
+  const answered = (await Promise.all(staying)).filter((answer) => answer !== null);
+  await Promise.all(leaving);
+  expect(answered.map(({ status }) => status)).toEqual(Array(AT_ONCE).fill(200));
+  expect(Math.max(...answered.map(({ tookMs }) => tookMs))).toBeLessThan(SOON_MS);
+  await atRest();
+});
