@@ -10,127 +10,142 @@ export interface AccountEnv {
   readonly JOB_QUEUE: Queue<JobMessage>;
 }
 
+interface Billed {
+  requests: number;
+  messages: number;
+  polls: number;
+}
+
 type Arguments<Name extends keyof Account> = Parameters<Account[Name]>;
 
 /** The account as a Durable Object: its platform and its RPC, and nothing else. What the methods do is in `account.ts`. */
 export class AccountObject extends DurableObject<AccountEnv> {
   readonly #account: Account;
+  /** What the platform bills for beside rows and time, since the object was loaded. */
+  readonly #billed: Billed = { requests: 0, messages: 0, polls: 0 };
 
   constructor(ctx: DurableObjectState, env: AccountEnv) {
     super(ctx, env);
-    this.#account = new Account(platformOf(ctx, () => this.env));
+    this.#account = new Account(platformOf(ctx, () => this.env, this.#billed));
     ctx.blockConcurrencyWhile(async () => this.#account.alarmIsAt(await ctx.storage.getAlarm()));
   }
 
+  /** The account, for one more call or alarm. */
+  get #asked(): Account {
+    this.#billed.requests += 1;
+    return this.#account;
+  }
+
   override alarm(): Promise<void> {
-    return this.#account.alarm();
+    return this.#asked.alarm();
   }
 
   reserve(...given: Arguments<"reserve">): ReserveReply {
-    return toldOf(this.#account.reserve(...given));
+    return toldOf(this.#asked.reserve(...given));
   }
   together(...given: Arguments<"together">): StepOutcome[] {
-    return this.#account.together(...given).map((outcome) => {
+    return this.#asked.together(...given).map((outcome) => {
       if ("failure" in outcome) return outcome;
       const { answer } = outcome;
       return { answer: typeof answer === "boolean" ? answer : toldOf(answer) };
     });
   }
   quote(...given: Arguments<"quote">) {
-    return this.#account.quote(...given);
+    return this.#asked.quote(...given);
   }
   settle(...given: Arguments<"settle">) {
-    return this.#account.settle(...given);
+    return this.#asked.settle(...given);
   }
   release(...given: Arguments<"release">) {
-    return this.#account.release(...given);
+    return this.#asked.release(...given);
   }
   checkpoint(...given: Arguments<"checkpoint">) {
-    return this.#account.checkpoint(...given);
+    return this.#asked.checkpoint(...given);
   }
   attach(...given: Arguments<"attach">) {
-    return this.#account.attach(...given);
+    return this.#asked.attach(...given);
   }
   resource(...given: Arguments<"resource">) {
-    return this.#account.resource(...given);
+    return this.#asked.resource(...given);
   }
   resources(...given: Arguments<"resources">) {
-    return this.#account.resources(...given);
+    return this.#asked.resources(...given);
   }
   findResource(...given: Arguments<"findResource">) {
-    return this.#account.findResource(...given);
+    return this.#asked.findResource(...given);
   }
   forgetResource(...given: Arguments<"forgetResource">) {
-    return this.#account.forgetResource(...given);
+    return this.#asked.forgetResource(...given);
   }
   create(...given: Arguments<"create">) {
-    return this.#account.create(...given);
+    return this.#asked.create(...given);
   }
   followPlan(...given: Arguments<"followPlan">) {
-    return this.#account.followPlan(...given);
+    return this.#asked.followPlan(...given);
   }
   setStatus(...given: Arguments<"setStatus">) {
-    return this.#account.setStatus(...given);
+    return this.#asked.setStatus(...given);
   }
   freeze(...given: Arguments<"freeze">) {
-    return this.#account.freeze(...given);
+    return this.#asked.freeze(...given);
   }
   unfreeze(...given: Arguments<"unfreeze">) {
-    return this.#account.unfreeze(...given);
+    return this.#asked.unfreeze(...given);
   }
   grant(...given: Arguments<"grant">) {
-    return this.#account.grant(...given);
+    return this.#asked.grant(...given);
   }
   voidGrant(...given: Arguments<"voidGrant">) {
-    return this.#account.voidGrant(...given);
+    return this.#asked.voidGrant(...given);
   }
   reclaim(...given: Arguments<"reclaim">) {
-    return this.#account.reclaim(...given);
+    return this.#asked.reclaim(...given);
   }
   refund(...given: Arguments<"refund">) {
-    return this.#account.refund(...given);
+    return this.#asked.refund(...given);
   }
   rerate(...given: Arguments<"rerate">) {
-    return this.#account.rerate(...given);
+    return this.#asked.rerate(...given);
   }
   addKey(...given: Arguments<"addKey">) {
-    return this.#account.addKey(...given);
+    return this.#asked.addKey(...given);
   }
   revokeKey(...given: Arguments<"revokeKey">) {
-    return this.#account.revokeKey(...given);
+    return this.#asked.revokeKey(...given);
   }
   addOwnKey(...given: Arguments<"addOwnKey">) {
-    return this.#account.addOwnKey(...given);
+    return this.#asked.addOwnKey(...given);
   }
   revokeOwnKey(...given: Arguments<"revokeOwnKey">) {
-    return this.#account.revokeOwnKey(...given);
+    return this.#asked.revokeOwnKey(...given);
   }
   keys() {
-    return this.#account.keys();
+    return this.#asked.keys();
   }
   open(...given: Arguments<"open">) {
-    return this.#account.open(...given);
+    return this.#asked.open(...given);
   }
   describe() {
-    return this.#account.describe();
+    return this.#asked.describe();
   }
   receipt(...given: Arguments<"receipt">) {
-    return this.#account.receipt(...given);
+    return this.#asked.receipt(...given);
   }
   pending() {
-    return this.#account.pending();
+    return this.#asked.pending();
   }
   confirm(...given: Arguments<"confirm">) {
-    return this.#account.confirm(...given);
+    return this.#asked.confirm(...given);
   }
   head() {
-    return this.#account.head();
+    return this.#asked.head();
   }
   wake() {
-    return this.#account.alarm();
+    return this.#asked.alarm();
   }
   work() {
-    return this.#account.work();
+    const { requests, messages, polls } = this.#billed;
+    return { ...this.#account.work(), requests, messages, polls };
   }
 }
 
@@ -150,16 +165,18 @@ function heldOf(reservation: Reservation): HeldRequest {
   return job === undefined ? held : { ...held, job };
 }
 
-function platformOf(ctx: DurableObjectState, env: () => AccountEnv): Platform {
+function platformOf(ctx: DurableObjectState, env: () => AccountEnv, billed: Billed): Platform {
   return {
     sql: ctx.storage.sql,
     transactionSync: (work) => ctx.storage.transactionSync(work),
     setAlarm: (at) => void ctx.storage.setAlarm(at),
     now: () => Date.now(),
     send: async (messages) => {
+      billed.messages += messages.length;
       await env().LEDGER_QUEUE.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
     },
     poll: async (messages) => {
+      billed.polls += messages.length;
       await env().JOB_QUEUE.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
     },
     report: (event, detail) => console.error(JSON.stringify({ event, object: ctx.id.toString(), ...detail })),

@@ -51,6 +51,10 @@ export class AccountTurns {
     return this.#sql.rowsWritten;
   }
 
+  get rowsRead(): number {
+    return this.#sql.rowsRead;
+  }
+
   now(): number {
     return this.#platform.now();
   }

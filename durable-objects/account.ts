@@ -1,10 +1,10 @@
 import type { AccountStatus } from "../src/core/account.ts";
-import type { Denials } from "../src/core/denials.ts";
 import type { GrantCommand } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { RerateCommand } from "../src/core/rerate.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import type { Resource } from "../src/core/resource.ts";
+import { AccountAlarm } from "./account-alarm.ts";
 import * as ownKeys from "./account-keys.ts";
 import * as operations from "./account-operations.ts";
 import * as reading from "./account-reading.ts";
@@ -12,37 +12,24 @@ import * as requests from "./account-requests.ts";
 import * as resources from "./account-resources.ts";
 import type { StoredKey } from "./account-rows.ts";
 import { migrateAccount } from "./account-schema.ts";
-import type { Delivery } from "./account-store.ts";
 import { AccountTurns, only } from "./account-turns.ts";
 import * as upkeep from "./account-upkeep.ts";
 import type * as command from "./commands.ts";
-import { askAfterJobs, takeDueJobs } from "./job-polls.ts";
-import { deliver, deliveryOnLoad } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
 
-const FOLD_EVERY_MS = 60_000;
-const PRUNE_EVERY_MS = 3_600_000;
-
 /**
- * One account on some platform: every command, each one turn (in the files beside this one; the rules are in the core),
- * and the alarm that serves all timers.
+ * One account on some platform: every command, each one turn, in the files beside this one. The rules are in the core.
  */
 export class Account {
   readonly #platform: Platform;
   readonly #turns: AccountTurns;
-  /** Denials not yet in the journal, and those that went there last. */
-  #denials: Denials = new Map();
-  #journaled: Denials = new Map();
-  #journaledAt = 0;
-  #prunedAt = 0;
-  /** Where the delivery of the outbox stands: in memory while all goes well, since sending again harms nobody. */
-  #delivery: Delivery;
+  readonly #alarm: AccountAlarm;
 
   constructor(platform: Platform) {
     this.#platform = platform;
     platform.transactionSync(() => migrateAccount(platform.sql));
     this.#turns = new AccountTurns(platform);
-    this.#delivery = deliveryOnLoad(this.#turns.store);
+    this.#alarm = new AccountAlarm(platform, this.#turns);
   }
 
   /** Tells for which instant the platform has the alarm set. */
@@ -54,7 +41,7 @@ export class Account {
 
   reserve(request: command.ReserveRequest): command.ReserveOutcome {
     upkeep.renew(this.#turns);
-    return requests.reserveRequest(this.#turns, this.#denials, request);
+    return requests.reserveRequest(this.#turns, this.#alarm.denials, request);
   }
 
   quote(request: command.QuoteRequest): command.QuoteReply {
@@ -113,12 +100,12 @@ export class Account {
     return resources.resourcesFor(this.#turns, caller, query);
   }
 
-  /** Returns whether it is gone; an open job stays until it has ended. */
   /** For what the gateway does by itself, without a caller. */
   findResource(id: string): Resource | null {
     return this.#turns.run(() => only(this.#turns.resources.store.resource(id)));
   }
 
+  /** Returns whether it is gone; an open job stays until it has ended. */
   forgetResource(id: string): boolean {
     return this.#turns.run(() => only(this.#turns.resources.store.remove(id)));
   }
@@ -207,7 +194,7 @@ export class Account {
   }
 
   receipt(requestId: string): command.ReceiptReply | null {
-    return reading.receiptOf(this.#turns, [this.#denials, this.#journaled], requestId);
+    return reading.receiptOf(this.#turns, [this.#alarm.denials, this.#alarm.journaled], requestId);
   }
 
   pending(): Reservation[] {
@@ -230,84 +217,12 @@ export class Account {
 
   /** Work done since the object was loaded, for measuring. */
   work(): command.WorkReply {
-    const { calls, rowsWritten, alarmsSet } = this.#turns;
-    return { calls, rowsWritten, alarmsSet };
+    const { calls, rowsWritten, rowsRead, alarmsSet } = this.#turns;
+    return { calls, rowsWritten, rowsRead, alarmsSet };
   }
 
-  /**
-   * All timers of the account. It never throws, because the platform drops an alarm that failed six times, and it always
-   * sets the next one; should that fail as well, the sweeper wakes the account from outside.
-   */
-  async alarm(): Promise<void> {
-    this.#turns.alarmIsAt(null);
-    this.#attempt("expire", () => upkeep.expireReservations(this.#turns));
-    this.#attempt("renew", () => upkeep.renew(this.#turns));
-    this.#attempt("lapse", () => upkeep.lapse(this.#turns));
-    this.#attempt("denials", () => this.#journalDenials());
-    this.#attempt("prune", () => this.#prune());
-    await this.#attemptLong("deliver", () => this.#deliver());
-    await this.#attemptLong("jobs", () => this.#askAfterJobs());
-    this.#attempt("arm", () => upkeep.armNext(this.#turns, this.#delivery));
-  }
-
-  /** At most once a minute, so that a storm of denials writes almost nothing, however often the alarm rings. */
-  #journalDenials(): void {
-    const now = this.#turns.now();
-    if (this.#denials.size === 0) return;
-    const dueAt = this.#journaledAt + FOLD_EVERY_MS;
-    if (now < dueAt) {
-      this.#turns.armBy(dueAt, now);
-      return;
-    }
-    upkeep.journalDenials(this.#turns, this.#denials);
-    this.#journaledAt = now;
-    this.#journaled = this.#denials;
-    this.#denials = new Map();
-  }
-
-  #prune(): void {
-    const now = this.#turns.now();
-    if (now - this.#prunedAt < PRUNE_EVERY_MS) return;
-    this.#prunedAt = now;
-    upkeep.prune(this.#turns);
-  }
-
-  async #deliver(): Promise<void> {
-    const state = this.#turns.load();
-    if (!state) return;
-    const { store } = this.#turns;
-    const { send, now, report } = this.#platform;
-    const before = this.#delivery;
-    const delivery = await deliver(store, state.row.id, now(), before, send, report);
-    if (!delivery) return;
-    this.#delivery = delivery;
-    const isTrouble = delivery.tries > 0 || before.tries > 0;
-    if (isTrouble) this.#platform.transactionSync(() => store.writeDelivery(delivery));
-  }
-
-  async #askAfterJobs(): Promise<void> {
-    const messages = takeDueJobs(this.#turns);
-    if (messages.length > 0) await askAfterJobs(messages, this.#platform.poll, this.#platform.report);
-  }
-
-  /** Runs a part of the alarm; one that fails keeps no other from running. */
-  #attempt(part: string, run: () => void): void {
-    try {
-      run();
-    } catch (error) {
-      this.#failed(part, error);
-    }
-  }
-
-  async #attemptLong(part: string, run: () => Promise<void>): Promise<void> {
-    try {
-      await run();
-    } catch (error) {
-      this.#failed(part, error);
-    }
-  }
-
-  #failed(part: string, error: unknown): void {
-    this.#platform.report("alarm_part_failed", { part, message: String(error) });
+  /** All timers of the account. It never throws. */
+  alarm(): Promise<void> {
+    return this.#alarm.ring();
   }
 }

@@ -266,9 +266,16 @@ export interface HeadReply {
 
 /** Work done since the object was loaded, for measuring. */
 export interface WorkReply {
+  /** Turns: commands, and the parts of alarms. */
   readonly calls: number;
   readonly rowsWritten: number;
+  readonly rowsRead?: number;
   readonly alarmsSet: number;
+  /** Calls from outside and alarms that rang, but for this question: what a platform counts as requests. */
+  readonly requests?: number;
+  /** Messages that were put on queues: the ledger's, and questions after jobs. */
+  readonly messages?: number;
+  readonly polls?: number;
 }
 
 /** A step on the way of a request. Those of one account that come at the same time share a call to its object. */

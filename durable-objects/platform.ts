@@ -6,7 +6,7 @@ export interface Sql {
   exec<Row extends Record<string, SqlStorageValue>>(
     query: string,
     ...bindings: SqlStorageValue[]
-  ): { toArray(): Row[]; readonly rowsWritten: number };
+  ): { toArray(): Row[]; readonly rowsWritten: number; readonly rowsRead?: number };
 }
 
 /** What an account needs of the place where it runs: workerd, or a simulation under a seeded clock. */

@@ -341,7 +341,7 @@ import { sha256Hex } from "../src/sha256.ts";`,
     safeguard: "an alarm looks for what has expired",
     edits: [
       {
-        file: "durable-objects/account.ts",
+        file: "durable-objects/account-alarm.ts",
         find: `    this.#attempt("expire", () => upkeep.expireReservations(this.#turns));\n`,
         replace: "",
       },
@@ -351,8 +351,8 @@ import { sha256Hex } from "../src/sha256.ts";`,
     safeguard: "an alarm that has run sets the next one",
     edits: [
       {
-        file: "durable-objects/account.ts",
-        find: `    this.#attempt("arm", () => upkeep.armNext(this.#turns));\n`,
+        file: "durable-objects/account-alarm.ts",
+        find: `    this.#attempt("arm", () => upkeep.armNext(this.#turns, this.#delivery));\n`,
         replace: "",
       },
     ],

@@ -1,0 +1,108 @@
+import type { Denials } from "../src/core/denials.ts";
+import type { Delivery } from "./account-store.ts";
+import type { AccountTurns } from "./account-turns.ts";
+import * as upkeep from "./account-upkeep.ts";
+import { askAfterJobs, takeDueJobs } from "./job-polls.ts";
+import { deliver, deliveryOnLoad } from "./outbox.ts";
+import type { Platform } from "./platform.ts";
+
+const FOLD_EVERY_MS = 60_000;
+const PRUNE_EVERY_MS = 3_600_000;
+
+/** The one alarm that serves all timers of an account, and what it keeps in memory from one ring to the next. */
+export class AccountAlarm {
+  /** Denials not yet in the journal. */
+  denials: Denials = new Map();
+  /** Those that went there last. */
+  journaled: Denials = new Map();
+  readonly #platform: Platform;
+  readonly #turns: AccountTurns;
+  #journaledAt = 0;
+  #prunedAt = 0;
+  /** Where the delivery of the outbox stands: in memory while all goes well, since sending again harms nobody. */
+  #delivery: Delivery;
+
+  /** Made before the account's first turn: what the outbox holds then was written in another life. */
+  constructor(platform: Platform, turns: AccountTurns) {
+    this.#platform = platform;
+    this.#turns = turns;
+    this.#delivery = deliveryOnLoad(turns.store);
+  }
+
+  /**
+   * All timers of the account. It never throws, because the platform drops an alarm that failed six times, and it always
+   * sets the next one; should that fail as well, the sweeper wakes the account from outside.
+   */
+  async ring(): Promise<void> {
+    this.#turns.alarmIsAt(null);
+    this.#attempt("expire", () => upkeep.expireReservations(this.#turns));
+    this.#attempt("renew", () => upkeep.renew(this.#turns));
+    this.#attempt("lapse", () => upkeep.lapse(this.#turns));
+    this.#attempt("denials", () => this.#journalDenials());
+    this.#attempt("prune", () => this.#prune());
+    await this.#attemptLong("deliver", () => this.#deliver());
+    await this.#attemptLong("jobs", () => this.#askAfterJobs());
+    this.#attempt("arm", () => upkeep.armNext(this.#turns, this.#delivery));
+  }
+
+  /** At most once a minute, so that a storm of denials writes almost nothing, however often the alarm rings. */
+  #journalDenials(): void {
+    const now = this.#turns.now();
+    if (this.denials.size === 0) return;
+    const dueAt = this.#journaledAt + FOLD_EVERY_MS;
+    if (now < dueAt) {
+      this.#turns.armBy(dueAt, now);
+      return;
+    }
+    upkeep.journalDenials(this.#turns, this.denials);
+    this.#journaledAt = now;
+    this.journaled = this.denials;
+    this.denials = new Map();
+  }
+
+  #prune(): void {
+    const now = this.#turns.now();
+    if (now - this.#prunedAt < PRUNE_EVERY_MS) return;
+    this.#prunedAt = now;
+    upkeep.prune(this.#turns);
+  }
+
+  async #deliver(): Promise<void> {
+    const state = this.#turns.load();
+    if (!state) return;
+    const { store } = this.#turns;
+    const { send, now, report } = this.#platform;
+    const before = this.#delivery;
+    const delivery = await deliver(store, state.row.id, now(), before, send, report);
+    if (!delivery) return;
+    this.#delivery = delivery;
+    const isTrouble = delivery.tries > 0 || before.tries > 0;
+    if (isTrouble) this.#platform.transactionSync(() => store.writeDelivery(delivery));
+  }
+
+  async #askAfterJobs(): Promise<void> {
+    const messages = takeDueJobs(this.#turns);
+    if (messages.length > 0) await askAfterJobs(messages, this.#platform.poll, this.#platform.report);
+  }
+
+  /** Runs a part of the alarm; one that fails keeps no other from running. */
+  #attempt(part: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#failed(part, error);
+    }
+  }
+
+  async #attemptLong(part: string, run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      this.#failed(part, error);
+    }
+  }
+
+  #failed(part: string, error: unknown): void {
+    this.#platform.report("alarm_part_failed", { part, message: String(error) });
+  }
+}
