@@ -34,12 +34,12 @@ export interface Figures {
 }
 
 const WIDTH = 16;
-const LOAD_MS = 1_200;
+const LOAD_MS = 3_000;
 const TURNS = 60;
 const PAUSE_MS = 4;
 const LONE_STREAMS = 5;
-const CROWD = 50;
-const CROWD_STREAMS = 150;
+const CROWD = 200;
+const CROWD_STREAMS = 400;
 
 /** Measures every variant once, in their given order. */
 export async function measureRound(

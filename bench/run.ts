@@ -11,7 +11,6 @@ import { startBareProxy, startUpstream } from "./servers.ts";
 import { type BenchAccount, BenchedSpillway, type Work } from "./spillway.ts";
 
 const MEMORY_FILES = "/dev/shm";
-const MANY_ACCOUNTS = 50;
 const WARM_MS = 1_000;
 /** An entry waits up to 3 s for the outbox and 1 s for the queue. */
 const DRAIN_MS = 5_000;
@@ -34,8 +33,8 @@ async function main(options: Arguments): Promise<void> {
   const spillway = await BenchedSpillway.start(stateRoot, upstream.url);
   cleanup.defer(() => spillway.dispose());
 
-  progress(`making ${MANY_ACCOUNTS + 1} accounts`);
-  const [hot, ...many] = await spillway.makeAccounts(MANY_ACCOUNTS + 1);
+  progress(`making ${options.accounts + 1} accounts`);
+  const [hot, ...many] = await spillway.makeAccounts(options.accounts + 1);
   if (hot === undefined) throw new Error("no account was made");
   const variants: Variant[] = [
     {
@@ -47,7 +46,7 @@ async function main(options: Arguments): Promise<void> {
       drainMs: 0,
     },
     spillwayVariant(cleanup, spillway, "Spillway, 1 account", [hot]),
-    spillwayVariant(cleanup, spillway, `Spillway, ${MANY_ACCOUNTS} accounts`, many),
+    spillwayVariant(cleanup, spillway, `Spillway, ${options.accounts} accounts`, many),
   ];
 
   progress("warming up");
