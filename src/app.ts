@@ -30,6 +30,7 @@ export function createApp(): Hono<HttpEnv> {
     if (c.req.url.length > URL_LENGTH) throw new HttpFault(400, "url_too_long", "The URL is too long.");
     c.set("services", servicesOf(c.env));
     await next();
+    if (c.res.status >= 400) await discardBody(c.req.raw);
     finish(c);
   });
   app.route("/health", healthRoutes());

@@ -48,7 +48,7 @@ const nameThere = z.string({ error: nameThereRule }).regex(/^[A-Za-z0-9@][A-Za-z
 
 /** A list means that the models have the same names there. */
 const models = z.preprocess(
-  (raw) => (Array.isArray(raw) ? Object.fromEntries(raw.map((model) => [model, model])) : raw),
+  (raw) => (Array.isArray(raw) ? sameNames(raw) : raw),
   z
     .record(modelId, nameThere, {
       error: "must be an object of model id → name there, a list of models, or null for all",
@@ -59,6 +59,11 @@ const models = z.preprocess(
     .refine((names) => Object.keys(names).length <= MAX_MODELS, { error: `must name at most ${MAX_MODELS} models` })
     .nullable(),
 );
+
+/** A list as the object that it stands for. What is no text is named by its place and refused there. */
+function sameNames(models: readonly unknown[]): Record<string, unknown> {
+  return Object.fromEntries(models.map((model, at) => [typeof model === "object" ? `${at}` : String(model), model]));
+}
 
 const milliseconds = (most: number) => wholeNumber(1, most).nullable().default(null);
 

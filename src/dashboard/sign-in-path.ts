@@ -1,4 +1,6 @@
 const SIGN_IN = "/dashboard/sign-in";
+/** Browsers take these for the way out of the dashboard. */
+const UPWARD = /\/(\.|%2e)/i;
 
 /** Where to sign in, and where that leads to afterwards. */
 export function signInPath({ next, why }: { next: string | null; why: "ended" | "left" | null }): string {
@@ -14,5 +16,10 @@ export function afterSignIn(next: string | null): string {
 }
 
 function isOwnPath(path: string): boolean {
-  return /^\/dashboard(?:[/?][\x21-\x7e]*)?$/.test(path) && !path.startsWith(SIGN_IN) && !path.includes("\\");
+  return (
+    /^\/dashboard(?:[/?][\x21-\x7e]*)?$/.test(path) &&
+    !path.startsWith(SIGN_IN) &&
+    !path.includes("\\") &&
+    !UPWARD.test(path)
+  );
 }

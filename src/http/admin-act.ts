@@ -4,7 +4,7 @@ import type { HttpContext } from "./context.ts";
 export interface AdminAct {
   /** Subject and verb, such as `grant.void`. */
   readonly action: string;
-  readonly account?: string;
+  readonly account?: string | null;
   /** What it was done to within the account or the catalog: a grant, a key, a plan. */
   readonly target?: string;
   readonly reason?: string | null;

@@ -3,6 +3,7 @@ import type { KeyRefused } from "../../durable-objects/commands.ts";
 import type { KeyClaim } from "../../durable-objects/key.ts";
 import { sha256Hex } from "../sha256.ts";
 import type { HttpContext } from "./context.ts";
+import { isToldApart, noteFailure, waitAt } from "./failed-attempts.ts";
 import { HttpFault } from "./fault.ts";
 
 /** Who asks, by a key that was minted here. Whether it still stands is for the account's object to say. */
@@ -20,12 +21,24 @@ export function identify(c: HttpContext): Identity {
   return { accountId: key.accountId, key: { id: key.keyId, digest: key.digest } };
 }
 
-/** Lets only the operator pass. Throws {@link HttpFault}. */
+/**
+ * Lets only the operator pass. An address that has sent too many wrong tokens is refused whatever it sends, so that
+ * trying on tells nothing. Throws {@link HttpFault}.
+ */
 export function requireOperator(c: HttpContext): void {
   refuseKeyInUrl(c.req.url);
-  if (!isAdminToken(c, bearer(c.req.header("authorization")) ?? "")) {
-    throw new HttpFault(401, "invalid_admin_token", "Send the operator's token as `Authorization: Bearer …`.");
-  }
+  const token = bearer(c.req.header("authorization"));
+  const wait = token === null ? 0 : waitAt(c, "operator");
+  const mayPass = wait === 0 || !isToldApart(c);
+  if (token !== null && mayPass && isAdminToken(c, token)) return;
+  if (wait > 0) throw tooManyAttempts(wait);
+  if (token !== null) noteFailure(c, "operator");
+  throw new HttpFault(401, "invalid_admin_token", "Send the operator's token as `Authorization: Bearer …`.");
+}
+
+function tooManyAttempts(waitSeconds: number): HttpFault {
+  const message = "Too many wrong tokens came from your address. Try again later.";
+  return new HttpFault(429, "too_many_attempts", message, { "retry-after": String(waitSeconds) });
 }
 
 /** Whether `token` is the operator's. */

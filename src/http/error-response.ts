@@ -12,7 +12,7 @@ export function renderFault(c: HttpContext, error: Error): Response {
   const requestId = c.var.requestId ?? mintRequestId();
   const { status, code, message, headers } = describe(error, requestId);
   const all = { ...headers, "x-request-id": requestId };
-  if (c.req.path.startsWith("/v1/")) {
+  if (/^\/v1(\/|$)/.test(c.req.path)) {
     const type = status >= 500 ? "server_error" : "invalid_request_error";
     return errorResponse(openAIError({ status, type, code, message, param: null, requestId }), all);
   }

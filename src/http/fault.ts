@@ -4,7 +4,7 @@
  */
 export class HttpFault extends Error {
   override readonly name = "HttpFault";
-  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 426 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 426 | 429 | 503;
   readonly code: string;
   readonly headers: Readonly<Record<string, string>>;
 

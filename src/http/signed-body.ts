@@ -1,4 +1,5 @@
 import { Webhook } from "standardwebhooks";
+import { readAtMost } from "./bounded-body.ts";
 import type { HttpContext } from "./context.ts";
 import { HttpFault } from "./fault.ts";
 
@@ -17,9 +18,8 @@ export interface SignedEvent {
  */
 export async function readSignedBody(c: HttpContext, secrets: readonly string[]): Promise<SignedEvent> {
   if (secrets.length === 0) throw new HttpFault(404, "unknown_url", "No secret is set for webhooks.");
-  if (Number(c.req.header("content-length") ?? 0) > BODY_BYTES) throw tooLarge();
-  const body = await c.req.text();
-  if (body.length > BODY_BYTES) throw tooLarge();
+  const tooLarge = new HttpFault(413, "request_too_large", `A webhook has at most ${BODY_BYTES} bytes.`);
+  const body = new TextDecoder().decode(await readAtMost(c, BODY_BYTES, tooLarge));
   const headers = {
     "webhook-id": c.req.header("webhook-id") ?? "",
     "webhook-timestamp": c.req.header("webhook-timestamp") ?? "",
@@ -37,8 +37,4 @@ export async function readSignedBody(c: HttpContext, secrets: readonly string[])
   if (/timestamp too/i.test(reason))
     throw new HttpFault(400, "stale", "The webhook was signed too long ago, or too far ahead.");
   throw new HttpFault(401, "invalid_signature", "The webhook's signature is not valid.");
-}
-
-function tooLarge(): HttpFault {
-  return new HttpFault(413, "request_too_large", `A webhook has at most ${BODY_BYTES} bytes.`);
 }

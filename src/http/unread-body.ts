@@ -1,5 +1,5 @@
-/** More than any request has that is refused by mistake; whoever sends more may be cut off. */
-const MOST_BYTES = 1024 * 1024;
+/** Twice the largest body that is taken, so that who sends a little too much is told so; others may be cut off. */
+const MOST_BYTES = 8 * 1024 * 1024;
 
 /** Milliseconds that a refusal waits for the end of the body that it refuses. */
 const PATIENCE = 1_000;

@@ -41,6 +41,8 @@ export class EventRewriter implements Rewriter {
 
   push(piece: Uint8Array): readonly Uint8Array[] {
     if (this.#open) return [piece];
+    // An empty piece ends nothing, and must not let go of what is held.
+    if (piece.length === 0) return [];
     const passed: Uint8Array[] = [];
     const hasCr = piece.includes(CR);
     let start = this.#restOfLineEnd(piece);

@@ -4,12 +4,14 @@ import type { JsonObject, RequestFault } from "./adapter.ts";
 import { fault, isFault } from "./fault.ts";
 import { JSON_BOUNDS, type JsonBounds, parseJsonObject } from "./json-object.ts";
 
-export interface BodyLimits extends JsonBounds {
-  /** Bytes as they are sent, and again bytes after decoding. */
+export interface ReadLimits {
   readonly bytes: number;
   /** How long the caller may take to send the body. */
   readonly readMs: number;
 }
+
+/** `bytes` holds for the body as it is sent, and again after decoding. */
+export interface BodyLimits extends JsonBounds, ReadLimits {}
 
 /**
  * A coding client sends the whole conversation with every request and images as `data:` URLs inside it: 55 KB at the
@@ -38,7 +40,10 @@ export async function readJsonBody(
 ): Promise<JsonBody | RequestFault> {
   const decoder = checkHeaders(request.headers, limits);
   if (typeof decoder !== "function") return decoder;
-  const sent = await readBytes(request, limits);
+  if (request.body === null) return fault("invalid_json", "The request body is empty.");
+  // A body of known and permitted length is read by the runtime in one go, which costs half.
+  const isBounded = request.headers.has("content-length");
+  const sent = await (isBounded ? readAtOnce(request, limits) : readBytes(request.body, limits));
   if (!(sent instanceof Uint8Array)) return sent;
   const bytes = decoder(sent);
   if (!(bytes instanceof Uint8Array)) return bytes;
@@ -70,19 +75,14 @@ function checkHeaders(headers: Headers, limits: BodyLimits): Decoder | RequestFa
   }
 }
 
-function isJson(contentType: string | null): boolean {
+/** Whether a `content-type` is JSON in UTF-8. */
+export function isJson(contentType: string | null): boolean {
   const [essence = "", ...parameters] = (contentType ?? "").toLowerCase().split(";");
   if (essence.trim() !== "application/json") return false;
   return parameters.every((parameter) => {
     const [name = "", value = ""] = parameter.split("=");
     return name.trim() !== "charset" || /^"?utf-?8"?$/.test(value.trim());
   });
-}
-
-function readBytes(request: Request, limits: BodyLimits): Promise<Uint8Array | RequestFault> {
-  if (request.body === null) return Promise.resolve(fault("invalid_json", "The request body is empty."));
-  // A body of known and permitted length is read by the runtime in one go, which costs half.
-  return request.headers.has("content-length") ? readAtOnce(request, limits) : readPieces(request.body, limits);
 }
 
 async function readAtOnce(request: Request, { readMs }: BodyLimits): Promise<Uint8Array | RequestFault> {
@@ -96,7 +96,11 @@ async function readAtOnce(request: Request, { readMs }: BodyLimits): Promise<Uin
   }
 }
 
-async function readPieces(body: ReadableStream<Uint8Array>, limits: BodyLimits): Promise<Uint8Array | RequestFault> {
+/** Reads a body to its end; 413, 408 or 400 when it is too large, too slow or breaks off. */
+export async function readBytes(
+  body: ReadableStream<Uint8Array>,
+  limits: ReadLimits,
+): Promise<Uint8Array | RequestFault> {
   const reader = body.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -169,6 +173,6 @@ function tooSlow(): RequestFault {
   return fault("request_timeout", "The request body was not sent in time.", null, 408);
 }
 
-function tooLarge(limits: BodyLimits): RequestFault {
+function tooLarge(limits: ReadLimits): RequestFault {
   return fault("request_too_large", `The request body is larger than ${limits.bytes} bytes.`, null, 413);
 }

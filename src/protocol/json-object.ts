@@ -1,5 +1,5 @@
 import type { Json, JsonObject, RequestFault } from "./adapter.ts";
-import { fault } from "./fault.ts";
+import { fault, invalid } from "./fault.ts";
 
 export interface JsonBounds {
   /** Levels of nesting; the outermost object is level 1. */
@@ -55,12 +55,19 @@ function inspect(root: JsonObject, bounds: JsonBounds): RequestFault | null {
     members += values.length;
     if (depth > bounds.depth || members > bounds.members) return tooComplex(bounds);
     for (const value of values) {
+      if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) return tooLarge(container, value);
       if (typeof value !== "object" || value === null) continue;
       open.push(value);
       depths.push(depth + 1);
     }
   }
   return null;
+}
+
+/** `1e309` is read as infinite and would be sent on as `null`: something else than what was said. */
+function tooLarge(container: JsonObject | Json[], value: number): RequestFault {
+  const [name = ""] = Object.entries(container).find(([, inner]) => inner === value) ?? [];
+  return invalid(name, "a number that can be represented");
 }
 
 /** No name with its value is shorter. */

@@ -112,6 +112,7 @@ describe("an upstream document", () => {
     ["no feature at all", { features: [] }, "features", /at least one feature/],
     ["features as text", { features: "codex" }, "features", /list of features/],
     ["no model at all", { models: [] }, "models", /at least one model/],
+    ["a model that cannot be a name", { models: [{ toString: 1 }] }, 'models["0"]', /model's name at the upstream/],
     ["a model that is a number", { models: [5] }, 'models["5"]', /model's name at the upstream/],
     ["a model with a space", { models: { "a b": "x" } }, 'models["a b"]', /must be a model id/],
     ["a name that climbs", { models: { a: "../b" } }, "models.a", /model's name at the upstream/],

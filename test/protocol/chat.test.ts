@@ -234,6 +234,8 @@ describe("a client that did not ask for usage does not see it", () => {
       const whole = bytes(`${before}data: ${JSON.stringify(USAGE_CHUNK)}${lineEnd}${lineEnd}${after}`);
       for (const pieces of cuts(whole)) expect(hide(pieces)).toBe(before + after);
       expect(hide(singleBytes(whole))).toBe(before + after);
+      // An empty piece in between lets go of nothing.
+      expect(hide([...singleBytes(whole)].flatMap((byte) => [byte, bytes("")]))).toBe(before + after);
     },
   );
 

@@ -157,6 +157,13 @@ describe("JSON that is made to be slow or to deceive", () => {
     },
   );
 
+  it.each(['{"temperature":1e309}', '{"a":[{"b":[1,-1e400]}]}'])(
+    "%s holds a number that could only be sent on as null",
+    async (text) => {
+      expect(await faultOf(post(text))).toBe("400 invalid_value");
+    },
+  );
+
   it("a tool may have a property called constructor", async () => {
     expect(await faultOf(post('{"tools":[{"parameters":{"properties":{"constructor":{},"prototype":{}}}}]}'))).toBe(
       "accepted",

@@ -6,6 +6,7 @@ import type { Env } from "../../src/env.ts";
 import worker from "../../src/worker.ts";
 import { migrateD1 } from "./d1.ts";
 import { CARD, CREDITS_PLAN, type PlanInput } from "./offer.ts";
+import { watched } from "./watched-response.ts";
 import type { AccountBody, Journal, Receipt } from "./wire.ts";
 
 /** The gateway under test, seen from outside: its routes, its operator and the simulated upstream behind it. */
@@ -29,19 +30,19 @@ export async function openGateway(): Promise<void> {
   await putPlan("credits", CREDITS_PLAN);
 }
 
-export function call(path: string, init: RequestInit = {}): Promise<Response> {
-  return exports.default.fetch(new Request(HOST + path, { redirect: "manual", ...init }));
+export async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  const request = new Request(HOST + path, { redirect: "manual", ...init });
+  return watched(request.method, path, await exports.default.fetch(request));
 }
 
 /** The same gateway with other variables, for instance shorter timeouts. */
 export function gatewayWith(variables: Partial<Env> & Readonly<Record<`UPSTREAM_${string}`, string>>): typeof call {
   const changed = { ...(env as Env), ...variables };
-  return async (path, init = {}) =>
-    worker.fetch(
-      new Request(HOST + path, init) as Parameters<typeof worker.fetch>[0],
-      changed,
-      createExecutionContext(),
-    );
+  return async (path, init = {}) => {
+    const request = new Request(HOST + path, init);
+    const response = worker.fetch(request as Parameters<typeof worker.fetch>[0], changed, createExecutionContext());
+    return watched(request.method, path, await response);
+  };
 }
 
 export function bearer(token: string): Record<string, string> {

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { canaryWatch } from "./canaries.ts";
 import { bearer, call, type TestAccount } from "./gateway.ts";
 
 /** A frame of the gateway, as far as the tests look at it. */
@@ -70,6 +71,7 @@ export class ClientSocket {
     const closed = Promise.withResolvers<number>();
     this.closed = closed.promise;
     socket.addEventListener("message", ({ data }) => {
+      canaryWatch.see(String(data), { where: "a frame" });
       this.#arrived.push(JSON.parse(String(data)) as Frame);
       this.#wake();
     });

@@ -151,6 +151,12 @@ describe("a customer", () => {
     expect(verified.out).toContain("Everything adds up");
     expect(verified.exitCode).toBe(0);
 
+    // The operator gets the same file.
+    const entriesOf = (text: string) => text.split("\n").filter((line) => line.includes('"hash"'));
+    const byOperator = await run(["export", "--account", account.id], { SPILLWAY_KEY: "" });
+    expect(entriesOf(byOperator.out)).toEqual(entriesOf(exported.out));
+    expect((await run(["verify", "-"], {}, byOperator.out)).exitCode).toBe(0);
+
     const file = join(directory, "ledger.ndjson");
     expect((await run(["export", "--out", file], { SPILLWAY_KEY: key })).notes).toContain("lines written");
     const intact = await readFile(file, "utf8");

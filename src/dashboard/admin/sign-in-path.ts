@@ -1,6 +1,8 @@
 import { BASE } from "./frame.tsx";
 
 const SIGN_IN = `${BASE}/sign-in`;
+/** Browsers take these for the way out of the console. */
+const UPWARD = /\/(\.|%2e)/i;
 
 /** Where an operator signs in, and where that leads to afterwards. */
 export function operatorSignInPath(next: string | null, why: "ended" | null): string {
@@ -16,5 +18,10 @@ export function afterOperatorSignIn(next: string | null): string {
 }
 
 function isConsolePath(path: string): boolean {
-  return /^\/dashboard\/admin(?:[/?][\x21-\x7e]*)?$/.test(path) && !path.startsWith(SIGN_IN) && !path.includes("\\");
+  return (
+    /^\/dashboard\/admin(?:[/?][\x21-\x7e]*)?$/.test(path) &&
+    !path.startsWith(SIGN_IN) &&
+    !path.includes("\\") &&
+    !UPWARD.test(path)
+  );
 }

@@ -1,6 +1,6 @@
 import type { RequestFault } from "../adapter.ts";
 import { fault, invalid, isFault } from "../fault.ts";
-import { BODY_LIMITS, type BodyLimits, readJsonBody } from "../json-body.ts";
+import { BODY_LIMITS, type BodyLimits, type JsonBody, readJsonBody } from "../json-body.ts";
 import { FORM_LIMITS, type FormLimits, readForm } from "./form.ts";
 import { parseHeaderValue } from "./header-value.ts";
 import { jsonFields } from "./json-fields.ts";
@@ -54,6 +54,8 @@ export interface VideoReading {
   readonly limits?: { readonly form?: FormLimits; readonly json?: BodyLimits };
 }
 
+/** The model of a request that names none, as OpenAI's API has it. */
+export const DEFAULT_MODEL = "sora-2";
 /** What OpenAI assumes. It is written out for upstream, which could assume something else than was priced. */
 const DEFAULT_SECONDS = "4";
 const DEFAULT_SIZE = "720x1280";
@@ -65,6 +67,12 @@ export async function readVideoRequest(request: Request, reading: VideoReading):
   const understood = understand(body, reading);
   if (isFault(understood)) body.cancel();
   return understood;
+}
+
+/** The same for a JSON body that was read before. */
+export function videoRequestOf(body: JsonBody, reading: VideoReading): VideoRequest | RequestFault {
+  const fields = jsonFields(body, rulesOf(reading.verb));
+  return isFault(fields) ? fields : understand(fields, reading);
 }
 
 function readBody(request: Request, { verb, signal, limits }: VideoReading): Promise<VideoBody | RequestFault> {

@@ -1,0 +1,28 @@
+import fc from "fast-check";
+
+/** One parser and what must hold of it for every input. */
+export interface FuzzTarget {
+  readonly name: string;
+  /** How many inputs `npm test` tries: about a second's worth. */
+  readonly runs: number;
+  readonly property: fc.IAsyncProperty<unknown[]>;
+}
+
+/** No input that is tried is larger than some kilobytes: whatever takes longer does more work than it should. */
+const BOUND_MS = 1_000;
+
+/** A target whose `check` throws, or takes too long, where something does not hold. */
+export function target<Inputs extends [unknown, ...unknown[]]>(
+  name: string,
+  runs: number,
+  inputs: { readonly [At in keyof Inputs]: fc.Arbitrary<Inputs[At]> },
+  check: (...inputs: Inputs) => void | Promise<void>,
+): FuzzTarget {
+  const property = fc.asyncProperty(fc.tuple<Inputs>(...inputs), async (tried) => {
+    const begun = performance.now();
+    await check(...tried);
+    const took = performance.now() - begun;
+    if (took > BOUND_MS) throw new Error(`took ${Math.round(took)} ms`);
+  });
+  return { name, runs, property: property as fc.IAsyncProperty<unknown[]> };
+}
