@@ -121,7 +121,7 @@ class Life {
 
   /** Whether all sources suffice for its final charge and those of the requests in flight. */
   #isPayable(call: Call, demand: Demand): boolean {
-    const open = sourcesOf(this.#state, demand, call.at, false);
+    const open = sourcesOf(this.#state, demand, call.at, { holds: false });
     const others = [...this.#running.values()].map((other) =>
       chargeOf(other.call.model, finalUsage(other.call, other.reservation)),
     );

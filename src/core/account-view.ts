@@ -1,7 +1,8 @@
 import { type AccountState, allowanceOwner, gateOwner, heldOfGrant, viewMeter } from "./account.ts";
 import { type MicroCredits, sum } from "./amount.ts";
 import { gateRoom } from "./gates.ts";
-import { burnOrder, type Grant, isLive, remaining } from "./grant.ts";
+import { type Grant, isLive } from "./grant.ts";
+import { liveCreditsAt } from "./open-grants.ts";
 import type { AllowanceUnit, GateUnit } from "./unit.ts";
 import type { WindowRule, WindowView } from "./window.ts";
 
@@ -58,7 +59,7 @@ export function viewLimits(state: AccountState, keyId: string, now: number): Lim
       windows: allowance.windows.map((rule) => ({ ...viewMeter(state, allowanceOwner(allowance), rule, now), rule })),
     })),
     credits: {
-      available: sum(openGrants(state, now).map((grant) => remaining(grant) - heldOfGrant(state, grant.id))),
+      available: availableCredits(state, now),
       reserved: sum(state.heldGrants.values()),
       used: state.row.used,
     },
@@ -71,11 +72,21 @@ export interface GrantView extends Grant {
 
 /** The grants with something left, in the order in which they burn. */
 export function viewGrants(state: AccountState): GrantView[] {
-  return [...state.grants.values()]
-    .sort(burnOrder)
-    .map((grant) => ({ ...grant, reserved: heldOfGrant(state, grant.id) }));
+  return [...state.grants.values()].map((grant) => ({ ...grant, reserved: heldOfGrant(state, grant.id) }));
 }
 
-function openGrants(state: AccountState, now: number): Grant[] {
-  return [...state.grants.values()].filter((grant) => isLive(grant, now));
+/**
+ * What new requests can draw. Every answer shows it, so what live grants have left is kept with the account, and all
+ * grants are looked at again only once one has begun or ended, or the clock went back over such an instant.
+ */
+function availableCredits(state: AccountState, now: number): MicroCredits {
+  const known = state.liveCredits;
+  const live = known && known.from <= now && now < known.until ? known : liveCreditsAt(state.grants, now);
+  state.liveCredits = live;
+  let held = 0;
+  for (const [grantId, amount] of state.heldGrants) {
+    const grant = state.grants.get(grantId);
+    if (grant && isLive(grant, now)) held += amount;
+  }
+  return live.total - held;
 }

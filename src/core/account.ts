@@ -2,8 +2,9 @@ import { invariant, type MicroCredits } from "./amount.ts";
 import type { CalendarPeriod } from "./calendar.ts";
 import type { Booking } from "./draw.ts";
 import type { ChainedEntry } from "./event.ts";
-import { type Grant, remaining } from "./grant.ts";
+import type { Grant } from "./grant.ts";
 import type { Learned } from "./learning.ts";
+import { type LiveCredits, type OpenGrants, openGrants, putGrant, withGrant } from "./open-grants.ts";
 import type { Allowance, Gate, Plan } from "./plan.ts";
 import type { Reservation } from "./reservation.ts";
 import { type Marks, markAt, viewWindow, type WindowRule, type WindowView } from "./window.ts";
@@ -39,8 +40,9 @@ export interface AccountRow {
  */
 export interface AccountState {
   row: AccountRow;
-  /** Grants with something left. */
-  readonly grants: Map<string, Grant>;
+  readonly grants: OpenGrants;
+  /** What live grants have left, as it was last asked for and kept since; `null` until somebody asks. */
+  liveCredits: LiveCredits | null;
   readonly pending: Map<string, Reservation>;
   /** Held amounts of each meter, by mark. */
   readonly heldMeters: Map<string, Map<number, number>>;
@@ -62,12 +64,12 @@ export const NO_CHANGE: Change = Object.freeze({ row: null, grants: [], reservat
 export function openAccount(row: AccountRow, grants: Iterable<Grant>, pending: Iterable<Reservation>): AccountState {
   const state: AccountState = {
     row,
-    grants: new Map(),
+    grants: openGrants(grants),
+    liveCredits: null,
     pending: new Map(),
     heldMeters: new Map(),
     heldGrants: new Map(),
   };
-  for (const grant of grants) if (remaining(grant) > 0) state.grants.set(grant.id, grant);
   for (const reservation of pending) hold(state, reservation);
   return state;
 }
@@ -76,8 +78,8 @@ export function openAccount(row: AccountRow, grants: Iterable<Grant>, pending: I
 export function applyChange(state: AccountState, change: Change): void {
   if (change.row) state.row = change.row;
   for (const grant of change.grants) {
-    if (remaining(grant) > 0) state.grants.set(grant.id, grant);
-    else state.grants.delete(grant.id);
+    state.liveCredits &&= withGrant(state.liveCredits, state.grants.get(grant.id), grant);
+    putGrant(state.grants, grant);
   }
   for (const reservation of change.reservations) {
     const before = state.pending.get(reservation.requestId);
@@ -88,9 +90,16 @@ export function applyChange(state: AccountState, change: Change): void {
 
 /** The meter of one window of an allowance or gate. A new limit keeps what was used; a new period starts afresh. */
 export function meterId(owner: string, rule: WindowRule): string {
+  const last = lastMeter.get(rule);
+  if (last?.owner === owner) return last.meter;
   const period = rule.kind === "calendar" ? calendarName(rule) : rule.periodMs;
-  return `${owner}/${rule.kind}/${period}`;
+  const meter = `${owner}/${rule.kind}/${period}`;
+  lastMeter.set(rule, { owner, meter });
+  return meter;
 }
+
+/** A decision names its meters several times over, and a name made anew is hashed anew before anything is found by it. */
+const lastMeter = new WeakMap<WindowRule, { readonly owner: string; readonly meter: string }>();
 
 function calendarName({ unit, timeZone, weekStartsOn }: CalendarPeriod): string {
   return unit === "week" ? `${unit}${weekStartsOn}@${timeZone}` : `${unit}@${timeZone}`;
@@ -128,8 +137,7 @@ export function viewMeter(state: AccountState, owner: string, rule: WindowRule, 
 /** Where use at `at` is booked in a window of an allowance or gate. */
 export function bookingAt(state: AccountState, owner: string, rule: WindowRule, at: number): Booking {
   const meter = meterId(owner, rule);
-  const marks = [...usedOf(state, meter).keys(), ...heldOf(state, meter).keys()];
-  return { meter, rule, mark: markAt(rule, marks, at) };
+  return { meter, rule, mark: markAt(rule, usedOf(state, meter), heldOf(state, meter), at) };
 }
 
 const NOTHING: Marks = new Map();

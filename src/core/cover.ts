@@ -33,7 +33,7 @@ export function cover(
     left -= paid.amount;
   }
   // The reserved draws still count as held here, so what the sources show is beyond them.
-  const sources = left > 0 ? sourcesOf(state, reservation, now) : [];
+  const sources = left > 0 ? sourcesOf(state, reservation, now, { most: left }) : [];
   const more = takeFrom(sources, usage, charge, left);
   const paid = charge - more.missing;
   return {

@@ -2,7 +2,7 @@ import type { AccountState, Change } from "./account.ts";
 import { heldOfGrant, NO_CHANGE } from "./account.ts";
 import { invariant, type MicroCredits, quantity } from "./amount.ts";
 import type { GrantTerms, Sha256 } from "./event.ts";
-import { burnOrder, type Grant, type GrantKind, owed, remaining } from "./grant.ts";
+import { type Grant, type GrantKind, owed, remaining } from "./grant.ts";
 import { type UpdateDraft, writeEntry } from "./journal.ts";
 
 export interface GrantCommand {
@@ -77,8 +77,8 @@ function hasExpired({ expiresAt }: Grant, now: number): boolean {
 export function lapseGrants(state: AccountState, now: number, sha256: Sha256): Change | null {
   const grants: Grant[] = [];
   const updates: UpdateDraft[] = [];
-  // In a fixed order: the same account always writes the same entry.
-  for (const grant of [...state.grants.values()].sort(burnOrder)) {
+  // In the order in which they burn: the same account always writes the same entry.
+  for (const grant of state.grants.values()) {
     const amount = lapsing(state, grant, now);
     if (amount <= 0) continue;
     grants.push({ ...grant, lapsed: grant.lapsed + amount });

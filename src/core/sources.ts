@@ -1,7 +1,7 @@
 import { type AccountState, allowanceOwner, bookingAt, heldOfGrant, viewMeter } from "./account.ts";
 import type { MicroCredits } from "./amount.ts";
 import type { Considered, Draw } from "./draw.ts";
-import { burnOrder, type Grant, isLive, remaining } from "./grant.ts";
+import { type Grant, isLive, remaining } from "./grant.ts";
 import { type Allowance, covers, isAbout } from "./plan.ts";
 import { type AllowanceUnit, coverBy, unitsOf } from "./unit.ts";
 import type { Usage } from "./usage.ts";
@@ -22,26 +22,47 @@ export interface Subject {
   readonly model: string;
 }
 
-/**
- * The sources that can pay for `subject` at `at`, in the order in which they pay: allowances, then grants. Without
- * `holds` they are shown as if every request in flight had returned all that it holds.
- */
-export function sourcesOf(state: AccountState, subject: Subject, at: number, holds = true): OpenSource[] {
-  const sources = state.row.plan.allowances
-    .filter((allowance) => isAbout(allowance, subject.feature, subject.model))
-    .map((allowance) => openAllowance(state, allowance, at, holds));
-  // A frozen account keeps its included use; what it has paid for waits until a person has looked.
-  if (state.row.status === "frozen") return sources;
-  for (const grant of liveGrants(state, subject.feature, at)) sources.push(openGrant(state, grant, holds));
-  return sources;
+/** How sources are looked at. */
+export interface Look {
+  /** `false` shows them as if every request in flight had returned all that it holds. */
+  readonly holds?: boolean;
+  /** The most that is to be paid: grants beyond what covers it are left out, but for a few that a receipt can name. */
+  readonly most?: MicroCredits;
 }
 
-function liveGrants(state: AccountState, feature: string, at: number): Grant[] {
-  const live: Grant[] = [];
-  for (const grant of state.grants.values()) {
-    if (isLive(grant, at) && covers(grant.features, feature)) live.push(grant);
+/** Sources that a receipt names though they gave nothing. */
+const NAMED_SOURCES = 20;
+
+/**
+ * The most grants that pay for one request. Each is a row of its entry, and an entry that a queue does not take would
+ * never reach the ledger.
+ */
+export const PAYING_GRANTS = 100;
+
+/** The sources that can pay for `subject` at `at`, in the order in which they pay: allowances, then grants. */
+export function sourcesOf(
+  state: AccountState,
+  subject: Subject,
+  at: number,
+  { holds = true, most = Number.POSITIVE_INFINITY }: Look = {},
+): OpenSource[] {
+  const sources: OpenSource[] = [];
+  for (const allowance of state.row.plan.allowances) {
+    if (isAbout(allowance, subject.feature, subject.model)) sources.push(openAllowance(state, allowance, at, holds));
   }
-  return live.sort(burnOrder);
+  // A frozen account keeps its included use; what it has paid for waits until a person has looked.
+  if (state.row.status === "frozen") return sources;
+  let available = 0;
+  let giving = 0;
+  for (const grant of state.grants.values()) {
+    if (giving === PAYING_GRANTS || (available >= most && sources.length >= NAMED_SOURCES)) break;
+    if (!isLive(grant, at) || !covers(grant.features, subject.feature)) continue;
+    const source = openGrant(state, grant, holds);
+    available += source.available;
+    if (source.available > 0) giving += 1;
+    sources.push(source);
+  }
+  return sources;
 }
 
 function openGrant(state: AccountState, grant: Grant, holds: boolean): OpenSource {
@@ -58,15 +79,16 @@ function openGrant(state: AccountState, grant: Grant, holds: boolean): OpenSourc
 function openAllowance(state: AccountState, allowance: Allowance, at: number, holds: boolean): OpenSource {
   const { id, unit, windows } = allowance;
   const owner = allowanceOwner(allowance);
-  const room = windows.map((rule) => {
+  let available = Number.POSITIVE_INFINITY;
+  for (const rule of windows) {
     const view = viewMeter(state, owner, rule, at);
-    return holds ? view.remaining : Math.max(0, rule.limit - view.used);
-  });
+    available = Math.min(available, holds ? view.remaining : Math.max(0, rule.limit - view.used));
+  }
   return {
     id,
     kind: "allowance",
     unit,
-    available: Math.min(...room),
+    available,
     draw: (amount, units) => ({
       kind: "allowance",
       source: id,
@@ -81,6 +103,7 @@ function openAllowance(state: AccountState, allowance: Allowance, at: number, ho
 /** What the sources give towards a charge. */
 export interface Taken {
   readonly draws: readonly Draw[];
+  /** All that gave something, and of the others only the first ones. */
   readonly considered: readonly Considered[];
   /** What they could not give. */
   readonly missing: MicroCredits;
@@ -98,7 +121,8 @@ export function takeFrom(
   let missing = left;
   for (const { id, kind, unit, available, draw } of sources) {
     const { units, amount } = coverBy(unit, available, unitsOf(unit, usage, charge), charge, missing);
-    considered.push({ source: id, kind, unit, available, taken: units });
+    if (units > 0 || considered.length < NAMED_SOURCES)
+      considered.push({ source: id, kind, unit, available, taken: units });
     if (amount > 0) draws.push(draw(amount, units));
     missing -= amount;
   }

@@ -68,10 +68,10 @@ export function decide(state: AccountState, demand: Demand, now: number): Decisi
   if (!isEntitledFeature(plan, demand.feature)) return deny("feature_not_entitled", demand.feature);
   if (!isEntitledModel(plan, demand.feature, demand.model)) return deny("model_not_entitled", demand.model);
 
-  const sources = sourcesOf(state, demand, now);
-  const estimate = estimateOf(state, demand, sources);
-  if ("unpriced" in estimate) return deny("unpriced", estimate.unpriced);
-  const { bound, amount, clampedTo } = estimate;
+  const most = price(demand.quote.rate, demand.bound);
+  if (typeof most !== "number") return deny("unpriced", most.unpriced);
+  const sources = sourcesOf(state, demand, now, { most });
+  const { bound, amount, clampedTo } = estimateOf(state, demand, most, sources);
 
   const passage = passGates(state, demand, bound, amount, now);
   if (!passage.passed) {
@@ -111,22 +111,25 @@ interface Estimate {
   readonly clampedTo: number | null;
 }
 
-function estimateOf(
-  state: AccountState,
-  demand: Demand,
-  sources: readonly OpenSource[],
-): Estimate | { unpriced: string } {
+/** `most` is the price of the demand's own bound. */
+function estimateOf(state: AccountState, demand: Demand, most: MicroCredits, sources: readonly OpenSource[]): Estimate {
   const { plan, learned } = state.row;
   const learns = plan.estimate === "learned" && demand.openOutput;
   const expected = learns ? expectedOutput(learned, demand.model) : null;
   const bound = expected === null ? demand.bound : withOutput(demand.bound, expected);
-  const amount = price(demand.quote.rate, bound);
-  if (typeof amount !== "number") return amount;
+  const amount = expected === null ? most : priceOf(demand.quote, bound);
   const open = { bound, amount, clampedTo: null };
   if (bound.outputTokens === 0) return open;
   if (mayLower(plan, demand) && takeFrom(sources, bound, amount).missing > 0)
     return payable(demand.quote, bound, sources) ?? open;
   return plan.overshoot === "clamp" ? { ...open, clampedTo: bound.outputTokens } : open;
+}
+
+/** The price of a part of a bound that has a price. */
+function priceOf({ rate }: QuotedRate, bound: Usage): MicroCredits {
+  const amount = price(rate, bound);
+  invariant(typeof amount === "number", "a bound that was priced once has a price");
+  return amount;
 }
 
 /** Whether an open request may be lowered to what the sources can pay. */
@@ -144,8 +147,7 @@ function withOutput(bound: Usage, outputTokens: number): Usage {
 function payable(quote: QuotedRate, bound: Usage, sources: readonly OpenSource[]): Estimate | null {
   const estimateAt = (outputTokens: number): Estimate | null => {
     const lower = withOutput(bound, outputTokens);
-    const amount = price(quote.rate, lower);
-    invariant(typeof amount === "number", "a bound that was priced once has a price");
+    const amount = priceOf(quote, lower);
     if (takeFrom(sources, lower, amount).missing > 0) return null;
     return { bound: lower, amount, clampedTo: outputTokens };
   };
@@ -181,9 +183,7 @@ function leastOf(
 ): Pick<Estimate, "bound" | "amount"> {
   if (!mayLower(row.plan, demand) || bound.outputTokens === 0) return { bound, amount };
   const least = withOutput(bound, 1);
-  const charge = price(demand.quote.rate, least);
-  invariant(typeof charge === "number", "a bound that was priced once has a price");
-  return { bound: least, amount: charge };
+  return { bound: least, amount: priceOf(demand.quote, least) };
 }
 
 function outOfCredit(state: AccountState, demand: Demand, short: Shortfall, now: number): Denial {
@@ -191,7 +191,7 @@ function outOfCredit(state: AccountState, demand: Demand, short: Shortfall, now:
   const { bound, amount } = leastOf(state, demand, short);
   const more = { needed: amount, available: Math.min(amount, short.amount - missing), considered };
   const isPayable = (sources: readonly OpenSource[]) => takeFrom(sources, bound, amount).missing === 0;
-  if (isPayable(sourcesOf(state, demand, now, false))) {
+  if (isPayable(sourcesOf(state, demand, now, { holds: false, most: amount }))) {
     return deny("credits_reserved", null, { ...more, resetsAt: now + RESERVED_RETRY_MS });
   }
   // The first instant at which the sources can pay together, if nothing else is used meanwhile.

@@ -49,13 +49,17 @@ export function leavesAt(rule: WindowRule, mark: number): number {
   }
 }
 
-/** The mark under which use at `now` is booked, given the marks that are in use already. */
-export function markAt(rule: WindowRule, marks: Iterable<number>, now: number): number {
+/** The mark under which use at `now` is booked, beside what is `used` and `held` already. */
+export function markAt(rule: WindowRule, used: Marks, held: Marks, now: number): number {
   if (rule.kind === "sliding") return now - (now % sliceMs(rule));
   if (rule.kind === "calendar") return periodAt(rule, now).start;
-  let latest: number | null = null;
-  for (const mark of marks) if (now < leavesAt(rule, mark)) latest = Math.max(latest ?? mark, mark);
-  return latest ?? now;
+  return latest(lastLive(rule, used, now), lastLive(rule, held, now)) ?? now;
+}
+
+function lastLive(rule: WindowRule, marks: Marks, now: number): number | null {
+  let last: number | null = null;
+  for (const mark of marks.keys()) if (now < leavesAt(rule, mark)) last = latest(last, mark);
+  return last;
 }
 
 /** A window as it stands at one instant. */
@@ -73,35 +77,38 @@ export interface WindowView {
 export function viewWindow(rule: WindowRule, used: Marks, held: Marks, now: number): WindowView {
   const usedNow = liveUse(rule, used, now);
   const heldNow = liveUse(rule, held, now);
-  const startedAt =
-    rule.kind === "calendar"
-      ? periodAt(rule, now).start
-      : earliest(firstLive(rule, used, now), firstLive(rule, held, now));
+  const startedAt = rule.kind === "calendar" ? periodAt(rule, now).start : earliest(usedNow.since, heldNow.since);
   return {
-    used: usedNow,
-    held: heldNow,
-    remaining: Math.max(0, rule.limit - usedNow - heldNow),
+    used: usedNow.total,
+    held: heldNow.total,
+    remaining: Math.max(0, rule.limit - usedNow.total - heldNow.total),
     startedAt,
     resetsAt: startedAt === null ? null : leavesAt(rule, startedAt),
   };
 }
 
-function liveUse(rule: WindowRule, marks: Marks, now: number): number {
+/** What counts at `now`, and its first mark. */
+function liveUse(rule: WindowRule, marks: Marks, now: number): { total: number; since: number | null } {
   let total = 0;
-  for (const [mark, amount] of marks) if (now < leavesAt(rule, mark)) total += amount;
-  return total;
-}
-
-function firstLive(rule: WindowRule, marks: Marks, now: number): number | null {
-  let first: number | null = null;
-  for (const mark of marks.keys()) if (now < leavesAt(rule, mark)) first = earliest(first, mark);
-  return first;
+  let since: number | null = null;
+  for (const [mark, amount] of marks) {
+    if (now >= leavesAt(rule, mark)) continue;
+    total += amount;
+    since = earliest(since, mark);
+  }
+  return { total, since };
 }
 
 /** The earlier of two instants; `null` is none. */
 export function earliest(a: number | null, b: number | null): number | null {
   if (a === null) return b;
   return b === null ? a : Math.min(a, b);
+}
+
+/** The later of two instants; `null` is none. */
+function latest(a: number | null, b: number | null): number | null {
+  if (a === null) return b;
+  return b === null ? a : Math.max(a, b);
 }
 
 /**

@@ -63,6 +63,18 @@ describe("included use pays first, then credits, within one request", () => {
     expect(sources(allowed(decide(state, demandOf(5), T0)).draws)).toEqual(["included=5"]);
   });
 
+  it("of a thousand grants, it names those that gave and the first of the others", () => {
+    const many = (each: number) => Array.from({ length: 1_000 }, (_, index) => grantOf(`g${index}`, each));
+    const [rich, poor] = [accountWith({}, many(10)), accountWith({}, many(0.1))];
+    expect(allowed(decide(rich, demandOf(15), T0)).considered.map(({ taken }) => taken / 1e6)).toEqual([
+      ...[10, 5],
+      ...Array(18).fill(0),
+    ]);
+    const { draws, considered } = allowed(decide(poor, demandOf(5), T0));
+    expect(draws).toHaveLength(50);
+    expect(considered.map(({ source, taken }) => [source, taken])).toEqual(draws.map((d) => [d.source, d.amount]));
+  });
+
   it("a request that costs nothing needs no source", () => {
     const decision = allowed(decide(accountWith(), demandOf(0), T0));
     expect(decision).toMatchObject({ reserved: 0, draws: [] });

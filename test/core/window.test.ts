@@ -41,9 +41,11 @@ describe("an anchored window opens at its first use", () => {
     ["when it has ended", T0 + 5 * HOUR, T0 + 5 * HOUR],
     ["long after", T0 + 30 * DAY, T0 + 30 * DAY],
     ["when the clock went back before its start", T0 - 5 * SECOND, T0],
-  ])("use %s is booked in its own window", (_, now, mark) => expect(markAt(FIVE_HOURS, [T0], now)).toBe(mark));
+  ])("use %s is booked in its own window", (_, now, mark) =>
+    expect(markAt(FIVE_HOURS, marks([T0, 1]), NONE, now)).toBe(mark),
+  );
 
-  it("does not open where nothing was used", () => expect(markAt(FIVE_HOURS, [], T0)).toBe(T0));
+  it("does not open where nothing was used", () => expect(markAt(FIVE_HOURS, NONE, NONE, T0)).toBe(T0));
 
   it.each([FIVE_HOURS, sliding(MINUTE, 10)])("use of nothing opens no $kind window", (rule) => {
     expect(bookUse(rule, NONE, T0, 0, T0)).toEqual(NONE);
@@ -53,8 +55,11 @@ describe("an anchored window opens at its first use", () => {
   it("use is booked in the same window in whatever order the windows are stored", () => {
     const [first, second] = [T0, T0 + 5 * HOUR];
     const clockWentBack = second - 5 * SECOND;
-    expect(markAt(FIVE_HOURS, [first, second], clockWentBack)).toBe(second);
-    expect(markAt(FIVE_HOURS, [second, first], clockWentBack)).toBe(second);
+    const [early, late] = [marks([first, 1]), marks([second, 1])];
+    expect(markAt(FIVE_HOURS, marks([first, 1], [second, 1]), NONE, clockWentBack)).toBe(second);
+    expect(markAt(FIVE_HOURS, marks([second, 1], [first, 1]), NONE, clockWentBack)).toBe(second);
+    expect(markAt(FIVE_HOURS, early, late, clockWentBack)).toBe(second);
+    expect(markAt(FIVE_HOURS, late, early, clockWentBack)).toBe(second);
   });
 
   // C24: the instant that is shown is the one that is enforced.
@@ -93,7 +98,7 @@ describe("a sliding window looks back one whole period", () => {
   it("use stops counting within one slice after its period, never before it", () => {
     for (const offset of [0, 1, 999, 1_000, 30_500, 59_999]) {
       const at = T0 + offset;
-      const leaves = leavesAt(RULE, markAt(RULE, [], at));
+      const leaves = leavesAt(RULE, markAt(RULE, NONE, NONE, at));
       expect(leaves).toBeGreaterThan(at + MINUTE);
       expect(leaves).toBeLessThanOrEqual(at + MINUTE + SECOND);
     }
@@ -111,7 +116,7 @@ describe("a sliding window looks back one whole period", () => {
     const admitted: number[] = [];
     for (let now = T0; now < T0 + 5 * MINUTE; now += 373) {
       if (viewWindow(RULE, used, NONE, now).remaining < 1) continue;
-      used = bookUse(RULE, used, markAt(RULE, used.keys(), now), 1, now);
+      used = bookUse(RULE, used, markAt(RULE, used, NONE, now), 1, now);
       admitted.push(now);
     }
     for (const start of admitted) {
@@ -122,7 +127,7 @@ describe("a sliding window looks back one whole period", () => {
 
   it("a period shorter than its slices still counts", () => {
     const rule = sliding(7, 1);
-    expect(leavesAt(rule, markAt(rule, [], T0))).toBe(T0 + 8);
+    expect(leavesAt(rule, markAt(rule, NONE, NONE, T0))).toBe(T0 + 8);
   });
 });
 

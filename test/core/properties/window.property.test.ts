@@ -41,7 +41,7 @@ function admit(at: WindowRule, asked: readonly { after: number; amount: number }
   for (const { after, amount } of asked) {
     now += after;
     if (viewWindow(at, used, new Map(), now).remaining < amount) continue;
-    used = bookUse(at, used, markAt(at, used.keys(), now), amount, now);
+    used = bookUse(at, used, markAt(at, used, new Map(), now), amount, now);
     admitted.push({ at: now, amount });
   }
   return { used, admitted };
