@@ -1,13 +1,30 @@
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { unstable_readConfig as readConfig } from "wrangler";
+import { ROOT } from "./repository.ts";
 
 /** Migrations first: they only add, so the version that is running understands the new database. */
 const STEPS: readonly (readonly string[])[] = [["d1", "migrations", "apply", "DB", "--remote"], ["deploy"]];
+/** What wrangler.toml says before somebody has made a database. */
+const NO_DATABASE = "00000000-0000-0000-0000-000000000000";
 
+function stop(reason: string, exitCode: number): never {
+  console.error(`${reason} See docs/deploying.md for what has to be set up first.`);
+  process.exit(exitCode);
+}
+
+const { values } = parseArgs({
+  args: process.argv.slice(3),
+  options: { config: { type: "string", default: join(ROOT, "wrangler.toml") } },
+});
+const [database] = readConfig({ config: values.config }).d1_databases;
+if (database === undefined || database.database_id === NO_DATABASE) {
+  stop(`Nothing was deployed: ${values.config} has no database_id yet (npx wrangler d1 create spillway).`, 1);
+}
 for (const step of STEPS) {
-  console.log(`wrangler ${step.join(" ")}`);
-  const { status } = spawnSync("npx", ["wrangler", ...step], { stdio: "inherit", env: { ...process.env, CI: "true" } });
-  if (status !== 0) {
-    console.error("Stopped. See “Deploying” in README.md for what has to be set up first.");
-    process.exit(status ?? 1);
-  }
+  const args = ["wrangler", ...step, "--config", values.config];
+  console.log(args.join(" "));
+  const { status } = spawnSync("npx", args, { stdio: "inherit", env: { ...process.env, CI: "true" } });
+  if (status !== 0) stop(`Stopped at wrangler ${step.join(" ")}.`, status ?? 1);
 }

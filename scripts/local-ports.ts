@@ -29,6 +29,17 @@ export async function waitForFreePort(port: number): Promise<void> {
   }
 }
 
+/** A port of the loopback that nobody listens on at the moment. */
+export async function findFreePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, LOOPBACK);
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
+
 async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {

@@ -1,12 +1,13 @@
 import { createWriteStream } from "node:fs";
 import { finished } from "node:stream/promises";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { command } from "../command.ts";
+import { ACCOUNT_OPTION, type AccountOption } from "../history.ts";
 import { FileError, messageOf } from "../inputs.ts";
 import type { Tool } from "../tool.ts";
 import { counted } from "../words.ts";
 
-interface ExportOptions {
+interface ExportOptions extends AccountOption {
   readonly out?: string;
   readonly csv?: boolean;
 }
@@ -15,23 +16,30 @@ interface ExportOptions {
 const TOLD_EVERY = 64 * 1024;
 const NEWLINE = 10;
 
-/** `spillway export`: the ledger of the key's account as a file. */
+/** `spillway export`: the ledger of an account as a file. */
 export function exportCommand(tool: Tool): Command {
-  return command("export", "Export the ledger of the key's account as NDJSON that anyone can verify, or as CSV", [
+  return command("export", "Export the ledger of an account as NDJSON that anyone can verify, or one's own as CSV", [
     "export --out ledger.ndjson",
     "export | spillway verify -",
+    "export --account acct_acme | spillway verify -",
     "export --csv --out ledger.csv",
   ])
+    .option(...ACCOUNT_OPTION)
     .option("--out <file>", "write here instead of to standard output")
-    .option("--csv", "CSV for a spreadsheet, with amounts in credits")
-    .action(async ({ out, csv }: ExportOptions) => {
-      const holder = await tool.holder();
-      const asked = { signal: tool.terminal.stop };
-      const response = csv === true ? await holder.ledgerCsv(asked) : await holder.exportLedger(asked);
+    .addOption(new Option("--csv", "CSV for a spreadsheet, with amounts in credits").conflicts("account"))
+    .action(async ({ out, ...what }: ExportOptions) => {
+      const response = await exported(tool, what);
       const lines = await copy(tool, response, out === undefined ? tool.terminal.write : await fileWriter(out));
       tool.terminal.progress("");
       if (out !== undefined) tool.terminal.note(`${counted(lines, "line")} written to ${out}`);
     });
+}
+
+async function exported(tool: Tool, { account, csv }: ExportOptions): Promise<Response> {
+  const asked = { signal: tool.terminal.stop };
+  if (account !== undefined) return (await tool.operator()).accounts.exportLedger(account, asked);
+  const holder = await tool.holder();
+  return csv === true ? holder.ledgerCsv(asked) : holder.exportLedger(asked);
 }
 
 interface Write {

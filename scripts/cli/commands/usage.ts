@@ -60,5 +60,7 @@ function columnsFor(by: readonly UsageGroup[]): Column<UsageTotal>[] {
     { title: "OUTPUT", value: (total) => total.output_tokens, align: "right" },
     { title: "SECONDS", value: (total) => total.seconds, align: "right" },
     { title: "CREDITS", value: (total) => credits(total.charge), align: "right" },
+    { title: "REFUNDED", value: (total) => credits(total.refunded), align: "right" },
+    { title: "NET", value: (total) => credits(total.net_charge), align: "right" },
   ];
 }
