@@ -5,6 +5,7 @@ import type {
   ApiKey,
   BalanceUpdate,
   Grant,
+  LedgerProof,
   ListedAccount,
   MonetizationEvent,
   NewAccount,
@@ -102,6 +103,16 @@ export class AccountsAdmin {
   /** What changed on the balance, newest first. */
   balanceUpdates(id: string, query: PageQuery = {}): Listing<BalanceUpdate> {
     return new Listing(this.#transport, pathOf(id, "balance-updates"), { ...query });
+  }
+
+  /** Its ledger as NDJSON that anyone can verify; the body is read as it is taken. */
+  exportLedger(id: string, options?: CallOptions): Promise<Response> {
+    return this.#transport.send("GET", pathOf(id, "ledger", "export"), { ...options, accept: "application/x-ndjson" });
+  }
+
+  /** Has its ledger checked, entry by entry. */
+  proof(id: string, options?: CallOptions): Promise<LedgerProof> {
+    return this.#transport.json("GET", pathOf(id, "ledger", "proof"), options);
   }
 
   /** The explanation of a request of the account. */

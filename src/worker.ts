@@ -8,7 +8,7 @@ import { createApp } from "./app.ts";
 import { intentsBefore } from "./catalog/job-intents.ts";
 import { accountOfJob } from "./catalog/jobs.ts";
 import type { LedgerMessage } from "./core/ledger-message.ts";
-import type { Env } from "./env.ts";
+import { accountObjects, type Env } from "./env.ts";
 import { mintRequestId } from "./http/request-id.ts";
 import { type Services, servicesOf } from "./http/services.ts";
 import { consumeLedger } from "./ledger/consumer.ts";
@@ -18,6 +18,7 @@ import { keepPayments } from "./payments/upkeep.ts";
 import { gatewayDeps } from "./proxy/gateway-deps.ts";
 import { pollJobs } from "./proxy/jobs/poll.ts";
 import { recoverVideos } from "./proxy/videos/recovery.ts";
+import { pruneTables } from "./upkeep/pruning.ts";
 import { reconcileMoved } from "./upkeep/reconciliation.ts";
 import { sweepAccounts } from "./upkeep/sweeper.ts";
 
@@ -47,7 +48,7 @@ export default {
     if (isOfAlerts(batch)) {
       return consumeDeliveries(batch, { db: env.DB, keySecret: servicesOf(env).config.keySecret, now });
     }
-    const accounts = new AccountClient(env.ACCOUNTS);
+    const accounts = new AccountClient(accountObjects(env));
     await consumeLedger(batch, {
       db: env.DB,
       now,
@@ -74,6 +75,7 @@ export default {
     const payments = stripe && { services, stripe, hooks: paymentHooks, now: () => Date.now() };
     if (payments) await attempt("payments_unkept", () => keepPayments(payments, controller.scheduledTime));
     await attempt("alerts_unkept", () => keepAlerts(services, Date.now()));
+    await attempt("tables_unpruned", () => pruneTables(env.DB, Date.now()));
   },
 } satisfies ExportedHandler<Env, LedgerMessage | JobMessage | TopUpMessage | AlertMessage>;
 

@@ -1,22 +1,24 @@
 import { formatCredits } from "../core/amount.ts";
+import type { Rate } from "../core/rate-card.ts";
 import type { Decision } from "../core/waterfall.ts";
 import { holderOf } from "../http/account-access.ts";
 import { keyRefusal } from "../http/authentication.ts";
 import type { HttpContext } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { followingPlan } from "../http/follow-plan.ts";
+import type { PreparedRequest, RequestFault } from "../protocol/adapter.ts";
 import { chatAdapter } from "../protocol/chat.ts";
 import { isFault } from "../protocol/fault.ts";
-import { readJsonBody } from "../protocol/json-body.ts";
+import { type JsonBody, readJsonBody } from "../protocol/json-body.ts";
+import { unknownModel } from "../protocol/request-fields.ts";
 import { responsesAdapter } from "../protocol/responses.ts";
+import { boundOfVideo } from "../protocol/videos/video-price.ts";
+import { DEFAULT_MODEL, videoRequestOf } from "../protocol/videos/video-request.ts";
 import { consideredWire, drawWire } from "../wire/receipt.ts";
 import { decisionSentence } from "../wire/sentence.ts";
 import { instant } from "../wire/time.ts";
 
-/**
- * What a request would cost at most and who would pay, without any effect. The body is the request itself: one with
- * `messages` is a chat completion, any other a response.
- */
+/** What a request would cost at most and who would pay, without any effect. The body is the request itself. */
 export async function quote(c: HttpContext): Promise<Response> {
   const { accountId, key } = await holderOf(c);
   const { accounts, catalog: cache } = c.var.services;
@@ -24,13 +26,12 @@ export async function quote(c: HttpContext): Promise<Response> {
   const catalog = await cache.get((work) => c.executionCtx.waitUntil(work));
   const body = await readJsonBody(c.req.raw);
   if (isFault(body)) throw new HttpFault(body.status, body.code, body.message);
-  const adapter = Object.hasOwn(body.value, "messages") ? chatAdapter : responsesAdapter;
-  const prepared = adapter.prepare(body.value, (model) => catalog.quote(model, now)?.rate ?? null);
-  if (isFault(prepared)) throw new HttpFault(prepared.status, prepared.code, prepared.message);
-  const rate = catalog.quote(prepared.model, now);
-  if (!rate) throw new Error("a prepared request names a model with a rate");
+  const asked = askedFor(body, (model) => catalog.quote(model, now)?.rate ?? null);
+  if (isFault(asked)) throw new HttpFault(asked.status, asked.code, asked.message);
+  const rate = catalog.quote(asked.model, now);
+  if (!rate) throw new Error("a request that was understood names a model with a rate");
 
-  const { model, bound, openOutput, references } = prepared;
+  const { model, bound, openOutput, references } = asked;
   const request = {
     caller: { key, planVersions: catalog.planVersions(), needs: "read" as const },
     references,
@@ -47,6 +48,28 @@ export async function quote(c: HttpContext): Promise<Response> {
   return c.json({ model, feature: rate.rate.feature, rate_card: rateCard, ...decisionWire(reply.decision) });
 }
 
+type RateOf = (model: string) => Rate | null;
+type Asked = Pick<PreparedRequest, "model" | "bound" | "openOutput" | "references">;
+
+/** Which route a body is for: `messages` are a chat completion's, a text as `prompt` a video's; any other a response's. */
+function askedFor(body: JsonBody, rateOf: RateOf): Asked | RequestFault {
+  if (Object.hasOwn(body.value, "messages")) return chatAdapter.prepare(body.value, rateOf);
+  if (typeof body.value.prompt === "string") return newVideoOf(body, rateOf);
+  return responsesAdapter.prepare(body.value, rateOf);
+}
+
+function newVideoOf(body: JsonBody, rateOf: RateOf): Asked | RequestFault {
+  const request = videoRequestOf(body, { verb: "create", defaultModel: DEFAULT_MODEL });
+  if (isFault(request)) return request;
+  const { model, seconds, size } = request;
+  if (model === null || seconds === null || size === null) throw new Error("a new video says its own measure");
+  const rate = rateOf(model);
+  if (!rate) return unknownModel(model);
+  const bound = boundOfVideo(rate, { seconds, size });
+  if (isFault(bound)) return bound;
+  return { model, bound, openOutput: false, references: { previousResponse: null, items: [] } };
+}
+
 function decisionWire(decision: Decision) {
   const sentence = decisionSentence(decision);
   const considered = decision.considered.map(consideredWire);
@@ -56,6 +79,7 @@ function decisionWire(decision: Decision) {
       sentence,
       estimated: formatCredits(decision.reserved),
       max_output_tokens: decision.clampedTo ?? decision.bound.outputTokens,
+      ...(decision.bound.size === null ? {} : { seconds: decision.bound.seconds, size: decision.bound.size }),
       draws: decision.draws.map(drawWire),
       considered,
     };

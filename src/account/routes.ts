@@ -5,16 +5,16 @@ import { HttpFault } from "../http/fault.ts";
 import { findReceipt } from "../http/find-receipt.ts";
 import { listQueryOf } from "../http/query.ts";
 import { usageQueryOf } from "../http/usage-query.ts";
+import { ledgerFile, provenLedger } from "../http/whole-ledger.ts";
 import { listBalanceUpdates, listUsageEvents } from "../ledger/read.ts";
 import { usageTotals } from "../ledger/usage-report.ts";
 import { accountWire } from "../wire/account.ts";
 import { balanceUpdateWire, pageWire, usageEventWire } from "../wire/ledger.ts";
+import { proofWire } from "../wire/proof.ts";
 import { receiptWire } from "../wire/receipt.ts";
 import { usageTotalWire } from "../wire/usage-totals.ts";
 import { keyRoutes } from "./keys.ts";
 import { ledgerCsv } from "./ledger-csv.ts";
-import { ledgerExport } from "./ledger-export.ts";
-import { proof } from "./proof.ts";
 import { quote } from "./quote.ts";
 
 /** Self-service: what the holder of an account may know of it and do with its keys. Free, and open at zero balance. */
@@ -45,8 +45,11 @@ export function accountRoutes(): Hono<HttpEnv> {
     };
     return c.body(ledgerCsv(c.env.DB, account.id), { headers });
   });
-  routes.get("/ledger/proof", async (c) => c.json(await proof(c)));
-  routes.get("/ledger/export", ledgerExport);
+  routes.get("/ledger/proof", async (c) => {
+    const { account } = await openAccount(c);
+    return c.json(proofWire(account.id, await provenLedger(c, account.id), Date.now()));
+  });
+  routes.get("/ledger/export", async (c) => ledgerFile(c, (await openAccount(c)).account.id));
   routes.post("/quote", quote);
   routes.route("/keys", keyRoutes());
   routes.get("/usage", async (c) => {

@@ -4,14 +4,16 @@ import { HttpFault } from "../http/fault.ts";
 import { findReceipt } from "../http/find-receipt.ts";
 import { listQueryOf } from "../http/query.ts";
 import { usageQueryOf } from "../http/usage-query.ts";
+import { ledgerFile, provenLedger } from "../http/whole-ledger.ts";
 import { listBalanceUpdates, listMonetizationEvents, listUsageEvents } from "../ledger/read.ts";
 import { usageTotals } from "../ledger/usage-report.ts";
 import { balanceUpdateWire, monetizationEventWire, pageWire, usageEventWire } from "../wire/ledger.ts";
+import { proofWire } from "../wire/proof.ts";
 import { receiptWire } from "../wire/receipt.ts";
 import { usageTotalWire } from "../wire/usage-totals.ts";
 import { existing } from "./existing-account.ts";
 
-/** What an account did and what came of it: its datasets, the receipts of its requests, its use in sums. */
+/** What an account did and what came of it: its datasets and their proof, the receipts of its requests, its use in sums. */
 export function accountHistoryRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.get("/:id/usage-events", async (c) => {
@@ -26,6 +28,11 @@ export function accountHistoryRoutes(): Hono<HttpEnv> {
     const { id } = await existing(c);
     return c.json(pageWire(await listBalanceUpdates(c.env.DB, id, listQueryOf(c)), balanceUpdateWire));
   });
+  routes.get("/:id/ledger/proof", async (c) => {
+    const { id } = await existing(c);
+    return c.json(proofWire(id, await provenLedger(c, id), Date.now()));
+  });
+  routes.get("/:id/ledger/export", async (c) => ledgerFile(c, (await existing(c)).id));
   routes.get("/:id/requests/:request", async (c) => {
     const { id } = await existing(c);
     const receipt = await findReceipt(c, id, c.req.param("request"));

@@ -34,8 +34,16 @@ export function accountAdminRoutes(): Hono<HttpEnv> {
   routes.post("/:id/refunds", refund);
   routes.post("/:id/reservations/:request/resolve", resolveReservation);
   routes.get("/:id/work", async (c) => {
-    const { calls, rowsWritten, alarmsSet } = await c.var.services.accounts.work((await existing(c)).id);
-    return c.json({ calls, rows_written: rowsWritten, alarms_set: alarmsSet });
+    const work = await c.var.services.accounts.work((await existing(c)).id);
+    return c.json({
+      calls: work.calls,
+      rows_written: work.rowsWritten,
+      rows_read: work.rowsRead,
+      alarms_set: work.alarmsSet,
+      requests: work.requests,
+      messages: work.messages,
+      polls: work.polls,
+    });
   });
   routes.route("/", accountHistoryRoutes());
   return routes;

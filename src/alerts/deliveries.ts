@@ -1,4 +1,4 @@
-import { and, asc, eq, lt, lte } from "drizzle-orm";
+import { and, asc, eq, lt, lte, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { alertDeliveries, alertEndpoints, alerts } from "./schema.ts";
 
@@ -56,7 +56,8 @@ export async function overdueDeliveries(db: D1Database, before: number, limit: n
   const rows = await drizzle(db)
     .select({ id: alertDeliveries.id })
     .from(alertDeliveries)
-    .where(and(eq(alertDeliveries.state, "pending"), lt(alertDeliveries.nextAt, before)))
+    // Spelt out, as the partial index `alert_deliveries_due` has it: a bound value would not be known to be the same.
+    .where(and(sql`${alertDeliveries.state} = 'pending'`, lt(alertDeliveries.nextAt, before)))
     .orderBy(asc(alertDeliveries.nextAt))
     .limit(limit);
   return rows.map(({ id }) => id);

@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { nanoid } from "nanoid";
+import { tellAct } from "../http/admin-act.ts";
 import { readAs } from "../http/body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
@@ -31,23 +32,37 @@ export function endpointRoutes(whose: Whose): Hono<HttpEnv> {
     const accountId = await whose(c, true);
     const endpoint = await addEndpoint(c.env.DB, accountId, await readAs(c, newEndpoint), Date.now());
     if (!endpoint) throw new HttpFault(409, "too_many_endpoints", `There may be ${ENDPOINTS_MOST} endpoints at most.`);
+    tellOf(c, "create", endpoint, { rules: endpoint.rules });
     return c.json(withSecret(c, endpoint), 201);
   });
   routes.delete("/:id", async (c) => {
-    const { id } = await existing(c, whose);
+    const endpoint = await existing(c, whose);
+    const { id } = endpoint;
     await removeEndpoint(c.env.DB, id);
     await dropDeliveries(c.env.DB, id, Date.now());
+    tellOf(c, "delete", endpoint);
     return c.json({ id, deleted: true });
   });
   routes.post("/:id/rotate", async (c) => {
-    const endpoint = await existing(c, whose);
-    return c.json(withSecret(c, await rotateSecret(c.env.DB, endpoint, Date.now())));
+    const rotated = await rotateSecret(c.env.DB, await existing(c, whose), Date.now());
+    tellOf(c, "rotate", rotated, { secret_version: rotated.secretVersion });
+    return c.json(withSecret(c, rotated));
   });
   routes.post("/:id/test", async (c) => {
     const endpoint = await existing(c, whose);
-    return c.json({ id: await sendTest(c, endpoint), sent: true }, 202);
+    const id = await sendTest(c, endpoint);
+    tellOf(c, "test", endpoint, { alert: id });
+    return c.json({ id, sent: true }, 202);
   });
   return routes;
+}
+
+/** Tells the log, where an operator asks. Of the address only the host: what follows it is often a secret itself. */
+function tellOf(c: HttpContext, verb: "create" | "delete" | "rotate" | "test", endpoint: Endpoint, after = {}): void {
+  const { id, accountId, url } = endpoint;
+  const what = { host: new URL(url).host, ...after };
+  const states = verb === "delete" ? { before: what } : { after: what };
+  tellAct(c, { action: `alert_endpoint.${verb}`, account: accountId, target: id, ...states });
 }
 
 function withSecret(c: HttpContext, endpoint: Endpoint) {

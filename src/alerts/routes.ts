@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { holderOf, openFor } from "../http/account-access.ts";
+import { tellAct, tellNoAct } from "../http/admin-act.ts";
 import { requireOperator } from "../http/authentication.ts";
 import { readAs } from "../http/body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
@@ -50,9 +51,13 @@ export function alertAdminRoutes(): Hono<HttpEnv> {
   routes.route("/alert-endpoints", endpointRoutes(operatorOf));
   routes.get("/alert-settings", async (c) => c.json(await shownSettings(c, await operatorOf(c, false))));
   routes.put("/alert-settings", async (c) => {
-    const accountId = await operatorOf(c, true);
-    await saveSettings(c.env.DB, accountId, await readAs(c, alertSettingsDocument), Date.now());
-    return c.json(await shownSettings(c, accountId));
+    const account = await operatorOf(c, true);
+    const wanted = await readAs(c, alertSettingsDocument);
+    const before = await shownSettings(c, account);
+    await saveSettings(c.env.DB, account, wanted, Date.now());
+    const after = await shownSettings(c, account);
+    tellAct(c, { action: "alert_settings.put", account, before, after });
+    return c.json(after);
   });
   return routes;
 }
@@ -71,15 +76,20 @@ function listRoutes(whose: Whose): Hono<HttpEnv> {
     return c.json(pageWire(page, alertWire));
   });
   routes.post("/acknowledge", async (c) => {
-    const accountId = await whose(c, true);
-    return c.json({ acknowledged: await acknowledge(c.env.DB, accountId, null, Date.now()) });
+    return c.json({ acknowledged: await acknowledged(c, await whose(c, true), null) });
   });
   routes.post("/:id/acknowledge", async (c) => {
-    const accountId = await whose(c, true);
-    const seen = await acknowledge(c.env.DB, accountId, c.req.param("id"), Date.now());
-    return c.json({ acknowledged: seen });
+    return c.json({ acknowledged: await acknowledged(c, await whose(c, true), c.req.param("id")) });
   });
   return routes;
+}
+
+/** Marks one alert or (`null`) all as seen. What was seen before is no act. */
+async function acknowledged(c: HttpContext, account: string | null, id: string | null): Promise<number> {
+  const seen = await acknowledge(c.env.DB, account, id, Date.now());
+  if (seen === 0) tellNoAct(c);
+  else tellAct(c, { action: "alert.acknowledge", account, ...(id === null ? {} : { target: id }), after: { seen } });
+  return seen;
 }
 
 function isOpenAsked(c: HttpContext): boolean {

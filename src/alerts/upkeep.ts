@@ -2,6 +2,7 @@ import type { Services } from "../http/services.ts";
 import type { Alert } from "./alert.ts";
 import { overdueDeliveries } from "./deliveries.ts";
 import { askToDeliver } from "./messages.ts";
+import { pruneAlerts } from "./pruning.ts";
 import { raise } from "./raise.ts";
 import { readSettings } from "./settings.ts";
 import { watchMoved, watchSoon } from "./watch.ts";
@@ -10,11 +11,12 @@ import { watchMoved, watchSoon } from "./watch.ts";
 const LOST_MS = 60_000;
 const DELIVERIES_PER_RUN = 500;
 
-/** Every minute: a look at what has moved, and at deliveries whose message was lost. */
+/** Every minute: a look at what has moved, at deliveries whose message was lost, and at what is of no use any more. */
 export async function keepAlerts(services: Services, now: number): Promise<void> {
   await watchMoved(services, now);
   const { DB, ALERT_QUEUE } = services.env;
   await askToDeliver(ALERT_QUEUE, await overdueDeliveries(DB, now - LOST_MS, DELIVERIES_PER_RUN));
+  await pruneAlerts(DB, now);
 }
 
 /** Tells of something that another part of the gateway has seen, unless the account does not want to hear it. */

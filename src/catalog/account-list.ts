@@ -40,18 +40,29 @@ const KEYS: Readonly<Record<AccountSort, string>> = {
   balance: "coalesce(b.balance, 0)",
 };
 
-/** Up to `limit` accounts and one to spare. */
+const FOUND = "(instr(lower(a.id), ?1) > 0 OR instr(lower(coalesce(a.name, '')), ?1) > 0)";
+
+/**
+ * Up to `limit` accounts and one to spare. By age or id, an index ends the reading where the page is full; by name or
+ * balance, and for a search, all accounts are read (never their histories).
+ */
 export async function listAccounts(database: D1Database, query: AccountListQuery): Promise<ListedAccount[]> {
   const key = KEYS[query.sort];
   const [beyond, direction] = query.order === "asc" ? [">", "ASC"] : ["<", "DESC"];
+  // What is not asked for is not a condition: "or there is none" would keep an index from being used.
+  const conditions = [
+    ...(query.search === null ? [] : [FOUND]),
+    ...(query.after === null ? [] : [`(${key}, a.id) ${beyond} (?3, ?2)`]),
+  ];
+  const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
+  const ordered = query.sort === "id" ? [key] : [key, "a.id"];
   const { results } = await database
     .prepare(
       `SELECT a.id, a.name, a.created_at AS createdAt, coalesce(b.balance, 0) AS balance,
         coalesce(b.entries, 0) AS entries, b.updated_at AS lastEntryAt
       FROM accounts a LEFT JOIN balances b ON b.account_id = a.id
-      WHERE (?1 IS NULL OR instr(lower(a.id), ?1) > 0 OR instr(lower(coalesce(a.name, '')), ?1) > 0)
-        AND (?2 IS NULL OR (${key}, a.id) ${beyond} (?3, ?2))
-      ORDER BY ${key} ${direction}, a.id ${direction} LIMIT ?4`,
+      ${where}
+      ORDER BY ${ordered.map((column) => `${column} ${direction}`).join(", ")} LIMIT ?4`,
     )
     .bind(
       query.search === null ? null : asciiLower(query.search),

@@ -1,4 +1,4 @@
-import { eq } from "drizzle-orm";
+import { asc, eq, inArray, lt } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { jobs, webhookEvents } from "./schema.ts";
 
@@ -25,4 +25,28 @@ export async function isKnownEvent(database: D1Database, id: string): Promise<bo
 /** Call it once everything that the event asks for is done: an event that failed may come again. */
 export async function rememberEvent(database: D1Database, id: string, now: number): Promise<void> {
   await drizzle(database).insert(webhookEvents).values({ id, receivedAt: now }).onConflictDoNothing();
+}
+
+/** Forgets up to `limit` jobs from before `before`, the oldest first. */
+export async function forgetJobs(database: D1Database, before: number, limit: number): Promise<void> {
+  const orm = drizzle(database);
+  const old = orm
+    .select({ id: jobs.id })
+    .from(jobs)
+    .where(lt(jobs.createdAt, before))
+    .orderBy(asc(jobs.createdAt))
+    .limit(limit);
+  await orm.delete(jobs).where(inArray(jobs.id, old));
+}
+
+/** Forgets up to `limit` events that were acted on before `before`, the oldest first. */
+export async function forgetWebhookEvents(database: D1Database, before: number, limit: number): Promise<void> {
+  const orm = drizzle(database);
+  const old = orm
+    .select({ id: webhookEvents.id })
+    .from(webhookEvents)
+    .where(lt(webhookEvents.receivedAt, before))
+    .orderBy(asc(webhookEvents.receivedAt))
+    .limit(limit);
+  await orm.delete(webhookEvents).where(inArray(webhookEvents.id, old));
 }

@@ -60,6 +60,11 @@ export async function dailyTotals(db: D1Database, query: KindQuery): Promise<Day
 
 function within({ accountId, from, to }: KindQuery) {
   const { at } = balanceUpdates;
-  const account = accountId === null ? undefined : eq(balanceUpdates.accountId, accountId);
+  const account = accountId === null ? movedSince(from) : eq(balanceUpdates.accountId, accountId);
   return and(account, gte(at, from), lt(at, to));
+}
+
+/** The histories of accounts that have not moved since need not be read. */
+function movedSince(from: number) {
+  return sql`${balanceUpdates.accountId} in (select account_id from balances where updated_at >= ${from})`;
 }

@@ -1,4 +1,4 @@
-import { desc } from "drizzle-orm";
+import { and, asc, desc, inArray, lt, max } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { Difference } from "../core/audit.ts";
 import { reconciliations } from "./schema.ts";
@@ -41,4 +41,22 @@ export async function latestReconciliation(db: D1Database): Promise<Reconciliati
 export async function recentReconciliations(db: D1Database, limit: number): Promise<Reconciliation[]> {
   const rows = await drizzle(db).select().from(reconciliations).orderBy(desc(reconciliations.id)).limit(limit);
   return rows.map(({ result }) => JSON.parse(result) as Reconciliation);
+}
+
+/** Drops up to `limit` results from before `before`, the oldest first; never the newest. Their ids begin with the time. */
+export async function dropReconciliations(db: D1Database, before: number, limit: number): Promise<void> {
+  const orm = drizzle(db);
+  const newest = orm.select({ id: max(reconciliations.id) }).from(reconciliations);
+  const old = orm
+    .select({ id: reconciliations.id })
+    .from(reconciliations)
+    .where(and(lt(reconciliations.id, idAt(before)), lt(reconciliations.id, newest)))
+    .orderBy(asc(reconciliations.id))
+    .limit(limit);
+  await orm.delete(reconciliations).where(inArray(reconciliations.id, old));
+}
+
+/** What the ids of results begin with that were made at `at`: they are `rec_` and a UUID of version 7. */
+function idAt(at: number): string {
+  return `rec_${at.toString(16).padStart(12, "0")}`;
 }

@@ -27,6 +27,8 @@ export interface UsageTotal {
   readonly reasoningTokens: number;
   readonly seconds: number;
   readonly charge: MicroCredits;
+  /** What of these charges was given back since, by refunds and corrections, whenever that was. */
+  readonly refunded: MicroCredits;
 }
 
 const GROUPS: Readonly<Record<UsageGroup, string>> = {
@@ -46,6 +48,12 @@ const SUMS = {
   reasoningTokens: countSql("reasoningTokens"),
   seconds: countSql("seconds"),
   charge: "sum(coalesce(m.amount, 0))",
+  // Whatever undoes a charge names it as its cause. The condition on the kind is what the index is for. It has to be named:
+  // by itself SQLite reads the account's whole history for each of its charges.
+  refunded: `sum(coalesce((
+    SELECT sum(back.amount) FROM balance_updates back INDEXED BY refunds_by_cause
+    WHERE back.account_id = u.account_id AND back.cause = m.id AND back.kind IN ('refund', 'grant')
+  ), 0))`,
 } as const;
 
 /**
@@ -75,6 +83,9 @@ export async function usageTotals(db: D1Database, accountId: string, query: Usag
     )
     .bind(accountId, query.from, query.to)
     .all<UsageTotal>();
-  for (const { charge } of results) quantity(charge, "the charges of a group");
+  for (const { charge, refunded } of results) {
+    quantity(charge, "the charges of a group");
+    quantity(refunded, "the refunds of a group");
+  }
   return results;
 }

@@ -62,6 +62,18 @@ export function told(description: string, schema: z.ZodType): Answer {
   return { description, contents: [json(schema)] };
 }
 
+/** The ledger of an account as a file. */
+export const LEDGER_FILE: Answer = {
+  description: "A header with all rates that were used, every entry as it was hashed, and an end line.",
+  contents: [
+    {
+      kind: "other",
+      mediaType: "application/x-ndjson",
+      description: "One JSON value per line. Amounts are integers in micro-credits.",
+    },
+  ],
+};
+
 export const PAGING: Readonly<Record<string, Parameter>> = {
   limit: {
     description: "How many at most.",

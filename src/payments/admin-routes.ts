@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import { describeFaults } from "../catalog/document.ts";
+import { tellAct } from "../http/admin-act.ts";
 import { requireOperator } from "../http/authentication.ts";
 import { readAs, readBody } from "../http/body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
@@ -14,9 +15,9 @@ import { redrive } from "./follow.ts";
 import { readPackDocument } from "./pack.ts";
 import { listPacks, putPack, readPack } from "./packs.ts";
 import { listParked, type ParkedPayment, readParked, resolveParked } from "./parked.ts";
-import { listPayments, readPayment } from "./store.ts";
+import { listPayments, type Payment, readPayment } from "./store.ts";
 import { requireStripe } from "./stripe.ts";
-import { packAdminWire, parkedWire, paymentAdminWire } from "./wire.ts";
+import { packAdminWire, parkedWire, paymentAdminWire, paymentWire } from "./wire.ts";
 
 /** What an operator offers, sees of payments, and decides about those that wait. */
 export function paymentAdminRoutes(hooks: PaymentHooks): Hono<HttpEnv> {
@@ -65,7 +66,15 @@ async function putCreditPack(c: HttpContext): Promise<Response> {
   if (!NAME.test(id)) throw new HttpFault(400, "invalid_id", "An id is 1 to 64 letters, digits, '.', '_' or '-'.");
   const parsed = readPackDocument(await readBody(c));
   if (!parsed.ok) throw new HttpFault(400, "invalid_credit_pack", describeFaults(parsed.faults));
-  return c.json(packAdminWire(await putPack(c.env.DB, id, parsed.document, Date.now())));
+  const before = await readPack(c.env.DB, id);
+  const stored = await putPack(c.env.DB, id, parsed.document, Date.now());
+  tellAct(c, {
+    action: "credit_pack.put",
+    target: id,
+    before: before?.document ?? null,
+    after: stored.document,
+  });
+  return c.json(packAdminWire(stored));
 }
 
 /** Tries again what could not be followed, for instance after an account was made active again. */
@@ -76,7 +85,21 @@ async function redriveParked(c: HttpContext, hooks: PaymentHooks): Promise<Respo
   if (followed.kind === "parked") {
     throw new HttpFault(409, "still_parked", `It still cannot be followed: ${followed.reason.replaceAll("_", " ")}.`);
   }
+  const payment = await readPayment(c.env.DB, parked.paymentId);
+  tellAct(c, {
+    action: "parked_payment.redrive",
+    account: payment?.accountId ?? parked.accountId,
+    target: parked.id,
+    before: { waited_for: parked.reason },
+    after: payment ? movedBy(payment) : { payment: parked.paymentId },
+  });
   return c.json({ id: parked.id, redriven: true });
+}
+
+/** What a payment has come to, as the log keeps it. */
+function movedBy(payment: Payment) {
+  const { id, grant, state, credits, amount, currency, refunded, reclaimed } = paymentWire(payment, new Map());
+  return { payment: id, grant, state, credits, amount, currency, refunded, reclaimed };
 }
 
 /** Says that nothing is to be done any more: the money was given back, or the credits granted by hand. */
@@ -84,6 +107,14 @@ async function dismissParked(c: HttpContext): Promise<Response> {
   const parked = await waiting(c);
   const { reason } = await readAs(c, dismissal);
   await resolveParked(c.env.DB, parked.id, reason, Date.now());
+  tellAct(c, {
+    action: "parked_payment.dismiss",
+    account: parked.accountId,
+    target: parked.id,
+    reason,
+    before: { waited_for: parked.reason },
+    after: { payment: parked.paymentId },
+  });
   return c.json({ id: parked.id, dismissed: true });
 }
 

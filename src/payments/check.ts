@@ -23,18 +23,20 @@ interface Row {
   found: number;
 }
 
+/* Grants are found by the partial index `refunds_by_cause`, whose condition has to be there as it stands. */
+
 /** Every payment that has arrived has its grant in the ledger, of just its credits. */
 const GRANTED = `SELECT p.account_id AS account, p.id AS payment, p.grant_id, p.credits AS expected,
     coalesce(sum(b.amount), 0) AS found
-  FROM payments p LEFT JOIN balance_updates b
-    ON b.account_id = p.account_id AND b.cause = p.grant_id AND b.kind = 'grant'
+  FROM payments p LEFT JOIN balance_updates b INDEXED BY refunds_by_cause
+    ON b.account_id = p.account_id AND b.cause = p.grant_id AND b.kind = 'grant' AND b.kind IN ('refund', 'grant')
   WHERE p.state = 'paid' AND p.paid_at < ?1
   GROUP BY p.id HAVING found <> expected LIMIT ?2`;
 
 /** Every grant that says it was paid for has its payment. */
 const PAID = `SELECT b.account_id AS account, NULL AS payment, b.source AS grant_id, 0 AS expected, b.amount AS found
-  FROM balance_updates b LEFT JOIN payments p ON p.grant_id = b.cause AND p.account_id = b.account_id AND p.state = 'paid'
-  WHERE b.kind = 'grant' AND b.detail ->> '$.reason' LIKE ?3 ESCAPE '!' AND b.at < ?1 AND p.id IS NULL LIMIT ?2`;
+  FROM balance_updates b INDEXED BY refunds_by_cause LEFT JOIN payments p ON p.grant_id = b.cause AND p.account_id = b.account_id AND p.state = 'paid'
+  WHERE b.kind IN ('refund', 'grant') AND b.kind = 'grant' AND b.detail ->> '$.reason' LIKE ?3 ESCAPE '!' AND b.at < ?1 AND p.id IS NULL LIMIT ?2`;
 
 /** What was paid back has been taken back, but for what was used. */
 const TAKEN_BACK = `SELECT p.account_id AS account, p.id AS payment, p.grant_id, p.reclaimed - p.shortfall AS expected,

@@ -43,7 +43,7 @@ export async function openDisputes(db: D1Database, accountId: string): Promise<n
   const [row] = await drizzle(db)
     .select({ count: count() })
     .from(disputes)
-    .where(and(eq(disputes.accountId, accountId), eq(disputes.state, "open")));
+    .where(and(eq(disputes.accountId, accountId), sql`${disputes.state} = 'open'`));
   return row?.count ?? 0;
 }
 

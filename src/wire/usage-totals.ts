@@ -14,5 +14,7 @@ export function usageTotalWire(total: UsageTotal) {
     reasoning_tokens: total.reasoningTokens,
     seconds: total.seconds,
     charge: formatCredits(total.charge),
+    refunded: formatCredits(total.refunded),
+    net_charge: formatCredits(total.charge - total.refunded),
   };
 }

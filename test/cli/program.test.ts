@@ -73,6 +73,7 @@ describe("a call that cannot be followed", () => {
     [["accounts", "list", "--limit", "many"], "It must be a whole number."],
     [["grants", "add", "acct_1", "5", "--kind", "gift", "--reason", "x"], "Allowed choices are promotional"],
     [["usage", "--from", "yesterday"], 'a span such as "30d"'],
+    [["export", "--csv", "--account", "acct_1"], "option '--csv' cannot be used with option '--account <id>'"],
     [["usage", "--by", "colour"], "It takes any of day, feature, model."],
     [["health", "--url", "gateway"], '"gateway" is no address'],
     [["plans", "put", "plus", "/nowhere.json"], "/nowhere.json cannot be read"],

@@ -170,6 +170,32 @@ describe("usage totals", () => {
     expect(await usageTotals(other.db, "acct_1", onlyRefused)).toMatchObject([{ requests: 0, denied: 3, charge: 0 }]);
   });
 
+  it("tell what was given back of the charges, on the day of the use, whoever it went back to and whenever", async () => {
+    const other = migratedD1();
+    const history = new History()
+      .give(grantOf("grt_a", 9))
+      .request("req_1", 5, 4)
+      .request("req_2", 5, 3)
+      .refunds("req_1", 1, "poor answer");
+    history.now = T0 + DAY;
+    // What the voided grant had paid goes to one that takes its place.
+    history
+      .give(grantOf("grt_b", 50))
+      .request("req_3", 3, 3)
+      .voids("grt_a", "closed")
+      .refunds("req_2", 2, "poor answer");
+    await writeEntries(other.db, history.entries);
+    const figures = ({ charge, refunded }: { charge: number; refunded: number }) => [charge, refunded];
+    const byDay = await usageTotals(other.db, "acct_1", { ...all, groupBy: ["day"] });
+    expect(byDay.map(figures)).toEqual([
+      [credits(7), credits(3)],
+      [credits(3), 0],
+    ]);
+    expect((await usageTotals(other.db, "acct_1", { ...all, groupBy: [] })).map(figures)).toEqual([
+      [credits(10), credits(3)],
+    ]);
+  });
+
   it("take in the first instant and leave out the last", async () => {
     const { at } = mine.at(3);
     expect(await usageTotals(db, "acct_1", { from: at, to: at + 1, groupBy: [] })).toMatchObject([{ requests: 1 }]);

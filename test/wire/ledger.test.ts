@@ -79,7 +79,9 @@ it("a list says whether there is more, and where it goes on", () => {
 it("a usage total counts what was refused apart from what was served", () => {
   const counts = { inputTokens: 10, cachedInputTokens: 8, outputTokens: 4, reasoningTokens: 1, seconds: 0 };
   const group = { day: "2026-11-22", feature: null, model: null };
-  expect(usageTotalWire({ ...group, ...counts, requests: 2, denied: 7, charge: credits(1.5) })).toEqual({
+  expect(
+    usageTotalWire({ ...group, ...counts, requests: 2, denied: 7, charge: credits(1.5), refunded: credits(2) }),
+  ).toEqual({
     ...group,
     requests: 2,
     denied: 7,
@@ -89,5 +91,7 @@ it("a usage total counts what was refused apart from what was served", () => {
     reasoning_tokens: 1,
     seconds: 0,
     charge: "1.500000",
+    refunded: "2.000000",
+    net_charge: "-0.500000",
   });
 });

@@ -1,6 +1,9 @@
 import { env } from "cloudflare:workers";
+import { Hono } from "hono";
 import { beforeAll, describe, expect, test, vi } from "vitest";
+import { loggedActs } from "../../src/admin/log.ts";
 import type { Env } from "../../src/env.ts";
+import type { HttpEnv } from "../../src/http/context.ts";
 import {
   ADMIN_TOKEN,
   ask,
@@ -135,10 +138,80 @@ describe("what an operator does", () => {
     expect(await newest()).toMatchObject({ action: "upstream.delete", target: "other", reason: "gone" });
   });
 
-  test("by a route that does not tell of it is logged by its path", async () => {
+  test("to what is sold is logged by the terms before and after", async () => {
     const pack = { name: "Ten", credits: "10", amount: 900, currency: "eur" };
-    await asOperator("PUT", "/admin/credit-packs/ten?reason=spring", pack, { "x-spillway-actor": "Ada" });
-    expect(await newest()).toMatchObject({ actor: "Ada", action: "PUT /admin/credit-packs/ten", reason: "spring" });
+    await asOperator("PUT", "/admin/credit-packs/ten", pack);
+    await asOperator("PUT", "/admin/credit-packs/ten?reason=spring", { ...pack, amount: 800 });
+    expect(await newest()).toMatchObject({
+      action: "credit_pack.put",
+      target: "ten",
+      reason: "spring",
+      before: { amount: 900 },
+      after: { name: "Ten", credits: "10", amount: 800, currency: "eur", active: true },
+    });
+  });
+
+  test("to alerts is logged without the addresses' secrets, for the operator's own and for an account's", async () => {
+    const { id } = await newAccount();
+    const hook = { url: "https://hooks.example.com/services/T0/secret-path", rules: ["credits_low"] };
+    const endpoint = await asOperator<{ id: string }>("POST", `/admin/alert-endpoints?account=${id}`, hook);
+    const at = `/admin/alert-endpoints/${endpoint.id}`;
+    await asOperator("POST", `${at}/rotate?account=${id}&reason=leaked`);
+    const test = await asOperator<{ id: string }>("POST", `${at}/test?account=${id}`);
+    await asOperator("POST", `/admin/alerts/${test.id}/acknowledge?account=${id}`);
+    await asOperator("POST", `/admin/alerts/acknowledge?account=${id}`);
+    await asOperator("PUT", `/admin/alert-settings?account=${id}`, { credits_below: "5" });
+    await asOperator("DELETE", `${at}?account=${id}`);
+    const host = "hooks.example.com";
+    expect((await logOf(id, "limit=6")).map(({ actor, at, id, request_id, account, ...told }) => told)).toEqual([
+      { action: "alert_endpoint.delete", target: endpoint.id, reason: null, before: { host }, after: null },
+      {
+        action: "alert_settings.put",
+        target: null,
+        reason: null,
+        before: expect.objectContaining({ credits_below: null, from: "usual" }),
+        after: expect.objectContaining({ credits_below: "5", from: "account" }),
+      },
+      { action: "alert.acknowledge", target: test.id, reason: null, before: null, after: { seen: 1 } },
+      {
+        action: "alert_endpoint.test",
+        target: endpoint.id,
+        reason: null,
+        before: null,
+        after: { host, alert: test.id },
+      },
+      {
+        action: "alert_endpoint.rotate",
+        target: endpoint.id,
+        reason: "leaked",
+        before: null,
+        after: { host, secret_version: 2 },
+      },
+      {
+        action: "alert_endpoint.create",
+        target: endpoint.id,
+        reason: null,
+        before: null,
+        after: { host, rules: ["credits_low"] },
+      },
+    ]);
+    expect(JSON.stringify(await logOf(id))).not.toMatch(/secret-path|whsec_/);
+    await asOperator("PUT", "/admin/alert-settings", { frozen: false });
+    expect(await newest()).toMatchObject({ action: "alert_settings.put", account: null, after: { frozen: false } });
+    await asOperator("PUT", "/admin/alert-settings", {});
+  });
+
+  test("by a route that does not tell of it is logged by its path", async () => {
+    const quiet = new Hono<HttpEnv>();
+    quiet.use(async (c, next) => {
+      c.set("requestId", "req_quiet");
+      await next();
+    });
+    quiet.use(loggedActs());
+    quiet.post("/admin/quiet", (c) => c.json({ done: true }));
+    const headers = { "x-spillway-actor": "Ada" };
+    await quiet.request("/admin/quiet?reason=spring", { method: "POST", headers }, env);
+    expect(await newest()).toMatchObject({ actor: "Ada", action: "POST /admin/quiet", reason: "spring" });
   });
 
   test("and was refused, or was only a question, is not logged", async () => {

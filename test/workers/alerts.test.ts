@@ -213,6 +213,21 @@ describe("an account is told", () => {
     expect(await alertsOf(other)).toEqual([]);
   });
 
+  test("of what was told long ago no more", async () => {
+    const account = await newAccount({ plan: "included" });
+    await use(account, 95);
+    await cron();
+    const [alert] = await alertsOf(account);
+    const { DB } = env as Env;
+    const days = (count: number) => Date.now() - count * 24 * 3_600_000;
+    await DB.prepare("UPDATE alerts SET at = ? WHERE id = ?").bind(days(100), alert?.id).run();
+    await cron();
+    expect(await alertsOf(account)).toMatchObject([{ id: alert?.id }]);
+    await DB.prepare("UPDATE alerts SET at = ? WHERE id = ?").bind(days(400), alert?.id).run();
+    await cron();
+    expect(await alertsOf(account)).toEqual([]);
+  });
+
   test.each<[string, object]>([
     ["a percentage above all of it", { windows: [101] }],
     ["credits of nothing", { credits_below: "0" }],

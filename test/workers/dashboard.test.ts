@@ -158,6 +158,8 @@ describe("a session", () => {
     for (const next of [
       "https://evil.test",
       "//evil.test",
+      "/dashboard/../admin/plans",
+      "/dashboard/%2E%2e/admin/plans",
       "/dashboard\\..\\x",
       "/admin",
       "/dashboardx",

@@ -113,6 +113,7 @@ describe("a customer", () => {
     expect((await spillway.quote(REQUEST)).outcome).toBe("allowed");
     const dear = { model: "gpt-5.4", input: "x".repeat(400_000), max_output_tokens: 1_000 };
     expect((await spillway.quote(dear)).outcome).toBe("denied");
+    expect(await spillway.quote({ prompt: "A spillway at dawn" })).toMatchObject({ model: "sora-2", size: "720x1280" });
   });
 
   test("makes, replaces and revokes keys", async () => {
@@ -169,6 +170,8 @@ describe("an operator", () => {
     expect((await accounts.balanceUpdates(customer.id).all()).length).toBeGreaterThan(0);
     expect((await accounts.receipt(customer.id, id)).request_id).toBe(id);
     expect((await accounts.usage(customer.id)).length).toBeGreaterThan(0);
+    expect(await (await accounts.exportLedger(customer.id)).text()).toMatch(/"type":"end"/);
+    expect((await accounts.proof(customer.id)).verified).toBe(true);
   });
 
   test("sees requests under way, and ends one by hand", async () => {

@@ -438,6 +438,12 @@ describe("money that cannot be right", () => {
     return data.find((parked) => parked.id === id) ?? expect.fail(`${id} is not parked`);
   }
 
+  /** What operators did to it, newest first. */
+  async function loggedOf(id: string): Promise<readonly object[]> {
+    const { data } = await asOperator<Page<{ target: string | null }>>("GET", "/admin/log?limit=500");
+    return data.filter(({ target }) => target === id);
+  }
+
   test.each<[string, object, string]>([
     ["a negative amount", { amount_total: -1_000 }, "amount_invalid"],
     ["less than the price", { amount_total: 100 }, "amount_differs"],
@@ -482,8 +488,17 @@ describe("money that cannot be right", () => {
     const still = await operator("POST", `/admin/parked-payments/${id}/redrive`);
     expect([still.status, await codeOf(still)]).toEqual([409, "still_parked"]);
     await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "active", reason: "is fine" });
-    await asOperator("POST", `/admin/parked-payments/${id}/redrive`);
+    await asOperator("POST", `/admin/parked-payments/${id}/redrive?reason=they%20called`);
     expect(await available(account)).toBe("15.000000");
+    expect(await loggedOf(id)).toMatchObject([
+      {
+        action: "parked_payment.redrive",
+        account: account.id,
+        reason: "they called",
+        before: { waited_for: "account_closed" },
+        after: { state: "paid", credits: "25.000000", amount: 1_000, refunded: 400, reclaimed: "10.000000" },
+      },
+    ]);
     expect([await parkedOf(id), await parkedOf(refundId)]).toMatchObject([
       { resolution: "redriven" },
       { resolution: "redriven" },
@@ -499,6 +514,7 @@ describe("money that cannot be right", () => {
     expect((await operator("POST", `/admin/parked-payments/${id}/dismiss`, {})).status).toBe(400);
     await asOperator("POST", `/admin/parked-payments/${id}/dismiss`, { reason: "refunded in Stripe" });
     expect(await parkedOf(id)).toMatchObject({ resolution: "refunded in Stripe" });
+    expect(await loggedOf(id)).toMatchObject([{ action: "parked_payment.dismiss", reason: "refunded in Stripe" }]);
   });
 });
 

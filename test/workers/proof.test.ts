@@ -6,6 +6,7 @@ import { writeEntries } from "../../src/ledger/write.ts";
 import {
   accountOf,
   ask,
+  asOperator,
   bearer,
   CANARY,
   call,
@@ -14,6 +15,7 @@ import {
   look,
   newAccount,
   openGateway,
+  operator,
   type TestAccount,
 } from "../support/gateway.ts";
 import { objects, outboxOf, replaceQueue } from "../support/object.ts";
@@ -152,6 +154,23 @@ describe("everyone can take the own ledger home", () => {
     // Only the one that was used.
     expect(Object.keys(JSON.parse(header ?? "").rates["default@1"])).toEqual(["flat-1"]);
     expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ type: "end", seq: 5, entries: 5, balance: 6_000_000 });
+  });
+
+  test("and the operator gets the same file and the same proof", async () => {
+    const account = await accountWithHistory();
+    const path = `/admin/accounts/${account.id}/ledger`;
+    const file = await operator("GET", `${path}/export`);
+    expect(file.headers.get("content-type")).toBe("application/x-ndjson; charset=utf-8");
+    const text = await file.text();
+    const linesOf = (ledger: string) => ledger.trimEnd().split("\n").slice(1, -1);
+    expect(linesOf(text)).toEqual(linesOf(await exportOf(account)));
+    expect(await verify(text)).toMatchObject({ ok: true, summary: { entries: 5 } });
+    const { checked_at: _, ...proven } = await proofOf(account);
+    expect(await asOperator("GET", `${path}/proof`)).toMatchObject({ ...proven, verified: true });
+    for (const below of ["export", "proof"]) {
+      expect((await operator("GET", `/admin/accounts/nobody/ledger/${below}`)).status).toBe(404);
+      expect((await call(`${path}/${below}`, { headers: bearer(account.key) })).status).toBe(401);
+    }
   });
 
   test("up to what is in the ledger, and with what is lost missing", async () => {

@@ -90,6 +90,10 @@ async function ended(account: TestAccount, id: string): Promise<VideoBody> {
   });
 }
 
+function quoteOf(account: TestAccount, body: object): Promise<Response> {
+  return send("POST", "/api/quote", body, bearer(account.key));
+}
+
 async function codeOf(response: Response): Promise<string> {
   return (await response.json<ErrorBody>()).error.code;
 }
@@ -196,6 +200,34 @@ describe("what is priced is what is sent", () => {
       expect(response.status).toBe(status);
       expect(await codeOf(response)).toBe(code);
     });
+    if (!("prompt" in body)) return;
+    const quoted = await quoteOf(owner, body);
+    expect([quoted.status, await codeOf(quoted)]).toEqual([status, code]);
+  });
+
+  test("and what a quote says beforehand, which holds nothing and asks nobody", async () => {
+    const account = await newAccount({ plan: "videos", credits: "25" });
+    const bare = { prompt: "Only a prompt" };
+    await withoutUpstreamCall(async () => {
+      const quoted = await quoteOf(account, bare);
+      expect([quoted.status, await quoted.json()]).toEqual([
+        200,
+        expect.objectContaining({
+          outcome: "allowed",
+          model: "sora-2",
+          feature: "sora",
+          estimated: PRICE,
+          seconds: 4,
+          size: "720x1280",
+          draws: [{ source: expect.stringMatching(/^grt_/), kind: "grant", amount: PRICE }],
+        }),
+      ]);
+      const long = await quoteOf(account, { ...bare, seconds: 12 });
+      expect(await long.json()).toMatchObject({ outcome: "denied", needed: "30.000000", available: "25.000000" });
+    });
+    expect((await accountOf(account)).credits).toMatchObject({ available: "25.000000", reserved: "0.000000" });
+    const { requestId } = await made(account, "video=1", bare);
+    expect((await receiptOf(account, requestId)).reservation.estimated).toBe(PRICE);
   });
 
   test("an account without enough credits is told so, and can still read what it has", async () => {

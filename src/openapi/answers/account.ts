@@ -140,7 +140,15 @@ export const refund = answer(
 export const objectWork = answer(
   "ObjectWork",
   z
-    .strictObject({ calls: count, rows_written: count, alarms_set: count })
+    .strictObject({
+      calls: count.describe("Turns: commands, and the parts of alarms."),
+      rows_written: count,
+      rows_read: count.optional(),
+      alarms_set: count,
+      requests: count.optional().describe("Calls from outside and alarms that rang, but for this question."),
+      messages: count.optional().describe("Messages put on the ledger's queue."),
+      polls: count.optional().describe("Questions after jobs put on their queue."),
+    })
     .describe("What the account's object did since it was last woken."),
 );
 

@@ -111,6 +111,12 @@ export const usageTotal = answer(
       reasoning_tokens: count,
       seconds: count,
       charge: credits,
+      refunded: credits.describe(
+        "What of these charges was given back, by refunds and corrections, whenever that was.",
+      ),
+      net_charge: credits.describe(
+        "`charge` less `refunded`. What a late end added is charged on its own day, and refunded on that of its request.",
+      ),
     })
     .describe("What was used and charged within one group; `null` for what it is not grouped by."),
 );

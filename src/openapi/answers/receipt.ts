@@ -83,6 +83,8 @@ export const quote = answer(
       outcome: z.literal("allowed"),
       estimated: credits.describe("What it would cost at most."),
       max_output_tokens: count,
+      seconds: count.optional().describe("Of a video."),
+      size: z.string().optional().describe("Of a video."),
       draws: z.array(sourceAmount),
     }),
     z.strictObject({ ...quoteFields, outcome: z.literal("denied"), reason: z.string(), ...denialFields }),

@@ -18,9 +18,9 @@ import {
   resolvedReservation,
   revokedKey,
 } from "../answers/account.ts";
-import { balanceUpdates, monetizationEvents, usageEvents, usageTotals } from "../answers/ledger.ts";
+import { balanceUpdates, monetizationEvents, proof, usageEvents, usageTotals } from "../answers/ledger.ts";
 import { receipt } from "../answers/receipt.ts";
-import { IDEMPOTENCY_KEY, json, type Operation, PAGING, told, USAGE_QUERY } from "../operation.ts";
+import { IDEMPOTENCY_KEY, json, LEDGER_FILE, type Operation, PAGING, told, USAGE_QUERY } from "../operation.ts";
 
 const common = { tag: "Accounts", caller: "operator" } as const;
 const paged = { query: PAGING, refusals: ["account_not_found", "invalid_limit", "invalid_cursor"] } as const;
@@ -180,6 +180,25 @@ export const accountOperations: readonly Operation[] = [
     path: "/admin/accounts/{id}/balance-updates",
     summary: "What changed on its balance, newest first",
     answers: { 200: told("A page of balance updates.", balanceUpdates) },
+  },
+  {
+    ...common,
+    id: "proveLedger",
+    method: "get",
+    path: "/admin/accounts/{id}/ledger/proof",
+    summary: "Its ledger, checked entry by entry",
+    answers: { 200: told("What the check came to.", proof) },
+    refusals: ["account_not_found", "account_incomplete", "ledger_too_long"],
+  },
+  {
+    ...common,
+    id: "exportLedger",
+    method: "get",
+    path: "/admin/accounts/{id}/ledger/export",
+    summary: "Its ledger as a file that anyone can verify",
+    description: "The same file as its holder gets.",
+    answers: { 200: LEDGER_FILE },
+    refusals: ["account_not_found", "account_incomplete"],
   },
   {
     ...common,

@@ -2,7 +2,7 @@ import { ownKey, rolling } from "../../account/body-schemas.ts";
 import { account, apiKeys, ownNewKey, ownRevokedKey, rolledKey } from "../answers/account.ts";
 import { ledger, proof, usageEvents, usageTotals } from "../answers/ledger.ts";
 import { quote, receipt } from "../answers/receipt.ts";
-import { json, type Operation, PAGING, told, USAGE_QUERY } from "../operation.ts";
+import { json, LEDGER_FILE, type Operation, PAGING, told, USAGE_QUERY } from "../operation.ts";
 
 const common = { tag: "Your account", caller: "key" } as const;
 
@@ -80,18 +80,7 @@ export const selfServiceOperations: readonly Operation[] = [
     path: "/api/ledger/export",
     summary: "The ledger as a file that anyone can verify",
     description: "`spillway verify` and `scripts/verify.mjs` check it without trusting anybody.",
-    answers: {
-      200: {
-        description: "A header with all rates that were used, every entry as it was hashed, and an end line.",
-        contents: [
-          {
-            kind: "other",
-            mediaType: "application/x-ndjson",
-            description: "One JSON value per line. Amounts are integers in micro-credits.",
-          },
-        ],
-      },
-    },
+    answers: { 200: LEDGER_FILE },
     refusals: ["plan_changing"],
   },
   {
@@ -111,9 +100,11 @@ export const selfServiceOperations: readonly Operation[] = [
     path: "/api/quote",
     summary: "What a request would cost at most, and who would pay",
     description:
-      "Without any effect. The body is the request itself: one with `messages` is a chat completion, any other a " +
-      "response. A body that its own route would refuse is refused here for the same reason.",
-    body: [{ kind: "object", description: "A request of `POST /v1/responses` or `POST /v1/chat/completions`." }],
+      "Without any effect. The body is the request itself: one with `messages` is a chat completion, one whose `prompt` " +
+      "is a text is a new video, any other a response. A body that its own route would refuse is refused here for the same reason.",
+    body: [
+      { kind: "object", description: "A request of `POST /v1/responses`, `/v1/chat/completions` or `/v1/videos`." },
+    ],
     answers: { 200: told("The decision that the request would meet now.", quote) },
     refusals: ["plan_changing", "previous_response_not_found", "invalid_csrf_token"],
   },

@@ -6,7 +6,7 @@ import { isFault, unsupported } from "../../protocol/fault.ts";
 import { errorResponse } from "../../protocol/refusals.ts";
 import { unknownModel } from "../../protocol/request-fields.ts";
 import { parseData } from "../../protocol/sse.ts";
-import { readVideoRequest, type VideoRequest } from "../../protocol/videos/video-request.ts";
+import { DEFAULT_MODEL, readVideoRequest, type VideoRequest } from "../../protocol/videos/video-request.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { admit } from "../admission.ts";
 import { answerHeaders } from "../answer-headers.ts";
@@ -21,7 +21,7 @@ import { repeat } from "../replay.ts";
 import { failed, passWhole } from "../stored/answer.ts";
 import { ownResource } from "../stored/own-resource.ts";
 import { createUpstream } from "./create-upstream.ts";
-import { DEFAULT_MODEL, READ_MS } from "./make.ts";
+import { READ_MS } from "./make.ts";
 
 /** The price of making a character stands on the line of the default model, as that of a call. Free has to be said. */
 const FEE = "character";

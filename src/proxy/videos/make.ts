@@ -4,7 +4,7 @@ import { isFault } from "../../protocol/fault.ts";
 import { errorResponse } from "../../protocol/refusals.ts";
 import { parseData } from "../../protocol/sse.ts";
 import type { VideoVerb } from "../../protocol/videos/video-fields.ts";
-import { readVideoRequest, type VideoRequest } from "../../protocol/videos/video-request.ts";
+import { DEFAULT_MODEL, readVideoRequest, type VideoRequest } from "../../protocol/videos/video-request.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { admit } from "../admission.ts";
 import { answerHeaders } from "../answer-headers.ts";
@@ -22,8 +22,6 @@ import { forgetIntent, rememberIntent } from "./intents.ts";
 import { recordOf } from "./video-record.ts";
 import { type WantedVideo, wantedVideo } from "./wanted-video.ts";
 
-/** The model of a request that names none, as OpenAI's API has it. */
-export const DEFAULT_MODEL = "sora-2";
 /** A large file takes its time to be sent; nobody may take for ever. */
 export const READ_MS = 15 * 60_000;
 
