@@ -113,14 +113,17 @@ const STEPS: readonly string[] = [
   "ALTER TABLE grants ADD COLUMN reclaimed INTEGER NOT NULL DEFAULT 0 CHECK (reclaimed >= 0 AND reclaimed <= amount)",
 ];
 
-/** Brings the object's database to the newest schema. Call it inside one transaction, before anything else. */
+/**
+ * Brings the object's database to the newest schema. Call it inside one transaction, before anything else. A database
+ * that is newer than this code, after a rollback, keeps its version: its next upgrade must not repeat a step.
+ */
 export function migrateAccount(sql: Sql): void {
   sql.exec(
     "CREATE TABLE IF NOT EXISTS schema_version (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL)",
   );
   const [row] = sql.exec<{ version: number }>("SELECT version FROM schema_version").toArray();
   const from = row?.version ?? 0;
-  if (from === STEPS.length) return;
+  if (from >= STEPS.length) return;
   for (const step of STEPS.slice(from)) sql.exec(step);
   sql.exec(
     "INSERT INTO schema_version (id, version) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET version = excluded.version",

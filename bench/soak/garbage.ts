@@ -1,14 +1,17 @@
 import { WebSocket } from "undici";
 
 const PATIENCE_MS = 5_000;
+/** An isolate that is idle collects when it is asked, and says so only when it is used again. */
+const ANSWER_MS = 250;
 
 interface Target {
   readonly webSocketDebuggerUrl: string;
 }
 
 /**
- * Has every isolate of a workerd collect its garbage, over the port for debuggers. V8 lets a heap grow for minutes while
- * there is room, so that without it a leak cannot be told from thrift. Throws when workerd does not answer.
+ * Has every isolate of a workerd collect its garbage, over the port for debuggers: the gateway's, and those of D1 and the
+ * queues. V8 lets a heap grow for minutes while there is room, so that without it a leak cannot be told from thrift.
+ * Throws when workerd does not answer at all.
  */
 export async function collectGarbage(inspectorPort: number): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${inspectorPort}/json`, { signal: AbortSignal.timeout(PATIENCE_MS) });
@@ -20,15 +23,20 @@ export async function collectGarbage(inspectorPort: number): Promise<void> {
 async function collectIn(url: string): Promise<void> {
   const socket = new WebSocket(url);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error("no answer in time")), PATIENCE_MS);
-  socket.addEventListener("open", () => socket.send(JSON.stringify({ id: 1, method: "HeapProfiler.collectGarbage" })));
+  const tooLong = setTimeout(() => reject(new Error("the debugger does not answer")), PATIENCE_MS);
+  let asked: NodeJS.Timeout | undefined;
+  socket.addEventListener("open", () => {
+    socket.send(JSON.stringify({ id: 1, method: "HeapProfiler.collectGarbage" }));
+    asked = setTimeout(resolve, ANSWER_MS);
+  });
   socket.addEventListener("message", ({ data }) => {
     const { id }: { id?: number } = JSON.parse(String(data));
     if (id === 1) resolve();
   });
   socket.addEventListener("error", () => reject(new Error("the debugger's connection broke")));
   await promise.finally(() => {
-    clearTimeout(timer);
+    clearTimeout(tooLong);
+    clearTimeout(asked);
     socket.close();
   });
 }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { SCOPES } from "../core/scope.ts";
 
 /** An API key that the holder of an account makes. */

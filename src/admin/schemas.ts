@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { parseCredits } from "../core/amount.ts";
 import { SCOPES } from "../core/scope.ts";
 

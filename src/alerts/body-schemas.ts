@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { publicBaseUrlFault } from "../catalog/base-url.ts";
 import { decimal, fields, oneOf, wholeNumber } from "../catalog/fields.ts";
 

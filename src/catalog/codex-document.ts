@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { fields, oneOf, text, wholeNumber } from "./fields.ts";
 
 /** What Codex itself assumes about a model that it does not know. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { invariant, type MicroCredits, parseCredits } from "../core/amount.ts";
 
 type Complaint = z.core.$ZodErrorMap;

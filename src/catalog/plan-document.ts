@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Allowance, Entitlement, Gate, Plan } from "../core/plan.ts";
 import { type ParsedDocument, readDocument } from "./document.ts";
 import {

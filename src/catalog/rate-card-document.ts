@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { MicroCredits } from "../core/amount.ts";
 import type { Rate } from "../core/rate-card.ts";
 import { codexDocument } from "./codex-document.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { canonicalBaseUrl, publicBaseUrlFault } from "./base-url.ts";
 import { type ParsedDocument, readDocument } from "./document.ts";
 import { fields, modelId, name, oneOf, wholeNumber } from "./fields.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { WindowRule } from "../core/window.ts";
 import { milliseconds, oneOf, period } from "./fields.ts";
 

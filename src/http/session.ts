@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { nanoid } from "nanoid";
-import { z } from "zod";
+import * as z from "zod";
 import type { KeyClaim } from "../../durable-objects/key.ts";
 import type { HttpContext } from "./context.ts";
 import { dropSignedCookie, readSignedCookie, tokenFor, writeSignedCookie } from "./signed-cookie.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ownKey, rolling } from "../account/body-schemas.ts";
 import {
   accountPatch,

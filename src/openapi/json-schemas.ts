@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { answers } from "./answers/answer.ts";
 import { bodies } from "./bodies.ts";
 

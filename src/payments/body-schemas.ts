@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { decimal, fields, name, period, text, wholeNumber } from "../catalog/fields.ts";
 
 const MOST_CREDITS = 10_000_000;

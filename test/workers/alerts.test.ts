@@ -366,8 +366,10 @@ describe("a webhook", () => {
     await use(account, 50);
     await use(account, 50);
     await cron();
+    // A repetition of an earlier test's delivery may come meanwhile.
+    const told = () => hooks.filter(({ body }) => body.includes(account.id)).map(({ url }) => url);
     await eventually(async () =>
-      expect(hooks.map(({ url }) => url).sort()).toEqual(["https://ops.example.com/", "https://own.example.com/"]),
+      expect(told().sort()).toEqual(["https://ops.example.com/", "https://own.example.com/"]),
     );
     const { data } = await asOperator<Page<EndpointRow>>("GET", "/admin/alert-endpoints");
     for (const { id } of data) await asOperator("DELETE", `/admin/alert-endpoints/${id}`);

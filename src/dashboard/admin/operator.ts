@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { nanoid } from "nanoid";
-import { z } from "zod";
+import * as z from "zod";
 import type { HttpContext } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
 import { dropSignedCookie, readSignedCookie, tokenFor, writeSignedCookie } from "../../http/signed-cookie.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { alertSettingsDocument, RULES } from "../../alerts/body-schemas.ts";
 import { answer, pageOf } from "./answer.ts";
 import { count, instant } from "./fields.ts";

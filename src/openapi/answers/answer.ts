@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The schemas of answers, each under the name that it has in the document. */
 export const answers = z.registry<{ id: string }>();

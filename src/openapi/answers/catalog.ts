@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { planDocument } from "../../catalog/plan-document.ts";
 import { rateCardDocument } from "../../catalog/rate-card-document.ts";
 import { upstreamDocument } from "../../catalog/upstream-document.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Remedy } from "../../protocol/denial.ts";
 import { answer } from "./answer.ts";
 import { credits, instant } from "./fields.ts";

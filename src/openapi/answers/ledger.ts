@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { answer, pageFields, pageOf } from "./answer.ts";
 import { count, credits, features, instant, outcome, usage, version } from "./fields.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { answer, pageOf } from "./answer.ts";
 import { count, credits, instant } from "./fields.ts";
 

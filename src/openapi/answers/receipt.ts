@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { answer } from "./answer.ts";
 import { considered, count, credits, instant, sourceAmount, usage, version } from "./fields.ts";
 

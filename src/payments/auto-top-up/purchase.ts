@@ -1,6 +1,6 @@
 import { nanoid } from "nanoid";
 import type Stripe from "stripe";
-import { z } from "zod";
+import * as z from "zod";
 import type { PaymentDeps } from "../deps.ts";
 import { fulfil } from "../fulfil.ts";
 import { type Order, sealOrder } from "../order.ts";
