@@ -33,6 +33,8 @@ async function testBindings() {
 
 export default defineConfig({
   test: {
+    // Many tests wait for alarms and queues: more of them than cores are well looked after at once.
+    maxWorkers: 3,
     projects: [
       {
         test: { name: "node", include: ["test/**/*.test.ts"], exclude: [WORKERS, `${CLIENTS}/**`, ...SYSTEM] },
