@@ -20,13 +20,11 @@ const MESSAGES_PER_BATCH = 4;
 
 /**
  * Where the delivery stands for an object that was just loaded. What its outbox holds may have been sent before or not,
- * so it counts as sent and is due to be sent again; only where deliveries went wrong was kept what became of them.
+ * and lost or not, so it counts as sent and is due to be sent again; how often that was needed is not forgotten.
  */
 export function deliveryOnLoad(store: AccountStore): Delivery {
-  const stored = store.delivery();
-  if (stored.tries > 0) return stored;
   const inherited = store.outboxSpan().last ?? 0;
-  return { sentSeq: inherited, markSeq: inherited, resendAt: 0, tries: 0 };
+  return { sentSeq: inherited, markSeq: inherited, resendAt: 0, tries: store.delivery().tries };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createExecutionContext } from "cloudflare:test";
+import { createExecutionContext, runDurableObjectAlarm } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
 import type { AccountObject } from "../../durable-objects/account-object.ts";
@@ -151,8 +151,10 @@ export function endedReceipt(account: TestAccount, requestId: string): Promise<R
   });
 }
 
-/** The receipt once the ledger has confirmed it. */
-export function confirmedReceipt(account: TestAccount, requestId: string): Promise<Receipt> {
+/** The receipt once the ledger has confirmed it. The alarm that sends its entry is rung at once. */
+export async function confirmedReceipt(account: TestAccount, requestId: string): Promise<Receipt> {
+  await endedReceipt(account, requestId);
+  await runDurableObjectAlarm(stubOf(account));
   return eventually(async () => {
     const receipt = await receiptOf(account, requestId);
     expect(receipt.ledger?.confirmed).toBe(true);

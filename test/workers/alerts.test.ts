@@ -23,7 +23,7 @@ import {
   send,
   type TestAccount,
 } from "../support/gateway.ts";
-import { objects } from "../support/object.ts";
+import { objects, runAlarm } from "../support/object.ts";
 import { includedPlan } from "../support/offer.ts";
 import type { ErrorBody, Page } from "../support/wire.ts";
 
@@ -92,6 +92,7 @@ async function use(account: TestAccount, tokens: number): Promise<void> {
   );
   expect(response.status).toBe(200);
   const { ledger } = await endedReceipt(account, requestIdOf(response));
+  await runAlarm(account);
   await eventually(async () => {
     const row = await DB.prepare("SELECT max_seq FROM balances WHERE account_id = ?")
       .bind(account.id)

@@ -87,8 +87,9 @@ async function balance(account: TestAccount): Promise<string[]> {
   return [available, reserved, used].map((amount) => String(Number(amount)));
 }
 
-/** Everything that the account wrote is in the ledger. */
-function settled(account: TestAccount): Promise<void> {
+/** Everything that the account wrote is in the ledger; its alarm is rung at once. */
+async function settled(account: TestAccount): Promise<void> {
+  await runAlarm(account);
   return eventually(async () => expect(await outboxOf(account)).toEqual([]));
 }
 
