@@ -13,7 +13,7 @@ export interface Arguments {
 
 export const USAGE_TEXT = `npm run bench -- [--rounds N] [--accounts N] [--disk] [--json FILE]
   --rounds N   how often everything is measured; the medians are shown (default 3)
-  --accounts N accounts that take turns, beside the one that takes all (default 1000)
+  --accounts N accounts that take turns, beside the one that takes all (default 50)
   --disk       Spillway's state on the disk, not on a memory file system
   --json FILE  also writes the figures of every round to FILE`;
 
@@ -23,7 +23,7 @@ export function readArguments(args: readonly string[]): Arguments {
     args: [...args],
     options: {
       rounds: { type: "string", default: "3" },
-      accounts: { type: "string", default: "1000" },
+      accounts: { type: "string", default: "50" },
       disk: { type: "boolean", default: false },
       json: { type: "string" },
     },

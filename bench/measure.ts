@@ -33,6 +33,12 @@ export interface Figures {
   readonly alarmsPerRequest: number | null;
 }
 
+/**
+ * How long work may go on after the last answer: an entry of Spillway's waits up to 3 s for the outbox and 1 s for the
+ * queue. Whatever is compared with it gets the same.
+ */
+export const DRAIN_MS = 5_000;
+
 const WIDTH = 16;
 const LOAD_MS = 3_000;
 const TURNS = 60;

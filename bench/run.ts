@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Arguments, readArguments, USAGE_TEXT } from "./arguments.ts";
 import { Client } from "./load.ts";
-import { type Figures, measureRound, type Variant } from "./measure.ts";
+import { DRAIN_MS, type Figures, measureRound, type Variant } from "./measure.ts";
 import { cpuSeconds } from "./process-cpu.ts";
 import { table } from "./report.ts";
 import { startBareProxy, startUpstream } from "./servers.ts";
@@ -12,8 +12,6 @@ import { type BenchAccount, BenchedSpillway, type Work } from "./spillway.ts";
 
 const MEMORY_FILES = "/dev/shm";
 const WARM_MS = 1_000;
-/** An entry waits up to 3 s for the outbox and 1 s for the queue. */
-const DRAIN_MS = 5_000;
 
 const startedAt = Date.now();
 

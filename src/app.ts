@@ -27,11 +27,14 @@ export function createApp(): Hono<HttpEnv> {
   app.use(async (c, next) => {
     c.set("requestId", mintRequestId());
     c.set("begunAt", Date.now());
-    if (c.req.url.length > URL_LENGTH) throw new HttpFault(400, "url_too_long", "The URL is too long.");
-    c.set("services", servicesOf(c.env));
     await next();
     if (c.res.status >= 400) await discardBody(c.req.raw);
     finish(c);
+  });
+  app.use(async (c, next) => {
+    if (c.req.url.length > URL_LENGTH) throw new HttpFault(400, "url_too_long", "The URL is too long.");
+    c.set("services", servicesOf(c.env));
+    await next();
   });
   app.route("/health", healthRoutes());
   app.route("/v1", clientRoutes());
@@ -56,10 +59,7 @@ export function createApp(): Hono<HttpEnv> {
     const fault = new HttpFault(404, "unknown_url", `There is no ${c.req.method} ${c.req.path.slice(0, 200)} here.`);
     return renderFault(c, fault);
   });
-  app.onError(async (error, c) => {
-    await discardBody(c.req.raw);
-    return renderFault(c, error);
-  });
+  app.onError((error, c) => renderFault(c, error));
   return app;
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Asked, type Caller, smallRequest } from "../caller.ts";
+import { DRAIN_MS } from "../measure.ts";
 import { cpuSeconds } from "../process-cpu.ts";
 import { median } from "../statistics.ts";
 import { OPERATOR, type Workbench } from "../workbench.ts";
@@ -7,8 +8,6 @@ import { OPERATOR, type Workbench } from "../workbench.ts";
 const TIMES = 15;
 /** A question that takes long is asked less often. */
 const PATIENCE_MS = 2_500;
-/** Until outbox, queue and ledger have come to rest. */
-const DRAIN_MS = 5_000;
 const WIDTH = 8;
 
 /** Half of the answers take at most this many ms, after one that warms up. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { takeTurns } from "../load.ts";
+import { DRAIN_MS } from "../measure.ts";
 import { quantile } from "../statistics.ts";
 import { type Candidate, nameOf } from "./candidates.ts";
 import { treeCpuSeconds } from "./tree-cpu.ts";
@@ -21,11 +22,6 @@ const TURNS = 60;
 const PAUSE_MS = 4;
 const CROWD = 50;
 const CROWD_STREAMS = 150;
-/**
- * How long after the last answer work may go on. An entry of Spillway's waits up to 1 s for the outbox and 1 s for the
- * queue; Redis synchronises its file once a second. The same for all candidates.
- */
-export const DRAIN_MS = 2_400;
 
 /** Measures every candidate once, in the given order; the figures are by name. */
 export async function measureRound(

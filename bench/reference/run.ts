@@ -1,11 +1,12 @@
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stopOnSignals } from "../../scripts/stop-signals.ts";
+import { DRAIN_MS } from "../measure.ts";
 import { startUpstream } from "../servers.ts";
 import { type Arguments, readArguments, USAGE_TEXT } from "./arguments.ts";
 import { type Candidate, Starter } from "./candidates.ts";
 import { fail } from "./failure.ts";
-import { DRAIN_MS, type Figures, measureRound } from "./measure.ts";
+import { type Figures, measureRound } from "./measure.ts";
 import { findPrograms, type Programs } from "./programs.ts";
 import { mediansOf, ratios, ratioTable, table } from "./report.ts";
 import { stateRootOf } from "./state-root.ts";

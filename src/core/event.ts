@@ -3,21 +3,24 @@ import type { Considered, SourceAmount } from "./draw.ts";
 import type { Usage } from "./usage.ts";
 
 /** How a request ended. Each ending has a defined charge. */
-export type UsageOutcome =
-  | "completed"
-  | "incomplete"
-  | "failed"
-  | "cut"
-  | "client_gone"
-  | "rejected"
-  | "upstream_error"
-  | "abandoned"
-  | "expired"
-  | "late"
-  /** Refused; one event stands for all refusals of a minute with the same reason and key. */
-  | "denied"
-  /** Priced again after a wrong price; the second event of its request. */
-  | "corrected";
+export const USAGE_OUTCOMES = [
+  "completed",
+  "incomplete",
+  "failed",
+  "cut",
+  "client_gone",
+  "rejected",
+  "upstream_error",
+  "abandoned",
+  "expired",
+  "late",
+  // Refused; one event stands for all refusals of a minute with the same reason and key.
+  "denied",
+  // Priced again after a wrong price; the second event of its request.
+  "corrected",
+] as const;
+
+export type UsageOutcome = (typeof USAGE_OUTCOMES)[number];
 
 /** What happened: one per attempt of a request, charged or not. */
 export interface UsageEvent {

@@ -5,7 +5,7 @@ import { AdminClient } from "../../scripts/admin-client.ts";
 import { seedCatalog } from "../../scripts/catalog-seed.ts";
 import { type LocalGateway, startLocalGateway } from "../../scripts/local-gateway.ts";
 import { type Customer, endedReceipt, makeCustomer, until } from "../system/customer.ts";
-import { accessibilityFaults, noBrowser, openBrowser, overflow, SCREENS, screenshot } from "./chromium.ts";
+import { lookAt, noBrowser, openBrowser, SCREENS, screenshot, visitWith } from "./chromium.ts";
 
 const ADMIN_TOKEN = "operator-of-the-console-test";
 const OPERATOR = "Ada Lovelace";
@@ -226,30 +226,8 @@ describe.skipIf(noBrowser !== null)("the operators' console in a browser", () =>
   });
 });
 
-async function lookAt(page: Page, name: string): Promise<void> {
-  // What is folded away is looked at as well.
-  await page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true");
-  expect(await overflow(page), name).toBeLessThanOrEqual(0);
-  expect(await accessibilityFaults(page), name).toEqual([]);
-  await screenshot(page, name);
-}
-
-/** A page of its own that tells of everything that goes wrong within it. */
-async function visit(options: BrowserContextOptions, look: (page: Page) => Promise<void>): Promise<void> {
-  const context = await browser.newContext({ ...options, baseURL: gateway.url });
-  const complaints: string[] = [];
-  try {
-    const page = await context.newPage();
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("console", (message) => {
-      // Refused forms answer with their status, which a browser notes.
-      if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
-    });
-    await look(page);
-    expect(complaints).toEqual([]);
-  } finally {
-    await context.close();
-  }
+function visit(options: BrowserContextOptions, look: (page: Page) => Promise<void>): Promise<void> {
+  return visitWith(browser, { ...options, baseURL: gateway.url }, look);
 }
 
 function signedIn(options: BrowserContextOptions, look: (page: Page) => Promise<void>): Promise<void> {

@@ -3,7 +3,8 @@ import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { expect } from "vitest";
 
 /** Where Chromium is; set `CHROMIUM` for another place. */
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -56,4 +57,34 @@ export async function accessibilityFaults(page: Page): Promise<string[]> {
 /** By how much the page is wider than the screen (pixels). */
 export function overflow(page: Page): Promise<number> {
   return page.evaluate<number>("document.documentElement.scrollWidth - innerWidth");
+}
+
+/** Expects of a page, with all that is folded away, that it fits its screen and is accessible; keeps a picture of it. */
+export async function lookAt(page: Page, name: string): Promise<void> {
+  await page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true");
+  await screenshot(page, name);
+  expect(await overflow(page), name).toBeLessThanOrEqual(0);
+  expect(await accessibilityFaults(page), name).toEqual([]);
+}
+
+/** A page of a visitor without a past; it fails when anything goes wrong within it. */
+export async function visitWith(
+  browser: Browser,
+  options: BrowserContextOptions,
+  look: (page: Page) => Promise<void>,
+): Promise<void> {
+  const context = await browser.newContext(options);
+  const complaints: string[] = [];
+  try {
+    const page = await context.newPage();
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (message) => {
+      // Refused forms answer with their status, which a browser notes.
+      if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
+    });
+    await look(page);
+    expect(complaints).toEqual([]);
+  } finally {
+    await context.close();
+  }
 }

@@ -7,7 +7,7 @@ import { AdminClient } from "../../scripts/admin-client.ts";
 import { seedCatalog } from "../../scripts/catalog-seed.ts";
 import { type Customer, endedReceipt, until } from "../system/customer.ts";
 import { freePort, GatewayProcess } from "../system/gateway-process.ts";
-import { accessibilityFaults, noBrowser, openBrowser, overflow, SCREENS, screenshot } from "./chromium.ts";
+import { lookAt, noBrowser, openBrowser, SCREENS, screenshot, visitWith } from "./chromium.ts";
 
 const ADMIN_TOKEN = "operator-of-the-browser-test";
 const PLAN = {
@@ -33,8 +33,6 @@ let browser: Browser;
 let customer: Customer;
 /** A request that was paid by the allowance and by a grant. */
 let requestId: string;
-/** Everything that went wrong within a page: a refused script, an error. */
-const complaints: string[] = [];
 
 if (noBrowser !== null) console.warn(`The dashboard is not looked at in a browser: ${noBrowser}.`);
 
@@ -178,7 +176,7 @@ describe.skipIf(noBrowser !== null)("the dashboard in a browser", () => {
       const { name, ...options } = screen;
       await visit(options, async (page) => {
         await page.goto(`${gateway.url}/dashboard/sign-in`);
-        await inOrder(page, `${name}-sign-in`);
+        await lookAt(page, `dashboard-${name}-sign-in`);
       });
       await signedIn(options, async (page) => {
         const paths = [
@@ -196,40 +194,17 @@ describe.skipIf(noBrowser !== null)("the dashboard in a browser", () => {
         ];
         for (const path of paths) {
           await page.goto(`${gateway.url}/dashboard${path}`);
-          await page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true");
-          await inOrder(page, `${name}${path.replace(/[/?&=]/g, "-").replace(requestId, "receipt")}`);
+          await lookAt(page, `dashboard-${name}${path.replace(/[/?&=]/g, "-").replace(requestId, "receipt")}`);
         }
       });
     });
   }
-
-  it("has complained about nothing", () => {
-    expect(complaints).toEqual([]);
-  });
 });
-
-async function inOrder(page: Page, name: string): Promise<void> {
-  await screenshot(page, `dashboard-${name}`);
-  expect(await overflow(page), name).toBeLessThanOrEqual(0);
-  expect(await accessibilityFaults(page), name).toEqual([]);
-}
 
 type Options = BrowserContextOptions & { readonly key?: string };
 
-/** A page of a fresh browser. */
-async function visit({ key: _, ...options }: Options, look: (page: Page) => Promise<void>): Promise<void> {
-  const context = await browser.newContext(options);
-  try {
-    const page = await context.newPage();
-    page.on("pageerror", (error) => complaints.push(error.message));
-    page.on("console", (message) => {
-      // Chromium reports every answer above 399 as an error of its own.
-      if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
-    });
-    await look(page);
-  } finally {
-    await context.close();
-  }
+function visit({ key: _, ...options }: Options, look: (page: Page) => Promise<void>): Promise<void> {
+  return visitWith(browser, options, look);
 }
 
 async function signedIn(options: Options, look: (page: Page) => Promise<void>): Promise<void> {

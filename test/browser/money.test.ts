@@ -4,7 +4,7 @@ import { AdminClient } from "../../scripts/admin-client.ts";
 import { seedCatalog } from "../../scripts/catalog-seed.ts";
 import { type LocalGateway, startLocalGateway } from "../../scripts/local-gateway.ts";
 import { type Customer, makeCustomer } from "../system/customer.ts";
-import { accessibilityFaults, noBrowser, openBrowser, overflow, SCREENS, screenshot } from "./chromium.ts";
+import { lookAt, noBrowser, openBrowser, SCREENS, screenshot, visitWith } from "./chromium.ts";
 import { FakeStripe } from "./fake-stripe.ts";
 
 const ADMIN_TOKEN = "operator-of-the-money-test";
@@ -274,30 +274,8 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
   });
 });
 
-async function lookAt(page: Page, name: string): Promise<void> {
-  // What is folded away is looked at as well.
-  await page.evaluate("for (const fold of document.querySelectorAll('details')) fold.open = true");
-  await screenshot(page, name);
-  expect(await overflow(page), name).toBeLessThanOrEqual(0);
-  expect(await accessibilityFaults(page), name).toEqual([]);
-}
-
-/** A page of a fresh browser that tells of everything that goes wrong within it. */
-async function visit(options: BrowserContextOptions, look: (page: Page) => Promise<void>): Promise<void> {
-  const context = await browser.newContext({ ...options, baseURL: gateway.url });
-  const complaints: string[] = [];
-  try {
-    const page = await context.newPage();
-    page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("console", (message) => {
-      // Refused forms answer with their status, and the fake has no icon; a browser notes both.
-      if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
-    });
-    await look(page);
-    expect(complaints).toEqual([]);
-  } finally {
-    await context.close();
-  }
+function visit(options: BrowserContextOptions, look: (page: Page) => Promise<void>): Promise<void> {
+  return visitWith(browser, { ...options, baseURL: gateway.url }, look);
 }
 
 function signedIn(

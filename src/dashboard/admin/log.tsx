@@ -1,8 +1,8 @@
 import { listAdminLog } from "../../catalog/admin-log.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { pageOf } from "../../http/query.ts";
-import { TextField } from "../fields.tsx";
 import { Paging } from "../paging.tsx";
+import { AccountFilter } from "./account-filter.tsx";
 import { BASE, consolePage } from "./frame.tsx";
 import { LogTable } from "./log-table.tsx";
 import { operatorOf } from "./operator.ts";
@@ -19,16 +19,7 @@ export async function logPage(c: HttpContext): Promise<Response> {
     <>
       <h1>Log</h1>
       <p class="lead">Everything that operators did, here or by the API. Nothing in it can be changed.</p>
-      <search>
-        <form class="row" method="get" action={PATH}>
-          <div class="grow">
-            <TextField id="account" name="account" label="Account" type="search" value={account ?? ""} />
-          </div>
-          <button type="submit" class="quiet">
-            Show
-          </button>
-        </form>
-      </search>
+      <AccountFilter path={PATH} account={account} />
       <LogTable entries={log.data} withAccount />
       <Paging path={PATH} query={account === null ? {} : { account }} cursor={cursor} next={log.next_cursor} />
     </>

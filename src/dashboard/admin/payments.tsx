@@ -2,12 +2,13 @@ import { Hono } from "hono";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { type AlertsPage, AlertTable } from "../alert-list.tsx";
 import { countText } from "../amounts.tsx";
-import { TextField, textOf } from "../fields.tsx";
+import { textOf } from "../fields.tsx";
 import type { RefusalStatus } from "../gateway-api.ts";
 import type { Notice } from "../layout.tsx";
 import { Paging } from "../paging.tsx";
 import { type Column, ShortId, Table } from "../tables.tsx";
 import { creditsOfWire } from "../wire-text.tsx";
+import { AccountFilter } from "./account-filter.tsx";
 import { accountPath } from "./accounts.tsx";
 import type { AdminApi } from "./api.ts";
 import { reasonOf } from "./fields.tsx";
@@ -95,16 +96,7 @@ async function paymentsPage(
       </section>
       <section aria-labelledby="payments">
         <h2 id="payments">Payments, newest first</h2>
-        <search>
-          <form class="row" method="get" action={PATH}>
-            <div class="grow">
-              <TextField id="account" name="account" label="Account" type="search" value={account ?? ""} />
-            </div>
-            <button type="submit" class="quiet">
-              Show
-            </button>
-          </form>
-        </search>
+        <AccountFilter path={PATH} account={account} />
         <OperatorPaymentTable payments={payments.data} withAccount />
         <Paging path={PATH} query={asked} cursor={cursor} next={payments.next_cursor} />
       </section>

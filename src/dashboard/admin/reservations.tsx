@@ -1,7 +1,7 @@
 import type { HttpContext } from "../../http/context.ts";
 import type { PendingWire } from "../../wire/reservation.ts";
-import { TextField } from "../fields.tsx";
 import { Paging } from "../paging.tsx";
+import { AccountFilter } from "./account-filter.tsx";
 import type { AdminApi } from "./api.ts";
 import { BASE, consolePage } from "./frame.tsx";
 import { operatorOf } from "./operator.ts";
@@ -29,16 +29,7 @@ export async function reservationsPage(c: HttpContext, api: AdminApi): Promise<R
         Requests in flight, and what they hold. Each ends by itself; one that is overdue may be ended by hand.
         {overdue === 0 ? "" : ` ${overdue} of these are overdue.`}
       </p>
-      <search>
-        <form class="row" method="get" action={PATH}>
-          <div class="grow">
-            <TextField id="account" name="account" label="Account" type="search" value={account ?? ""} />
-          </div>
-          <button type="submit" class="quiet">
-            Show
-          </button>
-        </form>
-      </search>
+      <AccountFilter path={PATH} account={account} />
       <ReservationTable operator={operator} pending={oldestFirst} withAccount />
       <Paging
         path={PATH}

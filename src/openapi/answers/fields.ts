@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { UsageOutcome } from "../../core/event.ts";
+import { USAGE_OUTCOMES } from "../../core/event.ts";
 import { answer } from "./answer.ts";
 
 /** What answers of many routes have in common. */
@@ -40,25 +40,10 @@ export const features = z
   .nullable()
   .describe("The features that it is about; `null` is every feature.");
 
-const OUTCOMES = [
-  "completed",
-  "incomplete",
-  "failed",
-  "cut",
-  "client_gone",
-  "rejected",
-  "upstream_error",
-  "abandoned",
-  "expired",
-  "late",
-  "denied",
-  "corrected",
-] as const satisfies readonly UsageOutcome[];
-
 export const outcome = answer(
   "Outcome",
   z
-    .enum(OUTCOMES)
+    .enum(USAGE_OUTCOMES)
     .describe(
       "How the request ended. `late` and `corrected` are further events of a request that has one already; " +
         "`denied` stands for all refusals of a minute with the same reason and key.",
