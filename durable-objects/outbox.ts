@@ -61,6 +61,8 @@ export async function deliver(
 export function outboxDueAt(store: AccountStore, { sentSeq, resendAt }: Delivery, now: number): number | null {
   const { last, count } = store.outboxSpan();
   if (count === 0 || last === null) return null;
+  // More than one flush takes: the rest waits for no further company.
+  if (last - sentSeq >= ROWS_PER_FLUSH) return now;
   return last > sentSeq ? now + FLUSH_DELAY_MS : Math.max(resendAt, now + FLUSH_DELAY_MS);
 }
 
