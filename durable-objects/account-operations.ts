@@ -31,8 +31,7 @@ export function createAccount(turns: AccountTurns, id: string, plan: Plan): bool
       renewals: {},
       learned: {},
     };
-    turns.store.writePlan(plan);
-    turns.store.writeAccount(row);
+    turns.store.state.create(row);
     return only(true);
   });
   if (created) turns.forget();
@@ -46,7 +45,7 @@ export function followPlan(turns: AccountTurns, plan: Plan, move: boolean): bool
     const present = state.row.plan;
     const newer = plan.id === present.id ? plan.version > present.version : move;
     if (!newer) return only(plan.id === present.id);
-    turns.store.writePlan(plan);
+    turns.store.state.writePlan(plan);
     const row = { ...state.row, plan, meters: keepMeters(state.row.meters, plan) };
     return { answer: true, change: { ...NO_CHANGE, row } };
   });
@@ -78,7 +77,7 @@ export function unfreeze(turns: AccountTurns, reason: string): boolean {
 export function grant(turns: AccountTurns, request: GrantCommand): command.GrantReply {
   return turns.run<command.GrantReply>((state, now) => {
     if (!state) return only({ kind: "no_account" });
-    const existing = turns.store.grant(request.id);
+    const existing = turns.store.state.grant(request.id);
     if (existing) {
       const same = sameTerms(existing, request);
       return only(same ? { kind: "granted", grant: existing, created: false } : { kind: "mismatch" });
@@ -92,7 +91,7 @@ export function grant(turns: AccountTurns, request: GrantCommand): command.Grant
 /** Voids a grant; `null` when there is no such grant. */
 export function voidGrantOf(turns: AccountTurns, grantId: string, reason: string): command.VoidReply | null {
   return turns.run<command.VoidReply | null>((state, now) => {
-    const existing = state && (state.grants.get(grantId) ?? turns.store.grant(grantId));
+    const existing = state && (state.grants.get(grantId) ?? turns.store.state.grant(grantId));
     if (!state || !existing) return only(null);
     const { grant, change } = voidGrant(state, existing, reason, now, sha256Hex);
     return { answer: { grant }, change };
@@ -107,7 +106,7 @@ export function reclaimOf(
   reason: string,
 ): command.ReclaimReply | null {
   return turns.run<command.ReclaimReply | null>((state, now) => {
-    const existing = state && (state.grants.get(grantId) ?? turns.store.grant(grantId));
+    const existing = state && (state.grants.get(grantId) ?? turns.store.state.grant(grantId));
     if (!state || !existing) return only(null);
     const { grant, change } = reclaim(state, existing, total, reason, now, sha256Hex);
     return { answer: { grant, owed: owed(grant), held: heldOfGrant(state, grantId) }, change };
@@ -130,7 +129,7 @@ export function refundRequest(turns: AccountTurns, request: command.RefundReques
     const amount = request.amount ?? most;
     if (amount === 0 || amount > most) return only({ kind: "too_much", refundable: most });
     const wanted = { id: request.id, amount, at: now, reason: request.reason };
-    const grantOf = (id: string) => state.grants.get(id) ?? turns.store.grant(id);
+    const grantOf = (id: string) => state.grants.get(id) ?? turns.store.state.grant(id);
     turns.store.addRefund(request.id, request.requestId);
     const { change } = refund(state, reservation, wanted, grantOf, sha256Hex);
     return { answer: { kind: "refunded", refund: wanted, created: true }, change };
@@ -145,7 +144,7 @@ export function rerateRequest(turns: AccountTurns, request: RerateCommand, dryRu
     const id = correctionId(usage.id, request.quote);
     const before = turns.store.correction(id);
     if (before !== null) return only({ kind: "rerated", difference: before, repeated: true });
-    const grantOf = (grantId: string) => state.grants.get(grantId) ?? turns.store.grant(grantId);
+    const grantOf = (grantId: string) => state.grants.get(grantId) ?? turns.store.state.grant(grantId);
     const reservation = turns.reservation(state, usage.requestId);
     const { difference, change } = rerate(state, reservation, request, grantOf, now, sha256Hex);
     const answer: command.RerateReply = { kind: "rerated", difference, repeated: false };

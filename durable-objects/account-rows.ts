@@ -126,13 +126,34 @@ export function toResource(row: ResourceColumns): Resource {
   };
 }
 
-export function serialiseMeters(meters: AccountRow["meters"]): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(meters).map(([meter, marks]) => [meter, [...marks]])));
+/** Meters as JSON can hold them. */
+type StoredMeters = Record<string, [mark: number, amount: number][]>;
+
+function toStored(meters: AccountRow["meters"]): StoredMeters {
+  return Object.fromEntries(Object.entries(meters).map(([meter, marks]) => [meter, [...marks]]));
 }
 
-function parseMeters(json: string): AccountRow["meters"] {
-  const stored = JSON.parse(json) as Record<string, [number, number][]>;
-  return Object.fromEntries(Object.entries(stored).map(([meter, marks]): [string, Marks] => [meter, new Map(marks)]));
+function fromStored(meters: StoredMeters): AccountRow["meters"] {
+  return Object.fromEntries(Object.entries(meters).map(([meter, marks]): [string, Marks] => [meter, new Map(marks)]));
+}
+
+export function serialiseMeters(meters: AccountRow["meters"]): string {
+  return JSON.stringify(toStored(meters));
+}
+
+/** What an entry carries of the account that it changed: its row without the plan, and the grants that moved. */
+interface StoredState {
+  readonly row: Omit<AccountRow, "plan" | "meters"> & { readonly meters: StoredMeters };
+  readonly grants: readonly Grant[];
+}
+
+export function serialiseState({ plan: _, ...row }: AccountRow, grants: readonly Grant[]): string {
+  return JSON.stringify({ row: { ...row, meters: toStored(row.meters) }, grants } satisfies StoredState);
+}
+
+export function parseState(json: string, plan: Plan): { readonly row: AccountRow; readonly grants: readonly Grant[] } {
+  const { row, grants } = JSON.parse(json) as StoredState;
+  return { row: { ...row, plan, meters: fromStored(row.meters) }, grants };
 }
 
 export function toAccount(row: AccountColumns, plan: string): AccountRow {
@@ -146,7 +167,7 @@ export function toAccount(row: AccountColumns, plan: string): AccountRow {
     plan: JSON.parse(plan) as Plan,
     balance: row.balance,
     used: row.used,
-    meters: parseMeters(row.meters),
+    meters: fromStored(JSON.parse(row.meters) as StoredMeters),
     renewals: JSON.parse(row.renewals) as AccountRow["renewals"],
     learned: JSON.parse(row.learned) as AccountRow["learned"],
   };

@@ -111,6 +111,9 @@ const STEPS: readonly string[] = [
   CREATE INDEX resources_due ON resources (poll_at) WHERE poll_at IS NOT NULL;
   `,
   "ALTER TABLE grants ADD COLUMN reclaimed INTEGER NOT NULL DEFAULT 0 CHECK (reclaimed >= 0 AND reclaimed <= amount)",
+  // The account's row and the grants that the entry changed, as they are after it; NULL where the tables hold that. One
+  // way: older code would not read it, and fails at the next entry's number.
+  "ALTER TABLE outbox ADD COLUMN state TEXT",
 ];
 
 /**

@@ -1,19 +1,8 @@
-import type { AccountRow, Change } from "../src/core/account.ts";
-import type { Grant } from "../src/core/grant.ts";
-import type { Plan } from "../src/core/plan.ts";
+import type { Change } from "../src/core/account.ts";
 import type { Reservation } from "../src/core/reservation.ts";
-import {
-  type AccountColumns,
-  type GrantColumns,
-  type KeyColumns,
-  type StoredKey,
-  serialiseMeters,
-  toAccount,
-  toGrant,
-  toKey,
-  toReservation,
-} from "./account-rows.ts";
+import { type KeyColumns, type StoredKey, toKey, toReservation } from "./account-rows.ts";
 import type { CountedSql } from "./counted-sql.ts";
+import { StateStore } from "./state-store.ts";
 
 /** Where the delivery of the outbox stands. */
 export interface Delivery {
@@ -32,96 +21,27 @@ export interface OutboxRow {
 }
 
 /**
- * All SQL of the account object but that of its resources. Every method is synchronous; the object wraps each command in
+ * All SQL of the account object but that of its state and its resources. Every method is synchronous; the object wraps each command in
  * one transaction.
  */
 export class AccountStore {
+  readonly state: StateStore;
   readonly #sql: CountedSql;
 
   constructor(sql: CountedSql) {
     this.#sql = sql;
-  }
-
-  // — account —
-
-  /** The account row with its plan; `null` when the account was never created. */
-  account(): AccountRow | null {
-    const [row] = this.#sql.all<AccountColumns>("SELECT * FROM account");
-    const [plan] = this.#sql.all<{ document: string }>("SELECT document FROM plan");
-    if (!row || !plan) return null;
-    return toAccount(row, plan.document);
+    this.state = new StateStore(sql);
   }
 
   /** Stores what a command changed. */
   write(change: Change): void {
-    if (change.row) this.writeAccount(change.row);
-    for (const grant of change.grants) this.#writeGrant(grant);
+    const carried = this.state.take(change);
     for (const reservation of change.reservations) this.#writeReservation(reservation);
+    const last = change.entries.at(-1);
     for (const entry of change.entries) {
-      this.#sql.run("INSERT INTO outbox (seq, entry) VALUES (?, ?)", entry.seq, JSON.stringify(entry));
+      const state = entry === last ? carried : null;
+      this.#sql.run("INSERT INTO outbox (seq, entry, state) VALUES (?, ?, ?)", entry.seq, JSON.stringify(entry), state);
     }
-  }
-
-  writeAccount(row: AccountRow): void {
-    this.#sql.run(
-      `INSERT INTO account (id, account_id, epoch, seq, head, status, status_reason, balance, used, meters, renewals, learned)
-       VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, head = excluded.head,
-         status = excluded.status, status_reason = excluded.status_reason, balance = excluded.balance, used = excluded.used, meters = excluded.meters,
-         renewals = excluded.renewals, learned = excluded.learned`,
-      row.id,
-      row.epoch,
-      row.seq,
-      row.head,
-      row.status,
-      row.statusReason,
-      row.balance,
-      row.used,
-      serialiseMeters(row.meters),
-      JSON.stringify(row.renewals),
-      JSON.stringify(row.learned),
-    );
-  }
-
-  writePlan(plan: Plan): void {
-    this.#sql.run(
-      "INSERT INTO plan (id, document) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET document = excluded.document",
-      JSON.stringify(plan),
-    );
-  }
-
-  // — grants —
-
-  openGrants(): Grant[] {
-    return this.#sql.all<GrantColumns>("SELECT * FROM grants WHERE used + lapsed < amount").map(toGrant);
-  }
-
-  grant(id: string): Grant | null {
-    const [row] = this.#sql.all<GrantColumns>("SELECT * FROM grants WHERE id = ?", id);
-    return row ? toGrant(row) : null;
-  }
-
-  #writeGrant(grant: Grant): void {
-    this.#sql.run(
-      `INSERT INTO grants (id, kind, amount, priority, effective_at, expires_at, features, reason, created_at, created_seq, used, lapsed, voided_at, reclaimed)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET used = excluded.used, lapsed = excluded.lapsed, voided_at = excluded.voided_at,
-         reclaimed = excluded.reclaimed`,
-      grant.id,
-      grant.kind,
-      grant.amount,
-      grant.priority,
-      grant.effectiveAt,
-      grant.expiresAt,
-      grant.features === null ? null : JSON.stringify(grant.features),
-      grant.reason,
-      grant.createdAt,
-      grant.createdSeq,
-      grant.used,
-      grant.lapsed,
-      grant.voidedAt,
-      grant.reclaimed ?? 0,
-    );
   }
 
   // — reservations —
@@ -256,8 +176,9 @@ export class AccountStore {
     return { count: row?.n ?? 0, first: row?.first ?? null, last: row?.last ?? null };
   }
 
-  /** Deletes exactly the entries that the ledger has confirmed. */
+  /** Deletes exactly the entries that the ledger has confirmed, once the tables hold what they changed. */
   confirm(seqs: readonly number[]): void {
+    this.state.catchUp(Math.max(...seqs));
     this.#sql.run("DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", JSON.stringify(seqs));
   }
 

@@ -82,8 +82,8 @@ export class AccountTurns {
 
   load(): AccountState | null {
     if (this.#state === undefined) {
-      const row = this.store.account();
-      this.#state = row && openAccount(row, this.store.openGrants(), this.store.pendingReservations());
+      const stored = this.store.state.load();
+      this.#state = stored && openAccount(stored.row, stored.grants, this.store.pendingReservations());
     }
     return this.#state;
   }

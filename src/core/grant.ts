@@ -32,6 +32,11 @@ export function remaining(grant: Grant): MicroCredits {
   return left;
 }
 
+/** Whether what was used and taken away of a grant fits into it. */
+export function isSound({ amount, used, lapsed }: Grant): boolean {
+  return used >= 0 && lapsed >= 0 && used + lapsed <= amount;
+}
+
 /** What is to be taken back of a grant and was not yet, because requests hold it or have used it. */
 export function owed({ reclaimed = 0, lapsed }: Grant): MicroCredits {
   return Math.max(0, reclaimed - lapsed);

@@ -8,26 +8,7 @@ import { sha256Hex } from "../../src/sha256.ts";
 import type { ObjectHost } from "./object-host.ts";
 import type { Promises } from "./promises.ts";
 import { noteEntry, noteReservation } from "./sightings.ts";
-
-export interface GrantRow {
-  readonly id: string;
-  readonly amount: number;
-  readonly used: number;
-  readonly lapsed: number;
-  readonly effective_at: number;
-  readonly expires_at: number | null;
-  readonly voided_at: number | null;
-}
-
-interface AccountRow {
-  readonly seq: number;
-  readonly head: string;
-  readonly balance: number;
-  readonly status: string;
-  readonly meters: string;
-}
-
-type Meters = Readonly<Record<string, readonly (readonly [mark: number, amount: number])[]>>;
+import { readStored, type StoredGrant, type StoredMeters, type StoredRow } from "./stored-state.ts";
 
 /** What is used and held of every window, by meter and mark. */
 type Use = ReadonlyMap<string, ReadonlyMap<number, number>>;
@@ -54,13 +35,12 @@ export class AccountWatch {
     const { storage } = this.#host;
     if (storage.written === this.#written) return;
     this.#written = storage.written;
-    const [row] = storage.all<AccountRow>("SELECT seq, head, balance, status, meters FROM account");
-    if (!row) return;
+    const stored = readStored(storage);
+    if (!stored) return;
+    const { row, grants, ahead } = stored;
+    if (ahead > 1) this.#host.world.reach("several entries ahead of the tables");
     this.#readJournal();
     const pending = this.#pending();
-    const grants = storage.all<GrantRow>(
-      "SELECT id, amount, used, lapsed, effective_at, expires_at, voided_at FROM grants",
-    );
     this.#checkHead(row);
     this.#checkGrants(row, grants, pending);
     this.#checkNew(row, grants, pending);
@@ -100,7 +80,7 @@ export class AccountWatch {
   }
 
   /** I6, I9: the account stands where its journal stands. */
-  #checkHead({ seq, head, balance }: AccountRow): void {
+  #checkHead({ seq, head, balance }: StoredRow): void {
     if (seq !== this.audit.seq) this.#broken("I6: the journal has no gap", `at ${seq}, journal at ${this.audit.seq}`);
     if (head !== this.audit.head) this.#broken("I9: the chain ends at the head", `${head}, journal ${this.audit.head}`);
     if (balance !== this.audit.balance) {
@@ -109,16 +89,16 @@ export class AccountWatch {
   }
 
   /** I4, I10: nothing is spent or held twice. */
-  #checkGrants(row: AccountRow, grants: readonly GrantRow[], pending: readonly Reservation[]): void {
+  #checkGrants(row: StoredRow, grants: readonly StoredGrant[], pending: readonly Reservation[]): void {
     const held = new Map<string, number>();
     for (const { kind, source, amount } of pending.flatMap(({ draws }) => draws)) {
       if (kind === "grant") held.set(source, (held.get(source) ?? 0) + amount);
     }
     let left = 0;
     const now = this.#host.now();
-    for (const { id, amount, used, lapsed, expires_at } of grants) {
+    for (const { id, amount, used, lapsed, expiresAt } of grants) {
       left += amount - used - lapsed;
-      if (expires_at !== null && expires_at <= now && held.has(id)) this.#host.world.reach("grant ended while held");
+      if (expiresAt !== null && expiresAt <= now && held.has(id)) this.#host.world.reach("grant ended while held");
       const together = used + lapsed + (held.get(id) ?? 0);
       if (used < 0 || lapsed < 0 || together > amount) {
         this.#broken(
@@ -131,7 +111,7 @@ export class AccountWatch {
   }
 
   /** What is newly reserved draws only on what may be drawn on. */
-  #checkNew(row: AccountRow, grants: readonly GrantRow[], pending: readonly Reservation[]): void {
+  #checkNew(row: StoredRow, grants: readonly StoredGrant[], pending: readonly Reservation[]): void {
     const now = this.#host.now();
     for (const reservation of pending) {
       const { requestId, attempt, draws, reserved } = reservation;
@@ -168,9 +148,9 @@ export class AccountWatch {
   }
 
   /** I8: no step takes a window over its limit. */
-  #checkWindows(row: AccountRow, pending: readonly Reservation[]): void {
+  #checkWindows(row: StoredRow, pending: readonly Reservation[]): void {
     const before = this.#use;
-    this.#use = useOf(JSON.parse(row.meters) as Meters, pending);
+    this.#use = useOf(row.meters, pending);
     const now = this.#host.now();
     for (const [meter, rule] of rulesOf(this.#plan())) {
       const used = liveUse(this.#use, meter, rule, now);
@@ -193,8 +173,8 @@ export class AccountWatch {
   #planRead: Plan | null = null;
 }
 
-function isLive({ effective_at, expires_at, voided_at }: GrantRow, now: number): boolean {
-  return voided_at === null && effective_at <= now && (expires_at === null || now < expires_at);
+function isLive({ effectiveAt, expiresAt, voidedAt }: StoredGrant, now: number): boolean {
+  return voidedAt === null && effectiveAt <= now && (expiresAt === null || now < expiresAt);
 }
 
 /** Windows that may never be overdrawn. Gates of tokens count what was really used, so they may be. */
@@ -208,7 +188,7 @@ function rulesOf(plan: Plan): [meter: string, rule: WindowRule][] {
   return [...allowances, ...gates];
 }
 
-function useOf(meters: Meters, pending: readonly Reservation[]): Use {
+function useOf(meters: StoredMeters, pending: readonly Reservation[]): Use {
   const use = new Map<string, Map<number, number>>();
   const add = (meter: string, mark: number, amount: number): void => {
     const marks = use.get(meter) ?? new Map<number, number>();

@@ -149,6 +149,46 @@ import { sha256Hex } from "../src/sha256.ts";`,
     ],
   },
   {
+    safeguard: "what entries carry is read when the account is loaded",
+    edits: [
+      {
+        file: "durable-objects/state-store.ts",
+        find: "    for (const { state } of ahead) {",
+        replace: "    for (const { state } of ahead.slice(0, 0)) {",
+      },
+    ],
+  },
+  {
+    safeguard: "the tables are brought up to date before an entry leaves the outbox",
+    edits: [
+      {
+        file: "durable-objects/account-store.ts",
+        find: "    this.state.catchUp(Math.max(...seqs));\n",
+        replace: "",
+      },
+    ],
+  },
+  {
+    safeguard: "the tables are brought up to date as a whole, grants included",
+    edits: [
+      {
+        file: "durable-objects/state-store.ts",
+        find: "    for (const grant of this.#grantsAhead.values()) this.#writeGrant(grant);\n",
+        replace: "    for (const grant of [...this.#grantsAhead.values()].slice(1)) this.#writeGrant(grant);\n",
+      },
+    ],
+  },
+  {
+    safeguard: "a change without an entry is written to the tables",
+    edits: [
+      {
+        file: "durable-objects/state-store.ts",
+        find: "    if (entries.length > 0 && this.#entriesAhead <= AHEAD_MOST) return",
+        replace: "    if (this.#entriesAhead <= AHEAD_MOST) return",
+      },
+    ],
+  },
+  {
     safeguard: "exact numbers are confirmed, not all up to the highest",
     edits: [
       {
@@ -189,8 +229,9 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "durable-objects/account-operations.ts",
-        find: "    const existing = turns.store.grant(request.id);\n    if (existing) {",
-        replace: "    const existing = turns.store.grant(request.id);\n    if (existing && existing.amount < 0) {",
+        find: "    const existing = turns.store.state.grant(request.id);\n    if (existing) {",
+        replace:
+          "    const existing = turns.store.state.grant(request.id);\n    if (existing && existing.amount < 0) {",
       },
     ],
   },

@@ -2,6 +2,7 @@ import { Account } from "../../durable-objects/account.ts";
 import type { Platform } from "../../durable-objects/platform.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { Injected, ObjectStorage } from "./object-storage.ts";
+import { readStored } from "./stored-state.ts";
 import type { World } from "./world.ts";
 
 /** One instance of an object in memory. A dead one can no longer reach its storage. */
@@ -94,7 +95,7 @@ export class ObjectHost {
   }
 
   #seq(): number {
-    return this.storage.all<{ seq: number }>("SELECT seq FROM account")[0]?.seq ?? 0;
+    return readStored(this.storage)?.row.seq ?? 0;
   }
 
   /** The sweeper, or a person, rings the alarm. */
@@ -150,8 +151,7 @@ export class ObjectHost {
     if (this.pending().some(({ expiresAt }) => from < expiresAt && expiresAt <= to)) {
       world.reach("clock jumped over an expiry");
     }
-    const [row] = this.storage.all<{ meters: string }>("SELECT meters FROM account");
-    const meters = Object.values(JSON.parse(row?.meters ?? "{}") as Record<string, [number, number][]>);
+    const meters = Object.values(readStored(this.storage)?.row.meters ?? {});
     if (meters.some((marks) => marks.some(([mark]) => to < mark && mark <= from))) {
       world.reach("clock went back over the start of a window");
     }
@@ -161,6 +161,7 @@ export class ObjectHost {
     if (this.#instance) return this.#instance;
     const life: Life = { alive: true, ringing: 0 };
     const account = new Account(this.#platform(life));
+    if ((readStored(this.storage)?.ahead ?? 0) > 0) this.world.reach("loaded with entries ahead of the tables");
     account.alarmIsAt(this.storage.alarmAt);
     this.#instance = { life, account };
     return this.#instance;

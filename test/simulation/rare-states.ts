@@ -44,6 +44,8 @@ export const RARE_STATES = [
   "bound lowered to what can be paid",
   "grant expired with something left",
   "grant ended while held",
+  "several entries ahead of the tables",
+  "loaded with entries ahead of the tables",
   "grant voided while held",
   "entitlement renewed",
   "rollover",

@@ -29,7 +29,7 @@ import {
   stubOf,
   type TestAccount,
 } from "../support/gateway.ts";
-import { alarmAt, hold, objects, outboxOf, reserveRequest, runAlarm, sqlOf } from "../support/object.ts";
+import { alarmAt, breakStorage, hold, objects, outboxOf, reserveRequest, runAlarm, sqlOf } from "../support/object.ts";
 
 beforeAll(openGateway);
 afterEach(() => {
@@ -294,7 +294,7 @@ describe("what a settlement reports to have been made", () => {
   test("is not stored when the settlement fails", async () => {
     const account = await newAccount({ credits: "10" });
     const { requestId, attempt } = await hold(account, 4);
-    await sqlOf(account, "UPDATE grants SET amount = 1");
+    const storage = await breakStorage(account);
     const settle = () =>
       objects.settle(account.id, {
         requestId,
@@ -302,8 +302,8 @@ describe("what a settlement reports to have been made", () => {
         report: reportOf(worth(4)),
         made: made("resp_half", { itemIds: ["msg_half"] }),
       });
-    await expect(settle()).rejects.toThrow(/CHECK/);
-    await sqlOf(account, "UPDATE grants SET amount = ?", credits(10));
+    await expect(settle()).rejects.toThrow(/storage is broken/);
+    await storage.mend();
     expect(await resourceOf(account, "resp_half")).toMatchObject({ kind: "unknown_reference" });
     expect(await goOn(account, { items: ["msg_half"] })).toMatchObject({ kind: "unknown_reference" });
     await settle();
@@ -533,6 +533,9 @@ describe("a job", () => {
 test("an object that was stored before there were resources goes on, with its request under way", async () => {
   const account = await newAccount({ credits: "10" });
   const { requestId, attempt } = await hold(account, 4);
+  // Then every entry had its state written to the tables.
+  await objects.setStatus(account.id, "active", null);
+  await sqlOf(account, "ALTER TABLE outbox DROP COLUMN state");
   await sqlOf(account, "ALTER TABLE grants DROP COLUMN reclaimed");
   await sqlOf(account, "DROP TABLE resources");
   await sqlOf(account, "UPDATE schema_version SET version = 1");

@@ -28,7 +28,17 @@ import {
   stubOf,
   type TestAccount,
 } from "../support/gateway.ts";
-import { alarmAt, hold, objects, outboxOf, replaceQueue, reserveRequest, runAlarm, sqlOf } from "../support/object.ts";
+import {
+  alarmAt,
+  breakStorage,
+  hold,
+  objects,
+  outboxOf,
+  replaceQueue,
+  reserveRequest,
+  runAlarm,
+  sqlOf,
+} from "../support/object.ts";
 import { CREDITS_PLAN, includedPlan } from "../support/offer.ts";
 import { readStream, StreamReader } from "../support/stream.ts";
 import type { ErrorBody, ReconciliationBody } from "../support/wire.ts";
@@ -124,14 +134,13 @@ describe("memory is not the truth", () => {
     expect(await balance(account)).toEqual(["6", "4", "0"]);
   });
 
-  test("a broken rule undoes the whole command, and the next one works", async () => {
+  test("a write that fails undoes the whole command, and the next one works", async () => {
     const account = await newAccount({ credits: "10" });
     const { requestId, attempt } = await hold(account, 4);
-    // The grant shrinks behind the object's back, so that storing the debit breaks its CHECK.
-    await sqlOf(account, "UPDATE grants SET amount = 1");
+    const storage = await breakStorage(account);
     const settle = () => objects.settle(account.id, { requestId, attempt, report: reportOf(worth(4)) });
-    await expect(settle()).rejects.toThrow(/CHECK/);
-    await sqlOf(account, "UPDATE grants SET amount = ?", credits(10));
+    await expect(settle()).rejects.toThrow(/storage is broken/);
+    await storage.mend();
     expect(await objects.head(account.id)).toMatchObject({ seq: 1, balance: credits(10), pendingReservations: 1 });
     expect(await settle()).toMatchObject({ kind: "ended", settlement: { seq: 2 } });
     expect(await balance(account)).toEqual(["6", "0", "4"]);
