@@ -8,10 +8,13 @@ const DAY_MS = 24 * 3_600_000;
 /** How far back the pace looks. */
 export const PACE_DAYS = 7;
 
+/** The newest part of a busy account's use tells its pace from so long on. */
+const MOMENT_MS = 60_000;
+
 /** Credits a day that grants pay, as of late; use that began today counts as a whole day's. */
-export function paceOf({ amount, firstAt }: Burn, now: number): MicroCredits {
+export function paceOf({ amount, firstAt, complete }: Burn, now: number): MicroCredits {
   if (firstAt === null) return 0;
-  const span = Math.min(PACE_DAYS * DAY_MS, Math.max(DAY_MS, now - firstAt));
+  const span = Math.min(PACE_DAYS * DAY_MS, Math.max(complete ? DAY_MS : MOMENT_MS, now - firstAt));
   return Math.round((amount / span) * DAY_MS);
 }
 

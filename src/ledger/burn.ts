@@ -1,21 +1,33 @@
-import { and, eq, gte, min, sum } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/d1";
 import type { MicroCredits } from "../core/amount.ts";
-import { balanceUpdates } from "./schema.ts";
 
 /** What grants have paid of late. */
 export interface Burn {
   readonly amount: MicroCredits;
   /** The first of those payments (epoch ms); `null` without any. */
   readonly firstAt: number | null;
+  /** Whether that is all since the instant that was asked for. Of a busy account only the newest part is read. */
+  readonly complete: boolean;
 }
 
-/** What the account's grants have paid since `since` (epoch ms). */
+/** No more of an account's history is read, however long that is. */
+const UPDATES_MOST = 5_000;
+
+const NEWEST = `SELECT count(*) AS count, min(at) AS oldest, sum(amount) FILTER (WHERE kind = 'debit' AND at >= ?2) AS amount,
+    min(at) FILTER (WHERE kind = 'debit' AND at >= ?2) AS firstAt
+  FROM (SELECT kind, amount, at FROM balance_updates WHERE account_id = ?1
+    ORDER BY epoch DESC, seq DESC, draw DESC LIMIT ?3)`;
+
+interface Row {
+  readonly count: number;
+  readonly oldest: number | null;
+  readonly amount: number | null;
+  readonly firstAt: number | null;
+}
+
+/** What the account's grants have paid since `since` (epoch ms), as far back as its newest history reaches. */
 export async function readBurn(db: D1Database, accountId: string, since: number): Promise<Burn> {
-  const { kind, amount, at } = balanceUpdates;
-  const [row] = await drizzle(db)
-    .select({ amount: sum(amount), firstAt: min(at) })
-    .from(balanceUpdates)
-    .where(and(eq(balanceUpdates.accountId, accountId), eq(kind, "debit"), gte(at, since)));
-  return { amount: Number(row?.amount ?? 0), firstAt: row?.firstAt ?? null };
+  const row = await db.prepare(NEWEST).bind(accountId, since, UPDATES_MOST).first<Row>();
+  if (!row) return { amount: 0, firstAt: null, complete: true };
+  const { count, oldest, amount, firstAt } = row;
+  return { amount: amount ?? 0, firstAt, complete: count < UPDATES_MOST || oldest === null || oldest < since };
 }

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, lt, lte, sql } from "drizzle-orm";
+import { and, asc, eq, gt, lt, lte } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import {
   type BalanceUpdate,
@@ -39,7 +39,7 @@ export function monetizationOf(row: typeof monetizationEvents.$inferSelect): Mon
  * Rebuilds an entry exactly as it was hashed, from its rows in the order of their draws. What is missing in the ledger
  * is missing in the entry, so that its hash does not match.
  */
-export function entryFromRows(rows: readonly [EntryRow, ...EntryRow[]]): ChainedEntry {
+function entryFromRows(rows: readonly [EntryRow, ...EntryRow[]]): ChainedEntry {
   const [{ update: first, usage, monetization }] = rows;
   // Every row repeats what the entry has once; a row that contradicts the first one speaks for the entry.
   const { accountId, epoch, seq, v, at, prev, hash } =
@@ -142,17 +142,23 @@ export async function readRequest(db: D1Database, accountId: string, requestId: 
   return entries.sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);
 }
 
-/** Where charges were given back. The condition on the kind is what the partial index `refunds_by_cause` is for. */
-async function refundPlaces(db: D1Database, accountId: string, causes: readonly string[]) {
+interface CausedPlace {
+  /** What caused the entry. */
+  readonly id: string;
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/**
+ * The condition on the kind is what the partial index is for. It has to be named: by itself SQLite reads the account's
+ * whole history.
+ */
+const REFUND_PLACES = `SELECT DISTINCT cause AS id, epoch, seq FROM balance_updates INDEXED BY refunds_by_cause
+  WHERE account_id = ?1 AND kind IN ('refund', 'grant') AND cause IN (SELECT value FROM json_each(?2))`;
+
+/** Where charges were given back. */
+async function refundPlaces(db: D1Database, accountId: string, causes: readonly string[]): Promise<CausedPlace[]> {
   if (causes.length === 0) return [];
-  return drizzle(db)
-    .selectDistinct({ id: balanceUpdates.cause, epoch: balanceUpdates.epoch, seq: balanceUpdates.seq })
-    .from(balanceUpdates)
-    .where(
-      and(
-        eq(balanceUpdates.accountId, accountId),
-        inArray(balanceUpdates.cause, [...causes]),
-        sql`${balanceUpdates.kind} IN ('refund', 'grant')`,
-      ),
-    );
+  const { results } = await db.prepare(REFUND_PLACES).bind(accountId, JSON.stringify(causes)).all<CausedPlace>();
+  return results;
 }

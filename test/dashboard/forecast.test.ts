@@ -27,10 +27,12 @@ function grant(id: string, credits: number, terms: Partial<Grant> = {}): Grant {
 
 describe("the pace", () => {
   test("is what was used over the days in which it was used, at least one and at most seven", () => {
-    expect(paceOf({ amount: 0, firstAt: null }, NOW)).toBe(0);
-    expect(paceOf({ amount: 6 * CREDIT, firstAt: NOW - 60_000 }, NOW)).toBe(6 * CREDIT);
-    expect(paceOf({ amount: 6 * CREDIT, firstAt: NOW - 3 * DAY }, NOW)).toBe(2 * CREDIT);
-    expect(paceOf({ amount: 14 * CREDIT, firstAt: NOW - 7 * DAY }, NOW)).toBe(2 * CREDIT);
+    expect(paceOf({ amount: 0, firstAt: null, complete: true }, NOW)).toBe(0);
+    expect(paceOf({ amount: 6 * CREDIT, firstAt: NOW - 60_000, complete: true }, NOW)).toBe(6 * CREDIT);
+    expect(paceOf({ amount: 6 * CREDIT, firstAt: NOW - 3 * DAY, complete: true }, NOW)).toBe(2 * CREDIT);
+    expect(paceOf({ amount: 14 * CREDIT, firstAt: NOW - 7 * DAY, complete: true }, NOW)).toBe(2 * CREDIT);
+    // The newest use of an account that is too busy for all of a day to be read.
+    expect(paceOf({ amount: 6 * CREDIT, firstAt: NOW - DAY / 4, complete: false }, NOW)).toBe(24 * CREDIT);
   });
 });
 

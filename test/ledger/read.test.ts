@@ -85,7 +85,7 @@ describe("an account's lists", () => {
     for (const sql of seen) {
       const plan = sqlite.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
       const steps = plan.map(({ detail }) => String(detail));
-      expect(steps.filter((step) => /SCAN|TEMP B-TREE/.test(step))).toEqual([]);
+      expect(steps.filter((step) => /SCAN (?!json_each)|TEMP B-TREE/.test(step))).toEqual([]);
       expect(steps[0]).toContain("account_id=?");
     }
     expect(sqlite.prepare(`EXPLAIN QUERY PLAN ${seen[0]}`).all()[0]?.detail).toContain("(epoch,seq,draw)<");
