@@ -9,6 +9,7 @@ import { keepAliveFor } from "./keep-alive.ts";
 import { relay } from "./relay.ts";
 import type { Target } from "./target.ts";
 import type { UpstreamCall } from "./upstream.ts";
+import type { PlainHeaders } from "./upstream-headers.ts";
 import { readWhole } from "./whole-body.ts";
 
 /** Sends a reserved request upstream, answers the client, and ends the reservation exactly once. */
@@ -22,9 +23,10 @@ export async function forward(deps: GatewayDeps, journey: Journey, answer: Answe
   }
   const { call, target, upstreamMs } = asked;
   const headers = answerHeaders(journey, call.response.headers, upstreamMs);
-  const streamed = call.response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
-  const { body } = call.response;
-  if (streamed && body) return stream(deps, journey, { call, target, body }, headers, answer);
+  const streamed = headers["content-type"]?.startsWith("text/event-stream") ?? false;
+  // To look at a body is to make a stream of it, which a whole answer has no use for.
+  const body = streamed ? call.response.body : null;
+  if (body) return stream(deps, journey, { call, target, body }, headers, answer);
   return whole(deps, journey, { call, target }, headers, answer);
 }
 
@@ -38,7 +40,7 @@ async function stream(
   deps: GatewayDeps,
   journey: Journey,
   { call, target, body }: Answered & { readonly body: ReadableStream<Uint8Array> },
-  headers: Headers,
+  headers: PlainHeaders,
   answer: Answer,
 ): Promise<void> {
   const { accounts } = deps;
@@ -72,7 +74,7 @@ async function whole(
   deps: GatewayDeps,
   journey: Journey,
   { call, target }: Answered,
-  headers: Headers,
+  headers: PlainHeaders,
   answer: Answer,
 ): Promise<void> {
   const { accounts } = deps;

@@ -49,7 +49,7 @@ describe("the headers of a call", () => {
   const post = { method: "POST", from, requestId: "req_1", body: "{}" };
 
   test("carry the upstream's key in place of the caller's", () => {
-    expect(Object.fromEntries(headersToUpstream(TARGET, post))).toEqual({
+    expect(headersToUpstream(TARGET, post)).toEqual({
       authorization: "Bearer key-1",
       "accept-encoding": "identity",
       "content-type": "application/json",
@@ -61,13 +61,13 @@ describe("the headers of a call", () => {
   test("carry it as Azure wants it, and never the caller's beside it", () => {
     const extraHeaders = ["authorization", "api-key", "cookie", "x-simulate"];
     const headers = headersToUpstream({ ...TARGET, auth: "api-key", extraHeaders }, post);
-    expect(Object.fromEntries(headers)).toMatchObject({ "api-key": "key-1", "x-simulate": "status=500" });
-    expect([...headers.values()].join()).not.toContain("client");
+    expect(headers).toMatchObject({ "api-key": "key-1", "x-simulate": "status=500" });
+    expect(Object.values(headers).join()).not.toContain("client");
   });
 
   test("name no content where there is none, and no idempotency key where nothing is made", () => {
     const headers = headersToUpstream(TARGET, { ...post, method: "GET", body: null });
-    expect([...headers.keys()]).toEqual(["accept-encoding", "authorization", "x-codex-turn-state"]);
+    expect(Object.keys(headers).sort()).toEqual(["accept-encoding", "authorization", "x-codex-turn-state"]);
   });
 });
 

@@ -4,7 +4,7 @@ import type { UpstreamFailure } from "../failure-policy.ts";
 import { unreachable } from "../failure-policy.ts";
 import type { Reached } from "../reach.ts";
 import type { UpstreamCall } from "../upstream.ts";
-import { headersToClient } from "../upstream-headers.ts";
+import { headersToClient, type PlainHeaders } from "../upstream-headers.ts";
 import { readWhole } from "../whole-body.ts";
 
 /**
@@ -25,10 +25,8 @@ export async function passWhole(
 }
 
 /** The headers of an answer that costs nothing. */
-export function freeHeaders({ response }: UpstreamCall, requestId: string): Headers {
-  const headers = headersToClient(response.headers);
-  headers.set("x-request-id", requestId);
-  return headers;
+export function freeHeaders({ response }: UpstreamCall, requestId: string): PlainHeaders {
+  return { ...headersToClient(response.headers), "x-request-id": requestId };
 }
 
 export function failed(failure: UpstreamFailure, requestId: string): Response {

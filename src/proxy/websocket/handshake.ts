@@ -51,8 +51,8 @@ async function connect(
 function answerHeaders(c: HttpContext, upstream: Handshake | null): Headers {
   const headers = new Headers();
   for (const name of ["x-codex-turn-state", "x-reasoning-included"]) {
-    const value = upstream?.headers.get(name) ?? null;
-    if (value !== null) headers.set(name, value);
+    const value = upstream?.headers[name];
+    if (value !== undefined) headers.set(name, value);
   }
   headers.set("x-request-id", c.var.requestId);
   headers.set("server-timing", `decision;dur=${Date.now() - c.var.begunAt}`);

@@ -1,7 +1,7 @@
 import type { Json } from "../../protocol/adapter.ts";
 import { parseData } from "../../protocol/sse.ts";
 import { addressOf, type Target } from "../target.ts";
-import { headersToClient, headersToUpstream } from "../upstream-headers.ts";
+import { headersToClient, headersToUpstream, type PlainHeaders } from "../upstream-headers.ts";
 
 /** Who waits for an answer on the connection. */
 export interface Receiver {
@@ -13,7 +13,7 @@ export interface Receiver {
 export interface Handshake {
   readonly socket: UpstreamSocket;
   /** Of upstream's headers, those that the client may see. */
-  readonly headers: Headers;
+  readonly headers: PlainHeaders;
 }
 
 /** Codex waits 15 s for its own handshake. */
@@ -28,11 +28,14 @@ export async function connectUpstream(target: Target, from: Headers, requestId: 
   const connectMs = Math.min(target.patience.connectMs, CONNECT_MS);
   const timer = setTimeout(() => controller.abort(new Error("upstream_silent")), connectMs);
   try {
-    const headers = headersToUpstream(target, { method: "GET", from, requestId, body: null });
-    headers.delete("accept-encoding");
-    headers.set("upgrade", "websocket");
+    const { "accept-encoding": _, ...headers } = headersToUpstream(target, {
+      method: "GET",
+      from,
+      requestId,
+      body: null,
+    });
     const response = await fetch(addressOf(target, "/responses", ""), {
-      headers,
+      headers: { ...headers, upgrade: "websocket" },
       redirect: "manual",
       signal: controller.signal,
     });
