@@ -16,17 +16,21 @@ export interface ResponseStore extends ResponseMemory {
 }
 
 const MAX_RESPONSES = 500;
+/** Those that run by themselves are asked for long after they were made, however many others came since. */
+const MAX_BACKGROUND = 10_000;
 
 export function createResponseStore(): ResponseStore {
-  const responses = new BoundedMap<string, StoredResponse>(MAX_RESPONSES);
+  const waitedFor = new BoundedMap<string, StoredResponse>(MAX_RESPONSES);
+  const background = new BoundedMap<string, StoredResponse>(MAX_BACKGROUND);
   return {
-    find: (id) => responses.get(id),
-    findItem: (id) => itemAmong(responses.values(), id),
+    find: (id) => waitedFor.get(id) ?? background.get(id),
+    findItem: (id) => itemAmong(waitedFor.values(), id) ?? itemAmong(background.values(), id),
     keep(response, isStored) {
-      if (isStored) responses.set(response.id, response);
+      if (isStored) (response.isBackground ? background : waitedFor).set(response.id, response);
     },
     delete: (id) => {
-      responses.delete(id);
+      waitedFor.delete(id);
+      background.delete(id);
     },
   };
 }

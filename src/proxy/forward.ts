@@ -8,6 +8,7 @@ import type { Answer, GatewayDeps, Journey } from "./journey.ts";
 import { keepAliveFor } from "./keep-alive.ts";
 import { relay } from "./relay.ts";
 import type { Target } from "./target.ts";
+import { unknownCreation } from "./unknown-creation.ts";
 import type { UpstreamCall } from "./upstream.ts";
 import type { PlainHeaders } from "./upstream-headers.ts";
 import { readWhole } from "./whole-body.ts";
@@ -57,7 +58,7 @@ async function stream(
       ? {
           onAnswerId: async (reading) => {
             const made = madeBy(journey, target, reading);
-            if (made) await attachJob(deps, journey, made);
+            return made === null || attachJob(deps, journey, made);
           },
         }
       : {}),
@@ -83,12 +84,15 @@ async function whole(
   const reading = journey.prepared.read(text);
   const made = madeBy(journey, target, reading);
   if (journey.prepared.background && reading.end === "open" && made) {
-    await attachJob(deps, journey, made);
+    if (!(await attachJob(deps, journey, made))) return answer(unknownCreation(journey.incoming.requestId, NOT_KEPT));
   } else {
     await endJourney(accounts, journey, endingOf(reading, "whole"), made);
   }
   answer(new Response(journey.prepared.repair?.(text) ?? text, { headers }));
 }
+
+const NOT_KEPT =
+  "The response was begun, but it could not be noted that it is yours, so it cannot be read. Nothing is charged for it.";
 
 /** Gives back what was reserved and tells the client why there is no answer. */
 async function refuse(deps: GatewayDeps, journey: Journey, failure: UpstreamFailure, answer: Answer): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Resource } from "../core/resource.ts";
 import { failureOf, NO_UPSTREAM, type UpstreamFailure, unreachable } from "./failure-policy.ts";
 import type { GatewayDeps } from "./journey.ts";
+import type { Target } from "./target.ts";
 import { callUpstream, type UpstreamCall, UpstreamUnreachable } from "./upstream.ts";
 
 /** A question about something that upstream keeps. */
@@ -29,7 +30,7 @@ export async function reach(deps: Pick<GatewayDeps, "catalog" | "upstreams">, qu
   const target = upstreams.targetOf(catalog.upstreams(), resource.upstream, resource.model);
   if (!target) return { kind: "failed", failure: NO_UPSTREAM };
   try {
-    const call = await callUpstream(target, { ...request, body: question.body ?? null });
+    const call = await callUpstream(inTime(target), { ...request, body: question.body ?? null });
     const { status, headers, ok, body } = call.response;
     const failure = ok ? "pass" : failureOf(status, headers.get("retry-after"));
     if (failure === "pass") return { kind: "reached", call };
@@ -40,4 +41,12 @@ export async function reach(deps: Pick<GatewayDeps, "catalog" | "upstreams">, qu
     if (!(error instanceof UpstreamUnreachable)) throw error;
     return { kind: "failed", failure: unreachable() };
   }
+}
+
+/** What upstream keeps it has at hand: nobody waits for that as long as for an answer that has to be made. */
+const AT_HAND_MS = 30_000;
+
+function inTime(target: Target): Target {
+  const { patience } = target;
+  return { ...target, patience: { ...patience, firstByteMs: Math.min(patience.firstByteMs, AT_HAND_MS) } };
 }

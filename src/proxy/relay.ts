@@ -19,8 +19,11 @@ export interface RelayOptions {
   readonly watchdog: Watchdog;
   /** Called now and then while the stream runs, with what was counted so far. */
   readonly onProgress: (reading: Reading) => Promise<void>;
-  /** Called once, as soon as the answer's id was seen; nothing goes to the client before it is done. */
-  readonly onAnswerId?: (reading: Reading) => Promise<void>;
+  /**
+   * Called once, as soon as the answer's id was seen; nothing goes to the client before it is done. Where it answers
+   * `false`, nothing goes there at all: the stream breaks.
+   */
+  readonly onAnswerId?: (reading: Reading) => Promise<boolean>;
   /** Called once when the client leaves before the end. */
   readonly onClientGone?: (reading: Reading) => Promise<void>;
 }
@@ -60,6 +63,8 @@ class Relay {
   /** Pieces that wait for the answer's id; `null` when nothing has to. */
   #unnamed: Uint8Array[] | null;
   #unnamedBytes = 0;
+  /** The client may not have the answer. */
+  #withheld = false;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -73,7 +78,7 @@ class Relay {
     watchdog.stop();
     const reading = meter.reading();
     // What comes after the last event, a break too, changes nothing about the answer.
-    const isWhole = reading.end !== "open";
+    const isWhole = reading.end !== "open" && !this.#withheld;
     for (const piece of this.#unnamed ?? []) this.#pass(piece);
     for (const piece of rewriter?.rest() ?? []) this.client.write(piece);
     if (isWhole) this.client.close();
@@ -96,6 +101,10 @@ class Relay {
       }
       if (this.#unnamed) await this.#passOnceNamed(this.#unnamed, value);
       else this.#pass(value);
+      if (this.#withheld) {
+        cut("answer_withheld");
+        return;
+      }
       if (this.client.isBehind) await this.client.catchUp();
       this.#showProgress(now);
     }
@@ -111,10 +120,10 @@ class Relay {
     waiting.push(piece);
     this.#unnamedBytes += piece.length;
     const reading = this.#options.meter.reading();
-    if (reading.answerId !== null) await this.#options.onAnswerId?.(reading);
-    else if (!reading.produced && this.#unnamedBytes < UNNAMED_BYTES) return;
+    if (reading.answerId === null && !reading.produced && this.#unnamedBytes < UNNAMED_BYTES) return;
     this.#unnamed = null;
-    for (const one of waiting) this.#pass(one);
+    this.#withheld = reading.answerId !== null && (await this.#options.onAnswerId?.(reading)) === false;
+    if (!this.#withheld) for (const one of waiting) this.#pass(one);
   }
 
   #showProgress(now: number): void {

@@ -51,11 +51,14 @@ export function sqlOf<Row extends Record<string, SqlStorageValue>>(
   return runInDurableObject(stubOf(account), (_, { storage }) => storage.sql.exec<Row>(query, ...bindings).toArray());
 }
 
-/** Lets the storage of an account refuse every new entry, in the middle of what is stored with it, until it is mended. */
-export async function breakStorage(account: { id: string }): Promise<{ mend(): Promise<void> }> {
+/** Lets the storage of an account refuse every new row of a table, until it is mended. */
+export async function breakStorage(
+  account: { id: string },
+  table: "outbox" | "resources" = "outbox",
+): Promise<{ mend(): Promise<void> }> {
   await sqlOf(
     account,
-    "CREATE TRIGGER broken BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'storage is broken'); END",
+    `CREATE TRIGGER broken BEFORE INSERT ON ${table} BEGIN SELECT RAISE(ABORT, 'storage is broken'); END`,
   );
   return { mend: async () => void (await sqlOf(account, "DROP TRIGGER broken")) };
 }

@@ -252,7 +252,7 @@ describe("signs of life", () => {
 
 describe("an answer whose id must be known to us first", () => {
   test("is held back until its owner is recorded", async () => {
-    const recorded = Promise.withResolvers<void>();
+    const recorded = Promise.withResolvers<boolean>();
     const ids: (string | null)[] = [];
     const story = new Story({
       onAnswerId: ({ answerId }) => {
@@ -269,7 +269,7 @@ describe("an answer whose id must be known to us first", () => {
     await story.send(CREATED.slice(-5));
     await scheduler.wait(30);
     expect({ ids, seen }).toEqual({ ids: ["resp_1"], seen: null });
-    recorded.resolve();
+    recorded.resolve(true);
     await first;
     expect(seen).toBe(CREATED.slice(0, -5));
     const rest = client.rest();
@@ -280,7 +280,7 @@ describe("an answer whose id must be known to us first", () => {
   });
 
   test("is not held back for ever where upstream does not name it", async () => {
-    const story = new Story({ onAnswerId: async () => undefined });
+    const story = new Story({ onAnswerId: async () => true });
     const client = story.client();
     await story.send(DELTA);
     expect(await client.next()).toBe(DELTA);

@@ -15,6 +15,7 @@ import {
   upstream,
   withoutUpstreamCall,
 } from "../support/gateway.ts";
+import { breakStorage } from "../support/object.ts";
 import { readStream, StreamReader } from "../support/stream.ts";
 import type { ErrorBody } from "../support/wire.ts";
 
@@ -234,6 +235,22 @@ describe("a background response", () => {
     expect(text).toContain("response.completed");
     const receipt = await endedReceipt(owner, requestId);
     expect(receipt.charge?.amount).toBe("0.400000");
+  });
+
+  test.each([false, true])("whose owner cannot be noted is told to nobody, streamed: %s", async (stream) => {
+    const account = await newAccount({ credits: "10" });
+    const storage = await breakStorage(account, "resources");
+    const response = await ask(account, { ...BACKGROUND, stream }, { simulate: "background=60000" });
+    await storage.mend();
+    const { text, broken } = await readStream(response);
+    expect(text).not.toContain("resp_");
+    if (stream) {
+      expect([text, broken]).toEqual(["", true]);
+    } else {
+      expect([response.status, response.headers.get("x-should-retry")]).toEqual([502, "false"]);
+      expect(JSON.parse(text)).toMatchObject({ error: { code: "creation_unknown" } });
+    }
+    expect((await accountOf(account)).credits.used).toBe("0.000000");
   });
 
   test("needs to be stored", async () => {

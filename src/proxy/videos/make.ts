@@ -1,5 +1,5 @@
 import type { HttpContext } from "../../http/context.ts";
-import { openAIError, renderFault } from "../../protocol/error-body.ts";
+import { renderFault } from "../../protocol/error-body.ts";
 import { isFault } from "../../protocol/fault.ts";
 import { errorResponse } from "../../protocol/refusals.ts";
 import { parseData } from "../../protocol/sse.ts";
@@ -17,6 +17,7 @@ import { incomingOf } from "../metered-route.ts";
 import { repeat } from "../replay.ts";
 import { failed } from "../stored/answer.ts";
 import { ownSource } from "../stored/own-resource.ts";
+import { unknownCreation } from "../unknown-creation.ts";
 import { type Creation, createUpstream } from "./create-upstream.ts";
 import { forgetIntent, rememberIntent } from "./intents.ts";
 import { recordOf } from "./video-record.ts";
@@ -125,7 +126,7 @@ async function create(
   const concluded = await conclude(deps, journey, wanted, creation);
   // Not sooner: until its owner is stored, a video that was begun can only be found again by its intent.
   if (concluded) deps.waitUntil(forgetIntent(deps, journey));
-  answer(concluded ?? unknownCreation(incoming.requestId));
+  answer(concluded ?? unknownCreation(incoming.requestId, LOST));
 }
 
 /** The answer to what upstream said; `null` where it is not known what became of the request. */
@@ -177,15 +178,5 @@ async function created(
   return new Response(text, { headers: answerHeaders(journey, headers, null) });
 }
 
-/** A client that asked again would pay for two: so it is told not to. */
-function unknownCreation(requestId: string): Response {
-  const error = openAIError({
-    status: 502,
-    type: "server_error",
-    code: "creation_unknown",
-    message:
-      "The model provider's answer was lost, so it is not known whether the video has been begun. If it has, it appears in GET /v1/videos within minutes; if not, nothing is charged.",
-    requestId,
-  });
-  return errorResponse(error, { "x-should-retry": "false" });
-}
+const LOST =
+  "The model provider's answer was lost, so it is not known whether the video has been begun. If it has, it appears in GET /v1/videos within minutes; if not, nothing is charged.";
