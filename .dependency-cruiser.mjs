@@ -41,7 +41,8 @@ export default {
     only("wire", "^src/wire/", ["^src/(wire|ledger|core)/", "^durable-objects/commands"], "wire → ledger, core"),
     {
       name: "faces-stand-apart",
-      comment: "account, admin, proxy and upkeep are put together in app.ts and worker.ts; none knows another face.",
+      comment:
+        "account and admin are put together in app.ts; nobody else knows them, but for the schemas of their bodies.",
       severity: "error",
       from: { pathNot: "^src/(account|admin)/|^src/(app|worker)\\.ts$" },
       to: { path: "^src/(account|admin)/", pathNot: "schemas\\.ts$" },

@@ -1,23 +1,16 @@
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Arguments, readArguments, USAGE_TEXT } from "./arguments.ts";
 import { Client } from "./load.ts";
 import { DRAIN_MS, type Figures, measureRound, type Variant } from "./measure.ts";
 import { cpuSeconds } from "./process-cpu.ts";
+import { progress } from "./progress.ts";
 import { table } from "./report.ts";
 import { startBareProxy, startUpstream } from "./servers.ts";
 import { type BenchAccount, BenchedSpillway, type Work } from "./spillway.ts";
+import { stateRootOf } from "./state-root.ts";
 
-const MEMORY_FILES = "/dev/shm";
 const WARM_MS = 1_000;
-
-const startedAt = Date.now();
-
-function progress(text: string): void {
-  console.error(`${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
-}
 
 /** Starts everything, measures, prints, and ends everything whatever happens. */
 async function main(options: Arguments): Promise<void> {
@@ -27,7 +20,7 @@ async function main(options: Arguments): Promise<void> {
   cleanup.defer(() => upstream.process.disconnect());
   const bare = await startBareProxy(upstream.url);
   cleanup.defer(() => bare.miniflare.dispose());
-  const stateRoot = !options.disk && existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir();
+  const stateRoot = stateRootOf(options);
   const spillway = await BenchedSpillway.start(stateRoot, upstream.url);
   cleanup.defer(() => spillway.dispose());
 

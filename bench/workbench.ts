@@ -1,19 +1,17 @@
-import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PlanDocument } from "../client/types.ts";
 import { AdminClient } from "../scripts/admin-client.ts";
 import { seedCatalog } from "../scripts/catalog-seed.ts";
 import { type LocalGateway, startLocalGateway, startSimulator } from "../scripts/local-gateway.ts";
+import { stateRootOf } from "./state-root.ts";
 
 export const OPERATOR = "operator-of-the-benchmark";
-const MEMORY_FILES = "/dev/shm";
 const LARGE = 1_000_000_000;
 const MOST_CREDITS = "100000000";
 
 /** Three gates that let everything pass; what pays are the account's grants. */
-export const PAID_BY_GRANTS: PlanDocument = {
+const PAID_BY_GRANTS: PlanDocument = {
   name: "Paid by grants",
   features: { codex: { models: ["*"] }, sora: { models: ["*"] } },
   gates: [
@@ -25,7 +23,7 @@ export const PAID_BY_GRANTS: PlanDocument = {
 };
 
 /** The same gates, and an allowance that pays for everything. */
-export const PAID_BY_ALLOWANCE: PlanDocument = {
+const PAID_BY_ALLOWANCE: PlanDocument = {
   ...PAID_BY_GRANTS,
   name: "Paid by an allowance",
   allowances: [
@@ -47,7 +45,7 @@ export interface KeyedAccount {
 
 /** A new directory for state, in memory where the system has a file system for that. */
 export function newStateDir(): Promise<string> {
-  return mkdtemp(join(existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir(), "spillway-bench-"));
+  return mkdtemp(join(stateRootOf({ disk: false }), "spillway-bench-"));
 }
 
 /** Spillway with an empty state in memory, in front of the simulated upstream. */

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 
-export const PARTS = ["accounts", "catalog", "grants", "reservations", "ledger", "ingestion"] as const;
+const PARTS = ["accounts", "catalog", "grants", "reservations", "ledger", "ingestion"] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Arguments {

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { measureIngestion } from "../ingestion.ts";
+import { progress } from "../progress.ts";
 import { measureAccounts } from "./accounts.ts";
 import { type Arguments, type Part, readArguments, USAGE_TEXT } from "./arguments.ts";
 import { measureCatalog } from "./catalog.ts";
@@ -9,11 +10,6 @@ import { measureReservations } from "./reservations.ts";
 import { type Growth, growthOf, tableOf } from "./table.ts";
 
 const ROUNDS = 5;
-const startedAt = Date.now();
-
-function progress(text: string): void {
-  console.error(`${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
-}
 
 async function measure(part: Part, options: Arguments): Promise<Growth> {
   switch (part) {

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { stopOnSignals } from "../../scripts/stop-signals.ts";
 import { startUpstream } from "../servers.ts";
+import { stateRootOf } from "../state-root.ts";
 import type { Place } from "./candidates.ts";
 import { type Crash, crashes } from "./crash.ts";
 import { fail } from "./failure.ts";
@@ -9,7 +10,6 @@ import { findPrograms, type Programs } from "./programs.ts";
 import { AT_ONCE, CREDITS_FOR, type Race, race } from "./race.ts";
 import { referenceSubject } from "./reference-subject.ts";
 import { spillwaySubject } from "./spillway-subject.ts";
-import { stateRootOf } from "./state-root.ts";
 import type { Subject } from "./subject.ts";
 
 /** What was found out about one system. */

@@ -2,21 +2,17 @@ import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stopOnSignals } from "../../scripts/stop-signals.ts";
 import { DRAIN_MS } from "../measure.ts";
+import { progress } from "../progress.ts";
 import { startUpstream } from "../servers.ts";
+import { stateRootOf } from "../state-root.ts";
 import { type Arguments, readArguments, USAGE_TEXT } from "./arguments.ts";
 import { type Candidate, Starter } from "./candidates.ts";
 import { fail } from "./failure.ts";
 import { type Figures, measureRound } from "./measure.ts";
 import { findPrograms, type Programs } from "./programs.ts";
 import { mediansOf, ratios, ratioTable, table } from "./report.ts";
-import { stateRootOf } from "./state-root.ts";
 
 const WARM_MS = 1_000;
-const startedAt = Date.now();
-
-function progress(text: string): void {
-  console.error(`${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(6)} s  ${text}`);
-}
 
 /** Starts everything, measures, checks the books, prints, and ends everything whatever happens. */
 async function main(options: Arguments): Promise<void> {

@@ -5,7 +5,7 @@ import { holderOf } from "../http/account-access.ts";
 import { keyRefusal } from "../http/authentication.ts";
 import type { HttpContext } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
-import { followingPlan } from "../http/follow-plan.ts";
+import { followingPlan, planChanging } from "../http/follow-plan.ts";
 import type { PreparedRequest, RequestFault } from "../protocol/adapter.ts";
 import { chatAdapter } from "../protocol/chat.ts";
 import { isFault } from "../protocol/fault.ts";
@@ -39,8 +39,7 @@ export async function quote(c: HttpContext): Promise<Response> {
   };
   const reply = await followingPlan(accounts, catalog, accountId, () => accounts.quote(accountId, request));
   if (reply.kind === "key_refused") throw keyRefusal(reply);
-  if (reply.kind === "plan_outdated")
-    throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
+  if (reply.kind === "plan_outdated") throw planChanging();
   if (reply.kind === "unknown_reference") {
     throw new HttpFault(400, "previous_response_not_found", `'${reply.id.slice(0, 64)}' was not found.`);
   }

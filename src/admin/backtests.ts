@@ -105,5 +105,3 @@ function byDifference(a: AccountBacktest, b: AccountBacktest): number {
   const size = ({ before, after }: AccountBacktest): number => Math.abs(after.grants - before.grants);
   return size(b) - size(a) || (a.accountId < b.accountId ? -1 : 1);
 }
-
-export type BacktestWire = Awaited<ReturnType<typeof backtest>>;

@@ -9,7 +9,7 @@ import { pageOf } from "../http/query.ts";
 
 const LOOKING = new Set(["GET", "HEAD", "OPTIONS"]);
 /** Set on the answer to an action that was done and could not be logged. */
-export const UNLOGGED_HEADER = "x-spillway-admin-log";
+const UNLOGGED_HEADER = "x-spillway-admin-log";
 
 /**
  * Logs every action that succeeded, with who, why and what. An action of which its handler says nothing is logged by its

@@ -41,7 +41,7 @@ const url = z.string({ error: "is required: an https address" }).superRefine((va
 });
 
 /** Why no webhook is sent to an address; `null` when it may be. Not even this machine's own is taken: anybody may ask. */
-export function endpointFault(text: string): string | null {
+function endpointFault(text: string): string | null {
   if (!text.startsWith("https://")) return "must begin with https://";
   return publicBaseUrlFault(text);
 }

@@ -20,7 +20,7 @@ export type Delivered = { readonly kind: "done" } | { readonly kind: "retry"; re
 const DONE: Delivered = { kind: "done" };
 
 /** Sends an alert to an endpoint. Once the receiver has accepted it, it is not sent again. */
-export async function deliver(deps: DeliverDeps, { deliveryId }: AlertMessage): Promise<Delivered> {
+async function deliver(deps: DeliverDeps, { deliveryId }: AlertMessage): Promise<Delivered> {
   const { db, now } = deps;
   const due = await claimDelivery(db, deliveryId, now());
   if (!due) return DONE;

@@ -102,13 +102,29 @@ export function voidGrant(
   sha256: Sha256,
 ): { grant: Grant; change: Change } {
   if (grant.voidedAt !== null) return { grant, change: NO_CHANGE };
-  const amount = remaining(grant) - heldOfGrant(state, grant.id);
-  const voided: Grant = { ...grant, voidedAt: now, lapsed: grant.lapsed + amount };
+  return takeAway(state, { ...grant, voidedAt: now }, notHeld(state, grant), reason, now, sha256);
+}
+
+/** What is left of a grant and no request holds. */
+export function notHeld(state: AccountState, grant: Grant): MicroCredits {
+  return remaining(grant) - heldOfGrant(state, grant.id);
+}
+
+/** Takes `amount` of a grant for good. Where nothing can be taken yet, what was done and why is written all the same. */
+export function takeAway(
+  state: AccountState,
+  grant: Grant,
+  amount: MicroCredits,
+  reason: string,
+  now: number,
+  sha256: Sha256,
+): { grant: Grant; change: Change } {
+  const taken: Grant = { ...grant, lapsed: grant.lapsed + amount };
   const cause = grant.id;
   const update: UpdateDraft =
     amount > 0
       ? { kind: "void", source: grant.id, amount, delta: -amount, cause, detail: { reason } }
       : { kind: "none", source: null, amount: 0, delta: 0, cause, detail: { reason } };
   const { row, entry } = writeEntry(state.row, { usage: null, monetization: null, updates: [update] }, now, sha256);
-  return { grant: voided, change: { ...NO_CHANGE, row, grants: [voided], entries: [entry] } };
+  return { grant: taken, change: { ...NO_CHANGE, row, grants: [taken], entries: [entry] } };
 }

@@ -1,9 +1,9 @@
 import type { AccountState, Change } from "./account.ts";
-import { heldOfGrant, NO_CHANGE } from "./account.ts";
+import { NO_CHANGE } from "./account.ts";
 import { invariant, type MicroCredits, quantity } from "./amount.ts";
 import type { Sha256 } from "./event.ts";
-import { type Grant, owed, remaining } from "./grant.ts";
-import { type UpdateDraft, writeEntry } from "./journal.ts";
+import { type Grant, owed } from "./grant.ts";
+import { notHeld, takeAway } from "./granting.ts";
 
 /**
  * Takes back `total` of a grant, all former times included, because what was paid for it was paid back: what is left now,
@@ -21,13 +21,5 @@ export function reclaim(
   invariant(quantity(total, "what is taken back") <= grant.amount, "no more is taken back than was granted");
   if (total <= (grant.reclaimed ?? 0)) return { grant, change: NO_CHANGE };
   const wanted: Grant = { ...grant, reclaimed: total };
-  const amount = Math.min(owed(wanted), remaining(grant) - heldOfGrant(state, grant.id));
-  const taken: Grant = { ...wanted, lapsed: grant.lapsed + amount };
-  const cause = grant.id;
-  const update: UpdateDraft =
-    amount > 0
-      ? { kind: "void", source: grant.id, amount, delta: -amount, cause, detail: { reason } }
-      : { kind: "none", source: null, amount: 0, delta: 0, cause, detail: { reason } };
-  const { row, entry } = writeEntry(state.row, { usage: null, monetization: null, updates: [update] }, now, sha256);
-  return { grant: taken, change: { ...NO_CHANGE, row, grants: [taken], entries: [entry] } };
+  return takeAway(state, wanted, Math.min(owed(wanted), notHeld(state, grant)), reason, now, sha256);
 }

@@ -37,6 +37,6 @@ export function dayText(at: number): string {
 }
 
 /** A minute in UTC, such as 22 Nov 2026, 14:05 UTC. */
-export function minuteText(at: number): string {
+function minuteText(at: number): string {
   return `${MINUTE.format(at)} UTC`;
 }

@@ -12,7 +12,7 @@ import { CsrfField, type Notice } from "./layout.tsx";
 import { page } from "./page.tsx";
 import { frameOf, type Visit, visitOf } from "./visit.ts";
 
-export const KEYS_PATH = "/dashboard/keys";
+const KEYS_PATH = "/dashboard/keys";
 const DAY_MS = 24 * 3_600_000;
 const HOUR_MS = 3_600_000;
 const NAME_MOST = 200;

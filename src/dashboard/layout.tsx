@@ -114,7 +114,7 @@ function SignedIn({ presence }: { presence: Presence }) {
   );
 }
 
-export function NoticeBox({ notice }: { notice: Notice }) {
+function NoticeBox({ notice }: { notice: Notice }) {
   return (
     <div class={`notice ${notice.tone}`} role={notice.tone === "wrong" ? "alert" : "status"}>
       {notice.text}

@@ -1,10 +1,10 @@
 import type { HeadReply } from "../../durable-objects/commands.ts";
-import { readRateLookup } from "../catalog/rate-lookup.ts";
 import { formatCredits } from "../core/amount.ts";
 import type { BalanceUpdateKind } from "../core/event.ts";
 import type { HttpContext } from "../http/context.ts";
 import { listQueryOf } from "../http/query.ts";
-import { type LedgerProof, proveLedger, type TooLong } from "../ledger/proof.ts";
+import { checkLedger } from "../http/whole-ledger.ts";
+import type { LedgerProof, TooLong } from "../ledger/proof.ts";
 import { listBalanceUpdates, type PlacedBalanceUpdate } from "../ledger/read.ts";
 import { creditsText } from "./amounts.tsx";
 import { Instant } from "./instants.tsx";
@@ -29,7 +29,7 @@ export async function ledger(c: HttpContext): Promise<Response> {
     visit.account,
     updates.data.flatMap(({ update }) => update.source ?? []),
   );
-  const proof = c.req.query("verify") === undefined ? null : await prove(c, id);
+  const proof = c.req.query("verify") === undefined ? null : await checkLedger(c, id);
   const children = (
     <>
       <h1>Ledger</h1>
@@ -58,17 +58,6 @@ export async function ledger(c: HttpContext): Promise<Response> {
     </>
   );
   return page(c, { ...frameOf(visit, "Ledger", PATH), children });
-}
-
-/** Checks an account's whole ledger, as far as one page can. */
-export async function prove(c: HttpContext, accountId: string): Promise<LedgerProof | TooLong | null> {
-  const { accounts } = c.var.services;
-  const deps = {
-    db: c.env.DB,
-    rateOf: await readRateLookup(c.env.DB),
-    headOf: (id: string) => accounts.head(id),
-  };
-  return proveLedger(deps, accountId);
 }
 
 interface ProofProps {

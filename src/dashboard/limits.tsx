@@ -81,7 +81,7 @@ const SPANS = [
 ] as const;
 
 /** A window in words: 5 hours, Month in Europe/Berlin. */
-export function windowName(rule: WindowRule): string {
+function windowName(rule: WindowRule): string {
   if (rule.kind === "calendar") return `${rule.unit[0]?.toUpperCase()}${rule.unit.slice(1)} in ${rule.timeZone}`;
   const [name, length] = SPANS.find(([, length]) => rule.periodMs % length === 0) ?? ["ms", 1];
   const count = rule.periodMs / length;

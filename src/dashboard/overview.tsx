@@ -1,10 +1,10 @@
-import type { CreditsView } from "../core/account-view.ts";
 import type { HttpContext } from "../http/context.ts";
 import { readBurn } from "../ledger/burn.ts";
 import type { AccountApi } from "./account-api.ts";
+import { AccountFigures } from "./account-figures.tsx";
 import { type AlertsPage, NewAlerts, OVERVIEW_MOST } from "./alert-list.tsx";
 import { ALERTS_PATH } from "./alerts.tsx";
-import { aboutText, CreditsFigure } from "./amounts.tsx";
+import { aboutText } from "./amounts.tsx";
 import { type Forecast, forecast, PACE_DAYS, paceOf } from "./forecast.ts";
 import { Grants } from "./grants.tsx";
 import { InFlight } from "./in-flight.tsx";
@@ -35,7 +35,7 @@ export async function overview(c: HttpContext, api: AccountApi): Promise<Respons
       <h1>Overview</h1>
       <Standing visit={visit} />
       <NewAlerts alerts={alerts.data} path={ALERTS_PATH} />
-      <Credits credits={limits.credits} />
+      <AccountFigures credits={limits.credits} />
       <p>
         <Pace perDay={perDay} future={future} available={limits.credits.available} />{" "}
         {c.var.services.config.stripe && visit.may("manage") ? <a href="/dashboard/credits">Buy credits</a> : null}
@@ -94,31 +94,6 @@ function Standing({ visit: { account } }: { visit: Visit }) {
     <div class="notice wrong" role="status">
       {what}
     </div>
-  );
-}
-
-function Credits({ credits }: { credits: CreditsView }) {
-  return (
-    <dl class="figures even">
-      <div class="main">
-        <dt>credits available</dt>
-        <dd>
-          <CreditsFigure amount={credits.available} />
-        </dd>
-      </div>
-      <div>
-        <dt>reserved</dt>
-        <dd>
-          <CreditsFigure amount={credits.reserved} />
-        </dd>
-      </div>
-      <div>
-        <dt>used so far</dt>
-        <dd>
-          <CreditsFigure amount={credits.used} />
-        </dd>
-      </div>
-    </dl>
   );
 }
 

@@ -33,7 +33,7 @@ export function pageHeaders(): MiddlewareHandler<HttpEnv> {
 }
 
 /** Where the platform's own pages send their users with a token: the one form that may come from elsewhere. */
-export const TOKEN_SIGN_IN = "/dashboard/sign-in/token";
+const TOKEN_SIGN_IN = "/dashboard/sign-in/token";
 
 /**
  * Refuses a form that another site sends. Browsers tell the origin of every such request; the forms of a session carry

@@ -6,7 +6,7 @@ import type { Share } from "./charts/share-list.tsx";
 export type Split = "feature" | "model";
 
 const SERIES_MOST = 5;
-export const OTHERS = "others";
+const OTHERS = "others";
 const DAY_MS = 24 * 3_600_000;
 
 /** The charges by feature or by model, the largest first. */

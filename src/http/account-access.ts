@@ -5,7 +5,7 @@ import type { Scope } from "../core/scope.ts";
 import { identify, keyRefusal } from "./authentication.ts";
 import type { HttpContext } from "./context.ts";
 import { HttpFault } from "./fault.ts";
-import { followingPlan } from "./follow-plan.ts";
+import { followingPlan, planChanging } from "./follow-plan.ts";
 import { isCsrfToken, readSession } from "./session.ts";
 
 /** Who looks after an account: the holder of one of its keys, or a person who signed in (then `key` may be `null`). */
@@ -51,7 +51,6 @@ export async function openFor(c: HttpContext, { accountId, key }: AccountHolder,
   const holder = { key, planVersions: catalog.planVersions(), needs };
   const reply = await followingPlan(accounts, catalog, accountId, () => accounts.open(accountId, holder));
   if (reply.kind === "key_refused") throw keyRefusal(reply);
-  if (reply.kind === "plan_outdated")
-    throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
+  if (reply.kind === "plan_outdated") throw planChanging();
   return { account: reply, catalog };
 }

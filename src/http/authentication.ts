@@ -48,7 +48,7 @@ export function isAdminToken(c: HttpContext, token: string): boolean {
   return timingSafeEqual(new TextEncoder().encode(sha256Hex(token)), new TextEncoder().encode(expected));
 }
 
-export function invalidKey(): HttpFault {
+function invalidKey(): HttpFault {
   return new HttpFault(
     401,
     "invalid_api_key",

@@ -1,6 +1,6 @@
 import { readRateLookup } from "../catalog/rate-lookup.ts";
 import { exportLedger } from "../ledger/export.ts";
-import { type LedgerProof, MOST_PROVEN, proveLedger } from "../ledger/proof.ts";
+import { type LedgerProof, MOST_PROVEN, proveLedger, type TooLong } from "../ledger/proof.ts";
 import type { HttpContext } from "./context.ts";
 import { HttpFault } from "./fault.ts";
 
@@ -17,15 +17,16 @@ export async function ledgerFile(c: HttpContext, accountId: string): Promise<Res
   return c.body(await exportLedger(deps, accountId, head, Date.now()), { headers });
 }
 
-/** Checks an account's ledger, entry by entry. Throws {@link HttpFault} where it is too long for one answer. */
-export async function provenLedger(c: HttpContext, accountId: string): Promise<LedgerProof> {
+/** Checks an account's ledger, entry by entry; `null` for one that was not created to its end. */
+export async function checkLedger(c: HttpContext, accountId: string): Promise<LedgerProof | TooLong | null> {
   const { accounts } = c.var.services;
-  const deps = {
-    db: c.env.DB,
-    rateOf: await readRateLookup(c.env.DB),
-    headOf: (id: string) => accounts.head(id),
-  };
-  const proven = await proveLedger(deps, accountId);
+  const db = c.env.DB;
+  return proveLedger({ db, rateOf: await readRateLookup(db), headOf: (id) => accounts.head(id) }, accountId);
+}
+
+/** The same. Throws {@link HttpFault} where there is no proof, or the ledger is too long for one answer. */
+export async function provenLedger(c: HttpContext, accountId: string): Promise<LedgerProof> {
+  const proven = await checkLedger(c, accountId);
   if (!proven) throw incomplete();
   if ("tooLong" in proven) {
     const message = `The ledger has more than ${MOST_PROVEN} entries. Export it and verify it yourself.`;

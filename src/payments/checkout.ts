@@ -22,7 +22,7 @@ export interface Wanted {
 }
 
 /** Where a buyer comes back to; the pages tell what became of it. */
-export const RETURN_PATH = "/dashboard";
+const RETURN_PATH = "/dashboard";
 
 /** Begins a purchase at Stripe's own page. Nothing is granted before the money has arrived. */
 export async function beginCheckout(deps: PaymentDeps, wanted: Wanted) {

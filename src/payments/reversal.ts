@@ -8,7 +8,7 @@ import type { Disputed, Refunded, RefundFailed } from "./payment-event.ts";
 import { type Payment, paymentIdOf, readPayment, saveReclaimed, saveRefunded } from "./store.ts";
 
 /** Why an account is frozen while a payment of it is disputed. Winning the dispute undoes a freeze of just these words. */
-export const DISPUTED = "a payment is disputed";
+const DISPUTED = "a payment is disputed";
 
 const PARKED_TOO = { kind: "parked", reason: "payment_parked" } as const;
 
@@ -69,6 +69,6 @@ export async function takeBack({ services }: PaymentDeps, id: string): Promise<F
 }
 
 /** The share of the credits that goes with a share of the money, rounded down: the buyer keeps the fraction. */
-export function creditsFor({ credits, amount }: Pick<Payment, "credits" | "amount">, money: number): number {
+function creditsFor({ credits, amount }: Pick<Payment, "credits" | "amount">, money: number): number {
   return Number((BigInt(credits) * BigInt(money)) / BigInt(amount));
 }

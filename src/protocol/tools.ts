@@ -52,7 +52,7 @@ export function readTools(body: JsonObject, rate: Rate): { readonly calls: Calls
 }
 
 /** The priced name of a type of hosted tool: `web_search_preview_2025_03_11` is `web_search`. */
-export function pricedTool(type: string): string {
+function pricedTool(type: string): string {
   if (type === "computer") return "computer_use";
   return HOSTED.find((name) => type === name || type.startsWith(`${name}_`)) ?? type;
 }

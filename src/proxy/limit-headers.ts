@@ -32,7 +32,7 @@ function gateHeaders({ gates }: LimitsView, now: number): Record<string, string>
 }
 
 /** A duration as OpenAI writes it: `12ms`, `1s`, `6m0s`, `2h0m0s`. */
-export function goDuration(ms: number): string {
+function goDuration(ms: number): string {
   if (ms < 1_000) return `${Math.ceil(ms)}ms`;
   const seconds = Math.ceil(ms / 1_000);
   const minutes = Math.floor(seconds / 60);

@@ -9,5 +9,3 @@ export function kindTotalWire({ kind, count, amount }: KindTotal) {
 export function dayTotalWire({ day, totals }: DayTotal) {
   return { day, totals: totals.map(kindTotalWire) };
 }
-
-export type DayTotalWire = ReturnType<typeof dayTotalWire>;

@@ -8,13 +8,14 @@ const KINDS = ["promotional", "paid", "adjustment", "entitlement"] as const;
 
 /** What an operator does to an account as a whole. */
 export function AccountForms({
-  seen: { operator, id, account },
+  seen,
   plans,
 }: {
   seen: SeenAccount;
   plans: readonly { readonly id: string; readonly name: string }[];
 }) {
-  const path = accountPath(id);
+  const { operator, account } = seen;
+  const path = accountPath(seen.id);
   return (
     <>
       <FoldedForm operator={operator} action={`${path}/grants`} id="grant" summary="Grant credits" label="Grant">
@@ -35,22 +36,7 @@ export function AccountForms({
           hint="Smaller burns first; 50 when it is left empty."
         />
       </FoldedForm>
-      <FoldedForm
-        operator={operator}
-        action={`${path}/refunds`}
-        id="refund"
-        summary="Refund a request"
-        label="Give back"
-      >
-        <OrderField />
-        <TextField id="refund-request" name="request_id" label="Request id" required placeholder="req_…" />
-        <TextField
-          id="refund-amount"
-          name="amount"
-          label="Credits"
-          hint="All that grants paid for it, when it is left empty."
-        />
-      </FoldedForm>
+      <RefundForm seen={seen} />
       <FoldedForm
         operator={operator}
         action={`${path}/plan`}
@@ -89,7 +75,33 @@ export function AccountForms({
   );
 }
 
+/** Gives credits of a request back: of the one that is shown, or of one whose id is asked for. */
+export function RefundForm({ seen: { operator, id }, requestId }: { seen: SeenAccount; requestId?: string }) {
+  return (
+    <FoldedForm
+      operator={operator}
+      action={`${accountPath(id)}/refunds`}
+      id="refund"
+      summary={requestId === undefined ? "Refund a request" : "Refund this request"}
+      label="Give back"
+    >
+      <OrderField />
+      {requestId === undefined ? (
+        <TextField id="refund-request" name="request_id" label="Request id" required placeholder="req_…" />
+      ) : (
+        <input type="hidden" name="request_id" value={requestId} />
+      )}
+      <TextField
+        id="refund-amount"
+        name="amount"
+        label="Credits"
+        hint="All that grants paid for it, when it is left empty."
+      />
+    </FoldedForm>
+  );
+}
+
 /** The same form that is sent twice counts once. */
-export function OrderField() {
+function OrderField() {
   return <input type="hidden" name="order" value={nanoid()} />;
 }

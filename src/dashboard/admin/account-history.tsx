@@ -4,19 +4,18 @@ import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
 import { findReceipt } from "../../http/find-receipt.ts";
 import { listQueryOf, pageOf } from "../../http/query.ts";
+import { checkLedger } from "../../http/whole-ledger.ts";
 import { listBalanceUpdates } from "../../ledger/read.ts";
 import { searchRequests } from "../../ledger/search.ts";
-import { TextField } from "../fields.tsx";
-import { LedgerRows, Proof, prove } from "../ledger.tsx";
+import { LedgerRows, Proof } from "../ledger.tsx";
 import { Paging } from "../paging.tsx";
 import { namesIn, ReceiptView } from "../receipt.tsx";
 import { askedOf, queryOf, RequestList, RequestSearchForm, searchOf } from "../requests.tsx";
 import { sourceNames } from "../source-names.ts";
 import { UsageView, usedBy } from "../usage.tsx";
-import { OrderField } from "./account-forms.tsx";
+import { RefundForm } from "./account-forms.tsx";
 import { accountPage, seenAccount } from "./account-frame.tsx";
 import { accountPath } from "./accounts.tsx";
-import { FoldedForm } from "./fields.tsx";
 import { LogTable } from "./log-table.tsx";
 
 /** What an account did and what was done to it: the pages that its holder has, and the log. */
@@ -74,22 +73,7 @@ async function receiptPage(c: HttpContext): Promise<Response> {
       {receipt.charge === null ? null : (
         <section aria-labelledby="give-back">
           <h2 id="give-back">Give back</h2>
-          <FoldedForm
-            operator={seen.operator}
-            action={`${accountPath(seen.id)}/refunds`}
-            id="refund"
-            summary="Refund this request"
-            label="Give back"
-          >
-            <OrderField />
-            <input type="hidden" name="request_id" value={receipt.requestId} />
-            <TextField
-              id="refund-amount"
-              name="amount"
-              label="Credits"
-              hint="All that grants paid for it, when it is left empty."
-            />
-          </FoldedForm>
+          <RefundForm seen={seen} requestId={receipt.requestId} />
         </section>
       )}
     </>
@@ -106,7 +90,7 @@ async function ledgerPage(c: HttpContext): Promise<Response> {
   ]);
   const sources = updates.data.flatMap(({ update }) => update.source ?? []);
   const names = await sourceNames(c, seen.account, sources);
-  const proof = c.req.query("verify") === undefined ? null : await prove(c, seen.id);
+  const proof = c.req.query("verify") === undefined ? null : await checkLedger(c, seen.id);
   const children = (
     <>
       <h2>Ledger</h2>

@@ -1,9 +1,10 @@
 import { listPlans } from "../../catalog/list.ts";
-import type { CreditsView, GrantView } from "../../core/account-view.ts";
+import type { GrantView } from "../../core/account-view.ts";
 import { remaining } from "../../core/grant.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { pendingWire } from "../../wire/reservation.ts";
-import { CreditsFigure, creditsText } from "../amounts.tsx";
+import { AccountFigures } from "../account-figures.tsx";
+import { creditsText } from "../amounts.tsx";
 import type { RefusalStatus } from "../gateway-api.ts";
 import { Instant } from "../instants.tsx";
 import type { Notice } from "../layout.tsx";
@@ -39,7 +40,7 @@ export async function accountOverview(
     children: (
       <>
         <Standing seen={seen} />
-        <Credits credits={limits.credits} />
+        <AccountFigures credits={limits.credits} />
         <Facts seen={seen} />
         <section aria-labelledby="included">
           <h2 id="included">Included use</h2>
@@ -85,31 +86,6 @@ function Standing({ seen: { account } }: { seen: SeenAccount }) {
     <div class="notice wrong" role="status">
       {what} {account.statusReason === null ? null : <>Reason: {account.statusReason}</>}
     </div>
-  );
-}
-
-function Credits({ credits }: { credits: CreditsView }) {
-  const figures = [
-    ["reserved", credits.reserved],
-    ["used so far", credits.used],
-  ] as const;
-  return (
-    <dl class="figures even">
-      <div class="main">
-        <dt>credits available</dt>
-        <dd>
-          <CreditsFigure amount={credits.available} />
-        </dd>
-      </div>
-      {figures.map(([name, amount]) => (
-        <div>
-          <dt>{name}</dt>
-          <dd>
-            <CreditsFigure amount={amount} />
-          </dd>
-        </div>
-      ))}
-    </dl>
   );
 }
 

@@ -4,7 +4,7 @@ import { Field, textOf } from "../fields.tsx";
 import { CsrfField } from "../layout.tsx";
 import type { Operator } from "./operator.ts";
 
-export const REASON_LENGTH = 500;
+const REASON_LENGTH = 500;
 
 /** A form that changes something. It always asks why: the reason goes into the log. */
 export function ActForm({

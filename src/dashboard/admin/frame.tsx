@@ -9,7 +9,7 @@ import type { Operator } from "./operator.ts";
 export const BASE = "/dashboard/admin";
 
 /** The pages of operators, in the order of the navigation. */
-export const OPERATOR_PLACES: readonly Place[] = [
+const OPERATOR_PLACES: readonly Place[] = [
   { path: BASE, label: "Accounts" },
   { path: `${BASE}/plans`, label: "Plans" },
   { path: `${BASE}/rate-cards`, label: "Prices" },

@@ -2,9 +2,11 @@ import { sha256Hex } from "../../sha256.ts";
 import live from "./live.asset.js";
 import base from "./styles/base.css";
 import charts from "./styles/charts.css";
+import figures from "./styles/figures.css";
 import forms from "./styles/forms.css";
 import frame from "./styles/frame.css";
 import money from "./styles/money.css";
+import notices from "./styles/notices.css";
 import operators from "./styles/operators.css";
 import sources from "./styles/sources.css";
 import tables from "./styles/tables.css";
@@ -28,7 +30,7 @@ export const STYLE = assetFile(
   "style",
   "css",
   "text/css; charset=utf-8",
-  [base, frame, text, tables, sources, charts, forms, money, operators].join("\n"),
+  [base, frame, text, figures, notices, tables, sources, charts, forms, money, operators].join("\n"),
 );
 export const LIVE = assetFile("live", "js", "text/javascript; charset=utf-8", live);
 export const ICON = assetFile("icon", "svg", "image/svg+xml", MARK);

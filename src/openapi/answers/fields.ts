@@ -85,5 +85,8 @@ export const considered = answer(
       available: quantity,
       taken: quantity,
     })
-    .describe("A gate or source that was looked at: what it had and what was taken, both in its unit."),
+    .describe(
+      "A gate or source that was looked at: what it had and what was taken, both in its unit. At most 100 grants pay for " +
+        "one request; of the sources that give nothing, at most 20 are listed.",
+    ),
 );

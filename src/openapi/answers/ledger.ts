@@ -51,7 +51,7 @@ const BALANCE_KINDS = [
   "overshoot_refund",
 ] as const;
 
-export const balanceKind = answer("BalanceUpdateKind", z.enum(BALANCE_KINDS));
+const balanceKind = answer("BalanceUpdateKind", z.enum(BALANCE_KINDS));
 
 export const balanceUpdate = answer(
   "BalanceUpdate",

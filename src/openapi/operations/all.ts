@@ -7,10 +7,12 @@ import { openAIOperations } from "./openai.ts";
 import { paymentOperations } from "./payments.ts";
 import { selfServiceOperations } from "./self-service.ts";
 import { serviceOperations } from "./service.ts";
+import { videoOperations } from "./videos.ts";
 
 /** Every route that is served for programs, in the order in which the document tells of them. */
 export const OPERATIONS: readonly Operation[] = [
   ...openAIOperations,
+  ...videoOperations,
   ...selfServiceOperations,
   ...accountOperations,
   ...catalogOperations,

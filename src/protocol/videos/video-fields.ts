@@ -11,8 +11,8 @@ export const SECONDS = "seconds";
 export const SIZE = "size";
 export const NAME = "name";
 export const SOURCE_ID = "video[id]";
-export const REFERENCE = "input_reference";
-export const REFERENCE_URL = "input_reference[image_url]";
+const REFERENCE = "input_reference";
+const REFERENCE_URL = "input_reference[image_url]";
 export const VIDEO_FILE = "video";
 
 const MOST_PROMPT = 32_000;

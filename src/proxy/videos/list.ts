@@ -2,7 +2,7 @@ import type { Resource } from "../../core/resource.ts";
 import { identify, keyRefusal } from "../../http/authentication.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
-import { followingPlan } from "../../http/follow-plan.ts";
+import { followingPlan, planChanging } from "../../http/follow-plan.ts";
 import type { JsonObject } from "../../protocol/adapter.ts";
 import { parseData } from "../../protocol/sse.ts";
 import { videoList } from "../../protocol/videos/video-object.ts";
@@ -36,7 +36,7 @@ export async function listVideos(c: HttpContext): Promise<Response> {
     case "key_refused":
       throw keyRefusal(reply);
     case "plan_outdated":
-      throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
+      throw planChanging();
     case "unknown_reference":
       throw new HttpFault(400, "invalid_value", "after: there is no such video in this account.");
     case "resources": {
