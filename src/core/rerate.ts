@@ -1,28 +1,24 @@
 import { type AccountState, type Change, NO_CHANGE } from "./account.ts";
 import { invariant, type MicroCredits, sum } from "./amount.ts";
+import { type ChargePart, type ChargeTotals, partOf, totalsOf } from "./charge-part.ts";
 import { type ChainedEntry, type MonetizationEvent, monetizationId, type Sha256, type UsageEvent } from "./event.ts";
-import { giveBack, type Payer } from "./give-back.ts";
+import { giveBack } from "./give-back.ts";
 import type { Grant } from "./grant.ts";
 import { writeEntry } from "./journal.ts";
 import { postDraws } from "./posting.ts";
 import { price, type QuotedRate } from "./rate-card.ts";
+import { partsOf } from "./refund.ts";
 import type { Reservation } from "./reservation.ts";
 import { sourcesOf, takeFrom } from "./sources.ts";
 import { NO_USAGE } from "./usage.ts";
 
 /** One attempt of a request as the ledger has it: what was used, what was charged for it, and who paid. */
-export interface Charged {
+export interface Charged extends ChargeTotals {
   /** The event of its end; a late one only tells what it used beyond. */
   readonly usage: UsageEvent;
   readonly late: UsageEvent | null;
-  /** The price as it stands: all charges, less what corrections gave back. */
-  readonly gross: MicroCredits;
-  /** What included use covered. */
-  readonly included: MicroCredits;
-  /** What grants paid, in the order in which they paid. */
-  readonly payers: readonly Payer[];
-  /** What went back to them, by hand or by corrections. */
-  readonly givenBack: MicroCredits;
+  /** What the totals were added up from; absent where an older Worker has read the ledger. */
+  readonly parts?: readonly ChargePart[];
 }
 
 /** A request that was charged at a wrong price, and the rate at which it should have been charged. */
@@ -51,45 +47,51 @@ export function chargedOf(entries: readonly ChainedEntry[], attempt: number): Ch
   // A refund by hand is an entry without a usage event; it names the charge that it undoes.
   const charges = new Set(own.flatMap(({ monetization }) => monetization?.id ?? []));
   const byHand = entries.filter(({ usage, updates }) => !usage && updates.some(({ cause }) => charges.has(cause)));
-  const corrections = own.filter(({ usage }) => usage?.outcome === "corrected");
-  const updates = own.flatMap((entry) => entry.updates);
-  const ofKind = (kind: string) => updates.filter((update) => update.kind === kind);
+  const parts = [...own, ...byHand].map(partOf);
   return {
     usage: end.usage,
     late: own.find(({ usage }) => usage?.outcome === "late")?.usage ?? null,
-    gross: sum(own.map(({ monetization }) => monetization?.amount ?? 0)) - givenBackBy(corrections),
-    included: sum(ofKind("allowance").map(({ amount }) => amount)),
-    payers: ofKind("debit").map(({ source, amount }) => ({ source: source ?? "", amount })),
-    givenBack: givenBackBy([...corrections, ...byHand]),
+    ...totalsOf(parts),
+    parts,
   };
 }
 
-function givenBackBy(entries: readonly ChainedEntry[]): MicroCredits {
-  const updates = entries.flatMap((entry) => entry.updates);
-  return sum(updates.filter(({ kind }) => kind === "refund" || kind === "grant").map(({ amount }) => amount));
+/** What the ledger had when it was read, and what the object knows beyond: entries may still be on their way. */
+function withUnread(charged: Charged, reservation: Reservation | null): Charged {
+  if (!charged.parts || !reservation) return charged;
+  const read = new Set(charged.parts.map(({ seq }) => seq));
+  const parts = [...charged.parts, ...partsOf(reservation).filter(({ seq }) => !read.has(seq))];
+  return { ...charged, late: charged.late ?? lateEnd(charged.usage, reservation), ...totalsOf(parts), parts };
+}
+
+function lateEnd(end: UsageEvent, { late }: Reservation): UsageEvent | null {
+  return late && { ...end, id: late.usageId, outcome: "late", usage: late.usage, estimated: late.estimated };
 }
 
 /**
  * Prices a request again and posts the difference as an entry of its own. More is taken from what the sources can give
  * now, and what they cannot is overshoot, refunded at once. Less goes back to the grants that paid, as far as they paid
  * more than the right price leaves to them; use that was included in the plan is no credits and stays used.
- * `reservation` is the request as the object still knows it, so that a later refund counts what went back here.
+ * `reservation` is the request as the object still knows it: what it went through counts before the ledger has it, and
+ * what is done here counts for what comes next.
  */
 export function rerate(
   state: AccountState,
   reservation: Reservation | null,
-  command: RerateCommand,
+  asked: RerateCommand,
   grantOf: (id: string) => Grant | null,
   now: number,
   sha256: Sha256,
 ): Rerated {
+  const same = reservation?.attempt === asked.charged.usage.attempt ? reservation : null;
+  const command = { ...asked, charged: withUnread(asked.charged, same) };
   const { gross, included, payers, givenBack } = command.charged;
   const right = rightPrice(command);
-  if (right > gross) return chargeMore(state, command, right - gross, now, sha256);
+  if (right > gross) return chargeMore(state, same, command, right - gross, now, sha256);
   const paid = sum(payers.map(({ amount }) => amount)) - givenBack;
   const back = right < gross ? Math.max(0, paid - Math.max(0, right - included)) : 0;
   if (back === 0) return { difference: 0, change: NO_CHANGE };
-  return payBack(state, reservation, command, back, grantOf, now, sha256);
+  return payBack(state, same, command, back, grantOf, now, sha256);
 }
 
 /** What was counted by the gateway was never charged beyond what was reserved; a late end never less than the expiry. */
@@ -105,6 +107,7 @@ function rightPrice({ charged, quote }: RerateCommand): MicroCredits {
 
 function chargeMore(
   state: AccountState,
+  reservation: Reservation | null,
   command: RerateCommand,
   difference: MicroCredits,
   now: number,
@@ -132,7 +135,8 @@ function chargeMore(
   const updates = missing > 0 ? [...paid, ...uncovered] : paid;
   const base = { ...state.row, meters: posted.meters };
   const { row, entry } = writeEntry(base, { usage: event, monetization, updates }, now, sha256);
-  return { difference, change: { ...NO_CHANGE, row, grants: posted.grants, entries: [entry] } };
+  const reservations = reservation ? [corrected(reservation, entry)] : [];
+  return { difference, change: { row, grants: posted.grants, reservations, entries: [entry] } };
 }
 
 function payBack(
@@ -150,10 +154,15 @@ function payBack(
   const act = { id: event.id, amount, before: charged.givenBack, at: now, cause, reason, seq: state.row.seq + 1 };
   const { grants, updates } = giveBack(charged.payers, act, grantOf, sha256);
   const { row, entry } = writeEntry(state.row, { usage: event, monetization: null, updates }, now, sha256);
-  const same = reservation?.attempt === charged.usage.attempt ? reservation : null;
   const refund = { id: event.id, amount, at: now, reason };
-  const reservations = same ? [{ ...same, refunds: [...same.refunds, refund] }] : [];
+  const reservations = reservation
+    ? [{ ...corrected(reservation, entry), refunds: [...reservation.refunds, refund] }]
+    : [];
   return { difference: -amount, change: { row, grants, reservations, entries: [entry] } };
+}
+
+function corrected(reservation: Reservation, entry: ChainedEntry): Reservation {
+  return { ...reservation, corrections: [...(reservation.corrections ?? []), partOf(entry)] };
 }
 
 /** The event of the correction: of the same request and usage, at the new price, for this reason. */

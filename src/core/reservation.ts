@@ -1,4 +1,5 @@
 import type { MicroCredits } from "./amount.ts";
+import type { ChargePart } from "./charge-part.ts";
 import type { Considered, Draw, GateDraw } from "./draw.ts";
 import type { UsageOutcome } from "./event.ts";
 import type { QuotedRate } from "./rate-card.ts";
@@ -28,6 +29,8 @@ export interface Refund {
   readonly amount: MicroCredits;
   readonly at: number;
   readonly reason: string;
+  /** The number of its entry. Absent of those that were made before it was kept, and of corrections: these are parts. */
+  readonly seq?: number;
 }
 
 /** Draws held for one request. `pending` ends exactly once. */
@@ -72,4 +75,6 @@ export interface Reservation {
   readonly late: Settlement | null;
   /** Credits of the charge that an operator gave back. */
   readonly refunds: readonly Refund[];
+  /** What corrections of its price did, so that the next one counts them before the ledger has them. */
+  readonly corrections?: readonly ChargePart[];
 }

@@ -110,9 +110,14 @@ class Book {
     return { charged, quote: quoteAt(version), reason: "the price was wrong" };
   }
 
-  rerate(id: string, version: number, reservation: Reservation | null = null): Rerated {
+  rerate(
+    id: string,
+    version: number,
+    reservation: Reservation | null = null,
+    command = this.command(id, version),
+  ): Rerated {
     const grantOf = (grantId: string) => this.grants.get(grantId) ?? null;
-    const done = rerate(this.state, reservation, this.command(id, version), grantOf, this.now, sha256);
+    const done = rerate(this.state, reservation, command, grantOf, this.now, sha256);
     this.apply(done.change);
     return done;
   }
@@ -324,6 +329,88 @@ describe("what became of the request before counts", () => {
   it("a request that was never charged is not corrected", () => {
     const book = new Book([], ["paid", 30]);
     expect(chargedOf(book.entries, 1)).toBeNull();
+  });
+});
+
+describe("what the ledger did not have yet when it was read counts as well", () => {
+  function reservationOf({ change }: Rerated): Reservation {
+    const [reservation] = change.reservations;
+    if (!reservation) throw new Error("the request is not remembered");
+    return reservation;
+  }
+
+  it.each([
+    [3, -3, 3],
+    [5, -7, 1],
+    [2, 8, 12],
+  ])("a refund of 1, corrected to version %d: %d", (version, difference) => {
+    const book = new Book([], ["paid", 30]);
+    const settled = book.request("req_1", 8);
+    const read = book.command("req_1", version);
+    const refunded = book.refund(settled, 1);
+    expect(book.rerate("req_1", version, refunded, read).difference).toBe(credits(difference));
+    expect(book.state.row.balance).toBe(credits(23 - difference));
+    expect(book.differences()).toEqual([]);
+  });
+
+  it.each([
+    [2, 3, -12],
+    [2, 5, -16],
+    [3, 2, 12],
+    [3, 4, 4],
+    [5, 3, 4],
+  ])("a correction to version %d, corrected to version %d: %d", (first, second, difference) => {
+    const book = new Book([], ["paid", 30]);
+    const settled = book.request("req_1", 8);
+    const read = book.command("req_1", second);
+    const corrected = reservationOf(book.rerate("req_1", first, settled));
+    expect(book.rerate("req_1", second, corrected, read).difference).toBe(credits(difference));
+    expect(book.state.row.balance).toBe(credits(30 - 8 * (FACTORS[second] ?? 0)));
+    expect(book.differences()).toEqual([]);
+  });
+
+  it("a late settlement", () => {
+    const book = new Book([], ["paid", 30]);
+    const pending = { ...hold(book.state, commandOf("req_1", 10), T0), checkpoint: worth(2) };
+    const expired = expire(book.state, pending, T0, sha256);
+    book.apply(expired.change);
+    const read = book.command("req_1", 3);
+    const late = settleLate(book.state, expired.reservation, reportOf(worth(8)), T0, sha256);
+    book.apply(late.change);
+    expect(book.rerate("req_1", 3, late.reservation, read).difference).toBe(credits(-4));
+    expect(book.last().usage?.usage).toEqual(worth(8));
+    expect(book.left()).toEqual({ paid: 26 });
+  });
+
+  it("and what it does have is counted once", () => {
+    const book = new Book(INCLUDED, ["first", 4], ["second", 30]);
+    const refunded = book.refund(book.request("req_1", 12), 1);
+    const dearer = reservationOf(book.rerate("req_1", 2, refunded));
+    const cheaper = reservationOf(book.rerate("req_1", 3, dearer));
+    expect(book.rerate("req_1", 4, cheaper).difference).toBe(credits(5));
+    expect(book.differences()).toEqual([]);
+  });
+});
+
+describe("what goes back goes to those who still have something in it", () => {
+  it("a dearer price can be refunded too, and no grant gets back more than it has paid", () => {
+    const book = new Book([], ["first", 8], ["second", 30]);
+    const refunded = book.refund(book.request("req_1", 8), 8);
+    book.request("req_2", 8);
+    const [dearer] = book.rerate("req_1", 2, refunded).change.reservations;
+    expect(book.left()).toEqual({ first: 0, second: 22 });
+    expect(dearer && refundable(dearer)).toBe(credits(8));
+    expect(book.rerate("req_1", 3, dearer).difference).toBe(credits(-4));
+    expect(book.left()).toEqual({ first: 0, second: 26 });
+    expect(book.differences()).toEqual([]);
+  });
+
+  it("nothing is left to refund of a price that was corrected to nothing", () => {
+    const book = new Book([], ["paid", 30]);
+    const [dearer] = book.rerate("req_1", 2, book.request("req_1", 8)).change.reservations;
+    const [free] = book.rerate("req_1", 5, dearer).change.reservations;
+    expect(free && refundable(free)).toBe(0);
+    expect(book.left()).toEqual({ paid: 30 });
   });
 });
 

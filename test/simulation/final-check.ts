@@ -64,7 +64,8 @@ function checkAcknowledged({ world, promises }: Cast): void {
     const refunded = promises.refunded.get(key) ?? 0;
     if (refunded < acknowledged)
       world.violate("an acknowledged refund is made", `${key}: ${refunded} of ${acknowledged}`);
-    if (refunded > (promises.charged.get(key.replace(" mon_", " req_")) ?? 0)) {
+    const attempt = key.replace(" mon_", " req_");
+    if (refunded > (promises.charged.get(attempt) ?? 0) + promises.corrections.of(attempt)) {
       world.violate("no refund above the charge", `${key}: ${refunded}`);
     }
   }

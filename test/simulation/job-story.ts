@@ -4,12 +4,12 @@ import { usageId } from "../../src/core/event.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import type { MadeResource } from "../../src/core/resource.ts";
 import type { Usage } from "../../src/core/usage.ts";
+import { attemptKey, priceOf } from "./attempt.ts";
 import { type Ender, endAttempt } from "./attempt-end.ts";
 import type { Cast } from "./cast.ts";
 import { Invocation } from "./invocation.ts";
 import { clientFor } from "./network.ts";
 import { Injected } from "./object-storage.ts";
-import { attemptKey, priceOf } from "./promises.ts";
 import type { JobTerms } from "./workload.ts";
 
 /** Work that upstream has taken on, as upstream knows it. */

@@ -496,4 +496,94 @@ import { sha256Hex } from "../src/sha256.ts";`,
       },
     ],
   },
+  {
+    safeguard: "a correction that comes again is the same",
+    edits: [
+      {
+        file: "durable-objects/account-operations.ts",
+        find: "    const before = turns.store.correction(id);",
+        replace: '    const before = id === "" ? turns.store.correction(id) : null;',
+      },
+      {
+        file: "durable-objects/account-operations.ts",
+        find: "    turns.store.addCorrection(id, difference);\n",
+        replace: "",
+      },
+    ],
+  },
+  {
+    safeguard: "a correction that comes again takes nothing again",
+    edits: [
+      {
+        file: "durable-objects/account-operations.ts",
+        find: "    const before = turns.store.correction(id);",
+        replace: '    const before = id === "" ? turns.store.correction(id) : null;',
+      },
+      {
+        file: "durable-objects/account-operations.ts",
+        find: "    turns.store.addCorrection(id, difference);\n",
+        replace: "",
+      },
+      {
+        file: "src/core/refund.ts",
+        find: "  return [...ended, ...refunded, ...corrections];",
+        replace: "  return [...ended, ...refunded, ...corrections.slice(0, 0)];",
+      },
+    ],
+  },
+  {
+    safeguard: "a correction counts refunds that the ledger has",
+    edits: [
+      {
+        file: "src/core/rerate.ts",
+        find: "  const parts = [...own, ...byHand].map(partOf);",
+        replace: "  const parts = [...own, ...byHand.slice(0, 0)].map(partOf);",
+      },
+      {
+        file: "src/core/refund.ts",
+        find: "  return [...ended, ...refunded, ...corrections];",
+        replace: "  return [...ended, ...refunded.slice(0, 0), ...corrections];",
+      },
+    ],
+  },
+  {
+    safeguard: "a correction counts what the ledger does not have yet",
+    edits: [
+      {
+        file: "src/core/rerate.ts",
+        find: "  if (!charged.parts || !reservation) return charged;",
+        replace: "  if (charged.givenBack >= 0) return charged;",
+      },
+    ],
+  },
+  {
+    safeguard: "a refund counts what corrections gave back",
+    edits: [
+      {
+        file: "src/core/rerate.ts",
+        find: "refunds: [...reservation.refunds, refund] }",
+        replace: "refunds: [...reservation.refunds, refund].slice(0, -1) }",
+      },
+    ],
+  },
+  {
+    safeguard: "what goes back goes to those who still have something in it",
+    edits: [
+      {
+        file: "src/core/charge-part.ts",
+        find: "    payers: [...paying, ...repaid],",
+        replace: "    payers: [...inOrder.flatMap(({ payers }) => payers), ...paying.slice(0, 0)],",
+      },
+    ],
+  },
+  {
+    safeguard: "a dry run of a correction posts nothing",
+    edits: [
+      {
+        file: "durable-objects/account-operations.ts",
+        find: "    if (dryRun || difference === 0) return only(answer);",
+        replace: "    if (difference === 0) return only(answer);",
+      },
+    ],
+  },
 ];

@@ -16,6 +16,7 @@ const COME_AGAIN: ReadonlyMap<string, RareState> = new Map([
   ["confirm", "late duplicate of confirm"],
   ["grant", "late duplicate of grant"],
   ["attach", "late duplicate of attach"],
+  ["rerate", "late duplicate of rerate"],
   ["together", "late duplicate of several steps"],
 ]);
 
@@ -79,7 +80,11 @@ async function transport(invocation: Invocation, host: ObjectHost, method: strin
 async function deliver(host: ObjectHost, method: string, given: unknown[]): Promise<unknown> {
   if (method === "wake") return host.wake();
   if (method === "confirm") noteConfirmation(host, given[1]);
+  const { written } = host.storage;
   const reply = host.call(method, (account) => command(account, method, given));
+  if (method === "rerate" && given[1] === true && host.storage.written > written) {
+    host.world.violate("a dry run writes nothing", `${host.id}: ${host.storage.written - written} rows`);
+  }
   if (method === "together") noteOutcomes(host, given[0] as Step[], reply as StepOutcome[]);
   else noteReply(host, method, reply);
   return reply;

@@ -7,7 +7,17 @@ import type { Random } from "./random.ts";
 
 const MINUTE = 60_000;
 const CREDIT = 1_000_000;
-const CARD = "default";
+/** The card of all prices. */
+export const CARD = "default";
+/** Versions that only correct what was charged, and never quote: their prices as a share of the first version's. */
+const CORRECTED: ReadonlyMap<number, number> = new Map([
+  [1_001, 0.5],
+  [1_002, 2],
+  [1_003, 0],
+  [1_004, 1.3],
+  [1_005, 0.9],
+]);
+export const CORRECTED_VERSIONS = [...CORRECTED.keys()];
 const MODELS = ["m-large", "m-small"] as const;
 
 function rate(perToken: number): Rate {
@@ -18,7 +28,7 @@ function rate(perToken: number): Rate {
       input: Math.round(input),
       cachedInput: Math.round(input / 10),
       cacheWrite: Math.round(input * 1.25),
-      output: perToken * CREDIT,
+      output: Math.round(perToken * CREDIT),
     },
     longContext: null,
     serviceTiers: {},
@@ -65,11 +75,13 @@ export class Offers {
   }
 
   readonly rateOf: RateLookup = (card, version, model) =>
-    card === CARD && version <= this.#cardVersion ? rateAt(version, model) : null;
+    card === CARD && (version <= this.#cardVersion || CORRECTED.has(version)) ? rateAt(version, model) : null;
 }
 
 function rateAt(version: number, model: string): Rate {
-  return rate((model === MODELS[0] ? 375 : 40) + 17 * ((version - 1) % 3));
+  const first = model === MODELS[0] ? 375 : 40;
+  const share = CORRECTED.get(version);
+  return rate(share === undefined ? first + 17 * ((version - 1) % 3) : first * share);
 }
 
 export function modelOf(random: Random): string {

@@ -1,15 +1,15 @@
-import { type AccountClient, AccountUnreachable } from "../../durable-objects/client.ts";
+import type { AccountClient } from "../../durable-objects/client.ts";
 import type { GrantCommand } from "../../src/core/granting.ts";
 import { auditAccount } from "../../src/ledger/account-audit.ts";
 import type { Cast } from "./cast.ts";
 import { Invocation } from "./invocation.ts";
-import { clientFor, hostOf } from "./network.ts";
+import { hostOf } from "./network.ts";
+import { operate } from "./operate.ts";
 import { poisonOf } from "./poison.ts";
+import { refundSome } from "./refund-story.ts";
 import { requestStory } from "./request-story.ts";
+import { rerateSome } from "./rerating-story.ts";
 import type { Action, GrantAction } from "./workload.ts";
-
-const TRIES = 4;
-const BETWEEN_TRIES_MS = 30_000;
 
 /** Lets an action of the workload happen. */
 export function begin(cast: Cast, accountId: string, action: Action): void {
@@ -23,7 +23,10 @@ export function begin(cast: Cast, accountId: string, action: Action): void {
       }
       break;
     case "refund":
-      refundTwice(cast, accountId, action.n);
+      refundSome(cast, accountId, action.n);
+      break;
+    case "rerate":
+      rerateSome(cast, accountId, action);
       break;
     case "publish":
       cast.offers.publish(cast.world.random.fork(`plan ${action.n}`), cast.world.random.pick(["plus", "pro"]));
@@ -70,23 +73,6 @@ function failLedger({ world, hosts, database }: Cast, lastsMs: number): void {
   database.failFor(lastsMs);
 }
 
-/** Runs `work`, again if the object cannot be reached. */
-function operate(cast: Cast, work: (accounts: AccountClient) => Promise<void>): void {
-  const invocation = new Invocation(cast.world);
-  const accounts = clientFor(invocation, cast.hosts);
-  cast.begin(async () => {
-    for (let tried = 1; ; tried += 1) {
-      try {
-        return await work(accounts);
-      } catch (error) {
-        if (!(error instanceof AccountUnreachable)) throw error;
-        if (tried === TRIES) return;
-        await cast.world.sleep(BETWEEN_TRIES_MS);
-      }
-    }
-  }, invocation);
-}
-
 async function topUp(
   cast: Cast,
   accounts: AccountClient,
@@ -121,25 +107,6 @@ async function voidSome(cast: Cast, accounts: AccountClient, accountId: string, 
   const reply = await accounts.voidGrant(accountId, chosen, "a person decided so");
   if (!reply?.grant.voidedAt) cast.world.violate("a void is acknowledged", chosen);
   if (held) cast.world.reach("grant voided while held");
-}
-
-/** A person gives back a part of a charge; the button was pressed twice. */
-function refundTwice(cast: Cast, accountId: string, n: number): void {
-  const { world, promises } = cast;
-  const charged = [...promises.charged.keys()].filter((key) => key.startsWith(`${accountId} `));
-  const chosen = charged[n % Math.max(1, charged.length)]?.split(" ")[1];
-  if (chosen === undefined) return;
-  const requestId = chosen.slice(0, chosen.lastIndexOf("."));
-  const key = `${accountId} ${chosen.replace(/^req_/, "mon_")}`;
-  const amount = world.random.pick([null, 1_000]);
-  const id = `ref_${n}`;
-  for (const _ of ["first", "second"]) {
-    operate(cast, async (accounts) => {
-      const reply = await accounts.refund(accountId, { id, requestId, amount, reason: "a person decided so" });
-      if (reply.kind === "unknown") world.violate("what was charged can be refunded", requestId);
-      if (reply.kind === "refunded") promises.refundAcknowledged(key, id, reply.refund.amount);
-    });
-  }
 }
 
 /** Anybody may hold the ledger against the object at any time, and finds nothing. */

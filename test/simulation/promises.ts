@@ -1,7 +1,9 @@
+import type { RateLookup } from "../../src/core/audit.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
-import { price, type Rate } from "../../src/core/rate-card.ts";
 import type { Reservation, Settlement } from "../../src/core/reservation.ts";
 import type { Usage } from "../../src/core/usage.ts";
+import { attemptKey, priceOf } from "./attempt.ts";
+import { CorrectionBook } from "./correction-book.ts";
 import type { World } from "./world.ts";
 
 interface Execution {
@@ -17,7 +19,9 @@ export class Promises {
   readonly entries = new Map<string, ChainedEntry>();
   /** By account, request and attempt. */
   readonly executions = new Map<string, Execution>();
+  /** Without corrections of the price. */
   readonly charged = new Map<string, number>();
+  readonly corrections: CorrectionBook;
   /** Jobs that were told to be attached, by attempt, with what they must have cost in the end. */
   readonly jobs = new Map<string, number>();
   /** Ids under which clients sent again, without a key, what they had sent before. */
@@ -35,8 +39,9 @@ export class Promises {
   readonly #usageIds = new Set<string>();
   readonly #chargedAttempts = new Map<string, number>();
 
-  constructor(world: World) {
+  constructor(world: World, rateOf: RateLookup) {
     this.#world = world;
+    this.corrections = new CorrectionBook(world, rateOf);
   }
 
   /** A Worker was told to go ahead, and does. */
@@ -75,6 +80,7 @@ export class Promises {
   /** A new entry of a journal. */
   entered(entry: ChainedEntry): void {
     this.entries.set(`${entry.accountId} ${entry.seq}`, entry);
+    this.corrections.entered(entry);
     if (entry.usage) this.#used(entry, entry.usage);
     for (const { kind, source, amount } of entry.updates) {
       if (kind === "grant" && source !== null) this.#granted(`${entry.accountId} ${source}`, amount);
@@ -92,7 +98,7 @@ export class Promises {
     if (this.#usageIds.has(id)) this.#world.violate("I1: one usage event per attempt", id);
     this.#usageIds.add(id);
     if (usage.outcome === "denied") this.denials.journaled += usage.decision.denial?.count ?? 0;
-    if (!monetization || monetization.amount === 0) return;
+    if (!monetization || monetization.amount === 0 || usage.outcome === "corrected") return;
     const key = attemptKey(accountId, usage.requestId, usage.attempt);
     const charged = (this.charged.get(key) ?? 0) + monetization.amount;
     this.charged.set(key, charged);
@@ -116,14 +122,4 @@ export class Promises {
   hasUsage(accountId: string, usageId: string): boolean {
     return this.#usageIds.has(`${accountId} ${usageId}`);
   }
-}
-
-export function attemptKey(accountId: string, requestId: string, attempt: number): string {
-  return `${accountId} ${requestId}.${attempt}`;
-}
-
-export function priceOf(rate: Rate, usage: Usage): number {
-  const priced = price(rate, usage);
-  if (typeof priced !== "number") throw new Error("the simulation uses only what has a price");
-  return priced;
 }

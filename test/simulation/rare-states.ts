@@ -70,6 +70,18 @@ export const RARE_STATES = [
   "steps of several requests in one call",
   "step failed beside others",
   "late duplicate of several steps",
+  "price corrected upwards",
+  "price corrected downwards",
+  "correction that nobody could pay",
+  "correction of a request that was settled late",
+  "correction after another one",
+  "correction after a refund",
+  "refund after a correction",
+  "correction into a new grant",
+  "correction told again as it was made",
+  "correction by a ledger that lacks a part of the request",
+  "dry run of a correction",
+  "late duplicate of rerate",
 ] as const;
 
 export type RareState = (typeof RARE_STATES)[number];

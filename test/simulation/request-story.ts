@@ -3,13 +3,13 @@ import type { ReserveOutcome, ReserveReply, ReserveRequest } from "../../durable
 import type { Reservation } from "../../src/core/reservation.ts";
 import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
 import { endingOf } from "../../src/proxy/failure-policy.ts";
+import { priceOf } from "./attempt.ts";
 import { endAttempt } from "./attempt-end.ts";
 import type { Cast } from "./cast.ts";
 import { Invocation } from "./invocation.ts";
 import { beginJob } from "./job-story.ts";
 import { clientFor } from "./network.ts";
 import { keyOf } from "./offers.ts";
-import { priceOf } from "./promises.ts";
 import type { Fate, RequestAction } from "./workload.ts";
 
 const CHECKPOINT_MS = 20_000;

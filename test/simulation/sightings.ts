@@ -1,5 +1,6 @@
 import type { ChainedEntry, UsageEvent } from "../../src/core/event.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
+import type { CameTo } from "./correction-book.ts";
 import type { World } from "./world.ts";
 
 /** Notes which rare states a new entry shows. */
@@ -10,7 +11,7 @@ export function noteEntry(world: World, entry: ChainedEntry): void {
   if (kinds.has("debit") && kinds.has("allowance")) world.reach("charge from allowance and grant together");
   if (updates.filter(({ kind }) => kind === "debit").length > 1) world.reach("charge from two grants");
   if (kinds.has("expiry")) world.reach("grant expired with something left");
-  if (kinds.has("refund")) world.reach("refund");
+  if (usage === null && kinds.has("refund")) world.reach("refund");
   if (usage === null && updates.some(({ kind, cause }) => kind === "grant" && cause.startsWith("mon_"))) {
     world.reach("refund into a new grant");
   }
@@ -19,7 +20,7 @@ export function noteEntry(world: World, entry: ChainedEntry): void {
     if (detail.reason.endsWith(": renewed")) world.reach("entitlement renewed");
     if (detail.reason.endsWith(": rolled over")) world.reach("rollover");
   }
-  if (usage) noteUsage(world, usage, monetization?.amount ?? 0);
+  if (usage && usage.outcome !== "corrected") noteUsage(world, usage, monetization?.amount ?? 0);
 }
 
 function noteUsage(world: World, usage: UsageEvent, charge: number): void {
@@ -35,4 +36,14 @@ export function noteReservation(world: World, { attempt, clampedTo, bound, reser
   if (clampedTo !== null && clampedTo <= bound.outputTokens && reserved > 0) {
     world.reach("bound lowered to what can be paid");
   }
+}
+
+/** Notes which rare states a correction shows, by what its request had come to before. */
+export function noteCorrection(world: World, before: CameTo, { monetization, updates }: ChainedEntry): void {
+  world.reach(monetization ? "price corrected upwards" : "price corrected downwards");
+  if (before.late) world.reach("correction of a request that was settled late");
+  if (before.corrections > 0) world.reach("correction after another one");
+  if (before.refunds > 0) world.reach("correction after a refund");
+  if (updates.some(({ kind }) => kind === "overshoot")) world.reach("correction that nobody could pay");
+  if (updates.some(({ kind }) => kind === "grant")) world.reach("correction into a new grant");
 }

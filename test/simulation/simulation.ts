@@ -85,7 +85,7 @@ export async function simulate(seed: number, without: Without = EVERYTHING): Pro
 
 function castOf(world: World, accounts: readonly string[], seed: string): Cast {
   const offers = new Offers(new Random(`${seed}/offers`));
-  const promises = new Promises(world);
+  const promises = new Promises(world, offers.rateOf);
   const database = new LedgerDatabase(world);
   const hosts = new Map<string, ObjectHost>();
   const watches = new Map<string, AccountWatch>();

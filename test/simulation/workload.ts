@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { FaultDice } from "./faults.ts";
-import { modelOf } from "./offers.ts";
+import { CORRECTED_VERSIONS, modelOf } from "./offers.ts";
 import type { Random } from "./random.ts";
 
 /** How upstream deals with a request. */
@@ -52,11 +52,31 @@ export interface GrantAction {
   readonly copies: number;
 }
 
+/** Charges of a span of time are priced again. */
+export interface ReratingAction {
+  readonly kind: "rerate";
+  readonly toVersion: number;
+  /** Which charge was complained of, where there is one like this; otherwise, and for "any", all of the last `spanMs`. */
+  readonly complaint: "any" | "expired" | "corrected" | "refunded";
+  readonly spanMs: number;
+  readonly most: number;
+  /** Only requests that came with a key: their charges are listed last. */
+  readonly keyed: boolean;
+  readonly dryRun: boolean;
+  /** How many operators do it at the same time. */
+  readonly copies: number;
+  /** One of the requests is refunded beside it, so long after the first charges were read. */
+  readonly refundAfterMs: number | null;
+  /** How long a charge may lie between its reading and its correction. */
+  readonly slowMs: number;
+}
+
 type OperatorKind = "void" | "refund" | "freeze" | "publish" | "move" | "prices" | "audit";
 
 export type Action = { readonly at: number; readonly account: number; readonly n: number } & (
   | RequestAction
   | GrantAction
+  | ReratingAction
   | { readonly kind: OperatorKind | "thaw" }
   | { readonly kind: "clock"; readonly skewMs: number }
   | { readonly kind: "outage"; readonly lastsMs: number }
@@ -114,6 +134,7 @@ export function workloadOf(random: Random, faults: FaultDice): Workload {
     if (kind === "freeze") add(when + at / 12, { kind: "thaw" });
   }
   addTrouble(random, faults, at, add);
+  addReratings(random.fork("reratings"), { begin, span: at, accounts: accounts.length }, actions);
   return { begin, accounts, actions: actions.sort((a, b) => a.at - b.at || a.n - b.n) };
 }
 
@@ -144,6 +165,35 @@ function addTrouble(
   if (faults.has("D1 out for minutes"))
     for (const { at, lastsMs } of outages) add(at, { kind: "outage", lastsMs } as never);
   if (faults.has("poison on the queue")) for (const { at, how } of poisons) add(at, { kind: "poison", how } as never);
+}
+
+/** Prices are corrected in some of the seeds; then often the same ones again, to the same version or to another. */
+function addReratings(
+  random: Random,
+  { begin, span, accounts }: { begin: number; span: number; accounts: number },
+  actions: Action[],
+): void {
+  if (!random.chance(0.5)) return;
+  const times = random.int(1, 5);
+  const versions = random.shuffle(CORRECTED_VERSIONS).slice(0, random.int(1, 3));
+  for (let time = 0; time < times; time += 1) {
+    const at = begin + Math.floor(span * (0.3 + 0.8 * random.next()));
+    actions.push({
+      kind: "rerate",
+      toVersion: versions[time % versions.length] ?? 0,
+      complaint: random.pick(["any", "any", "expired", "corrected", "refunded"]),
+      spanMs: random.chance(0.5) ? 7 * 24 * 60 * MINUTE : random.int(MINUTE, MINUTE + Math.ceil(span)),
+      most: random.int(1, 4),
+      keyed: random.chance(0.4),
+      dryRun: random.chance(0.2),
+      copies: random.chance(0.3) ? 2 : 1,
+      refundAfterMs: random.chance(0.5) ? random.pick([0, 20, 1_000]) : null,
+      slowMs: random.pick([0, 50, 2_000, 20_000]),
+      at,
+      account: random.int(0, accounts - 1),
+      n: actions.length,
+    });
+  }
 }
 
 function requestOf(random: Random, at: number, n: number): RequestAction {
