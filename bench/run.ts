@@ -58,7 +58,7 @@ async function main(options: Arguments): Promise<void> {
   );
   console.log(table(names, rounds));
   console.log(`\nA request that comes alone: ${describeWork(alone)}`);
-  console.log(`D1 rows written per request: ${ledgerRows.toFixed(2)}`);
+  console.log(`D1 rows written per request: ${ledgerRows.toFixed(2)}, and one for each account in a batch`);
   if (cpuSeconds(process.pid) === null) console.log("CPU is not shown: this system has no /proc.");
   if (options.json !== undefined) {
     const result = {

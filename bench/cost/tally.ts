@@ -8,9 +8,8 @@ export interface Tally {
   readonly alarmsSet: number;
   readonly messages: number;
   readonly polls: number;
-  /** Rows of the ledger, and once more each balance update, because its trigger moves a row of the balances. */
+  /** Rows of the three datasets. */
   readonly ledgerRows: number;
-  readonly balanceUpdates: number;
   /** Entries: what travels through the queue. */
   readonly entries: number;
 }
@@ -31,8 +30,7 @@ export async function tallyOf({ admin, gateway }: Workbench, ids: readonly strin
     alarmsSet: sum(({ alarms_set }) => alarms_set),
     messages: sum(({ messages }) => messages),
     polls: sum(({ polls }) => polls),
-    ledgerRows: counts.usage + counts.monetization + 2 * counts.updates,
-    balanceUpdates: counts.updates,
+    ledgerRows: counts.usage + counts.monetization + counts.updates,
     entries: counts.entries,
   };
 }
@@ -61,7 +59,6 @@ export function between(before: Tally, after: Tally): Tally {
     messages: after.messages - before.messages,
     polls: after.polls - before.polls,
     ledgerRows: after.ledgerRows - before.ledgerRows,
-    balanceUpdates: after.balanceUpdates - before.balanceUpdates,
     entries: after.entries - before.entries,
   };
 }

@@ -69,11 +69,13 @@ export const balanceUpdates = sqliteTable(
     monetizationId: text("monetization_id"),
     prev: text("prev").notNull(),
     hash: text("hash").notNull(),
+    /** 1 where who wrote the row has moved the balance itself, `null` where the trigger did. */
+    summed: integer("summed"),
   },
   (table) => [primaryKey({ columns: [table.accountId, table.epoch, table.seq, table.draw] })],
 );
 
-/** The sum of an account's balance updates, moved by a trigger in the statement that inserts them. */
+/** The sum of an account's balance updates, moved in the transaction that inserts them. */
 export const balances = sqliteTable("balances", {
   accountId: text("account_id").primaryKey(),
   balance: integer("balance").notNull(),

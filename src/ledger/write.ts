@@ -50,6 +50,7 @@ const UPDATE_COLUMNS = [
   "monetization_id",
   "prev",
   "hash",
+  "summed",
 ] as const;
 
 /** The values of one row, in the order of the table's columns. */
@@ -68,6 +69,27 @@ SELECT ${values} FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`;
 const INSERT_USAGE = insertSql("usage_events", USAGE_COLUMNS);
 const INSERT_MONETIZATION = insertSql("monetization_events", MONETIZATION_COLUMNS);
 const INSERT_UPDATES = insertSql("balance_updates", UPDATE_COLUMNS);
+
+const member = (column: (typeof UPDATE_COLUMNS)[number]) => `value ->> ${UPDATE_COLUMNS.indexOf(column)} AS ${column}`;
+
+/**
+ * Moves each account's balance once by all of these updates that are not there yet. Run it before they are inserted, in
+ * the same transaction. One that comes twice among them counts once.
+ */
+const MOVE_BALANCES = `INSERT INTO balances (account_id, balance, entries, max_seq, updated_at)
+SELECT account_id, sum(delta), sum(draw = 0), max(seq), max(at) FROM (
+  SELECT DISTINCT ${(["account_id", "epoch", "seq", "draw", "delta", "at"] as const).map(member).join(", ")} FROM json_each(?1)
+) fresh
+WHERE NOT EXISTS (
+  SELECT 1 FROM balance_updates known WHERE known.account_id = fresh.account_id AND known.epoch = fresh.epoch
+    AND known.seq = fresh.seq AND known.draw = fresh.draw
+)
+GROUP BY account_id
+ON CONFLICT (account_id) DO UPDATE SET
+  balance = balance + excluded.balance,
+  entries = entries + excluded.entries,
+  max_seq = max(max_seq, excluded.max_seq),
+  updated_at = max(updated_at, excluded.updated_at)`;
 
 type Width<Columns extends readonly string[]> = { readonly [Index in keyof Columns]: string | number | null };
 
@@ -128,8 +150,12 @@ function updateRow(entry: ChainedEntry, update: BalanceUpdate): Row {
     entry.monetization?.id ?? null,
     entry.prev,
     entry.hash,
+    SUMMED,
   ] satisfies Width<typeof UPDATE_COLUMNS>;
 }
+
+/** Tells the trigger that the balance has been moved already. */
+const SUMMED = 1;
 
 /** The rows of some entries as the JSON texts of the three parameters, without their brackets. */
 interface Rows {
@@ -163,6 +189,7 @@ export async function writeEntries(db: D1Database, entries: readonly ChainedEntr
   const rows = entries.map(rowsOf);
   const statement = (sql: string, texts: readonly string[]): D1PreparedStatement[] =>
     texts.length === 0 ? [] : [db.prepare(sql).bind(`[${texts.join(",")}]`)];
+  const updates = rows.flatMap((row) => row.updates);
   // The events come first: when the balance moves, what it is attributed to is there.
   await db.batch([
     ...statement(
@@ -173,10 +200,8 @@ export async function writeEntries(db: D1Database, entries: readonly ChainedEntr
       INSERT_MONETIZATION,
       rows.flatMap((row) => row.monetization),
     ),
-    ...statement(
-      INSERT_UPDATES,
-      rows.flatMap((row) => row.updates),
-    ),
+    ...statement(MOVE_BALANCES, updates),
+    ...statement(INSERT_UPDATES, updates),
   ]);
 }
 

@@ -73,6 +73,34 @@ describe("writing entries", () => {
     expect(changes(sqlite) - before).toBe(4);
   });
 
+  it("costs many of an account one row of the balances for all of them", async () => {
+    const { db, sqlite } = migratedD1();
+    const history = new History().give(grantOf("grt_a", 100));
+    for (let request = 1; request <= 10; request += 1) history.request(`req_${request}`, 2, 1);
+    const before = changes(sqlite);
+    // One of them twice, as a queue may bring it.
+    await writeEntries(db, [...history.entries, history.at(3)]);
+    expect(changes(sqlite) - before).toBe(1 + 10 * 3 + 1);
+    expect(sqlite.prepare("SELECT balance, entries, max_seq FROM balances").get()).toEqual({
+      balance: credits(90),
+      entries: 11,
+      max_seq: 11,
+    });
+    await writeEntries(db, history.entries);
+    expect(changes(sqlite) - before).toBe(1 + 10 * 3 + 1);
+  });
+
+  it("moves the balance also for a version that leaves that to the trigger", async () => {
+    const { db, sqlite } = migratedD1();
+    const history = new History().give(grantOf("grt_a", 10)).request("req_1", 2, 1);
+    await writeEntries(db, history.entries);
+    const columns =
+      "account_id, epoch, 3, draw, 'bal_1.1.3.0', v, at, kind, source, amount, delta, balance_after - 1, cause";
+    sqlite.exec(`INSERT INTO balance_updates (account_id, epoch, seq, draw, id, v, at, kind, source, amount, delta,
+      balance_after, cause, prev, hash) SELECT ${columns}, hash, 'h' FROM balance_updates WHERE seq = 2`);
+    expect(sqlite.prepare("SELECT balance, entries FROM balances").get()).toEqual({ balance: credits(8), entries: 3 });
+  });
+
   it("gives the same database for any order, batching and repetition, and a replay writes nothing", async () => {
     const entries = [...fullHistory("acct_1").entries, ...fullHistory("acct_2").entries];
     const once = migratedD1();

@@ -149,6 +149,24 @@ import { sha256Hex } from "../src/sha256.ts";`,
     ],
   },
   {
+    safeguard: "what is in the ledger already moves no balance again",
+    edits: [
+      {
+        file: "src/ledger/write.ts",
+        find: "WHERE NOT EXISTS (\n  SELECT 1 FROM balance_updates known",
+        replace: "WHERE true OR NOT EXISTS (\n  SELECT 1 FROM balance_updates known",
+      },
+    ],
+  },
+  {
+    safeguard: "an entry that comes twice in one batch moves the balance once",
+    edits: [{ file: "src/ledger/write.ts", find: "  SELECT DISTINCT ${", replace: "  SELECT ${" }],
+  },
+  {
+    safeguard: "who moves a balance says so, and the trigger does not move it too",
+    edits: [{ file: "src/ledger/write.ts", find: "const SUMMED = 1;", replace: "const SUMMED = null;" }],
+  },
+  {
     safeguard: "what entries carry is read when the account is loaded",
     edits: [
       {
