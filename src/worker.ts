@@ -60,17 +60,15 @@ export default {
 
   async scheduled(controller, env, ctx) {
     const services = servicesOf(env);
-    await sweepAccounts(env.DB, services.accounts);
-    await reconcileMoved(services, controller.scheduledTime);
-    await recoverVideos(
-      {
-        gateway: gatewayDeps(services, (work) => ctx.waitUntil(work)),
-        intentsBefore: (before, limit) => intentsBefore(env.DB, before, limit),
-        isKnownJob: async (id) => (await accountOfJob(env.DB, id)) !== null,
-        mintId: mintRequestId,
-      },
-      controller.scheduledTime,
-    );
+    const videos = {
+      gateway: gatewayDeps(services, (work) => ctx.waitUntil(work)),
+      intentsBefore: (before: number, limit: number) => intentsBefore(env.DB, before, limit),
+      isKnownJob: async (id: string) => (await accountOfJob(env.DB, id)) !== null,
+      mintId: mintRequestId,
+    };
+    await attempt("accounts_unswept", () => sweepAccounts(env.DB, services.accounts));
+    await attempt("accounts_unreconciled", () => reconcileMoved(services, controller.scheduledTime));
+    await attempt("videos_unrecovered", () => recoverVideos(videos, controller.scheduledTime));
     const { stripe } = services.config;
     const payments = stripe && { services, stripe, hooks: paymentHooks, now: () => Date.now() };
     if (payments) await attempt("payments_unkept", () => keepPayments(payments, controller.scheduledTime));
@@ -85,7 +83,7 @@ async function topUp(batch: MessageBatch<TopUpMessage>, services: Services): Pro
 }
 
 /** What fails here is made up for a minute later; it must not take along what comes after it. */
-async function attempt(event: string, work: () => Promise<void>): Promise<void> {
+async function attempt(event: string, work: () => Promise<unknown>): Promise<void> {
   try {
     await work();
   } catch (error) {

@@ -541,6 +541,22 @@ describe("every quarter of an hour", () => {
     expect((await latest()).checked.events).toBe(1);
   });
 
+  test("also where what comes before it fails, which is told to the operator and tried again a minute later", async () => {
+    const told = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const { id } = await latest().catch(() => ({ id: null }));
+    const account = await newAccount({ credits: "10" });
+    await charged(account);
+    await settled(account);
+    await env.DB.exec("ALTER TABLE sweeps RENAME TO elsewhere");
+    try {
+      await scheduled(quarter());
+    } finally {
+      await env.DB.exec("ALTER TABLE elsewhere RENAME TO sweeps");
+    }
+    expect(told.mock.calls.flat().join()).toContain("accounts_unswept");
+    expect((await latest()).id).not.toBe(id);
+  });
+
   test("and at no other minute", async () => {
     await scheduled(quarter());
     const { id } = await latest();
