@@ -94,35 +94,11 @@ export const MUTANTS: readonly Mutant[] = [
     safeguard: "an update and its balance are one transaction",
     edits: [
       {
-        file: "migrations/0002_ledger.sql",
-        find: "CREATE TRIGGER balance_updates_apply AFTER INSERT ON balance_updates\nBEGIN",
-        replace: "CREATE TRIGGER balance_updates_apply AFTER INSERT ON balance_updates WHEN false\nBEGIN",
-      },
-      {
         file: "src/ledger/write.ts",
-        find: "  // The events come first: when the balance moves",
-        replace: `  const known = new Set<string>();
-  for (const { accountId, seq } of entries) {
-    const row = await db.prepare("SELECT 1 FROM balance_updates WHERE account_id = ?1 AND seq = ?2").bind(accountId, seq).first();
-    if (row) known.add(accountId + seq);
-  }
-  queueMicrotask(() => {});
-  const fresh = [...new Map(entries.map((entry) => [entry.accountId + entry.seq, entry])).values()].filter(({ accountId, seq }) => !known.has(accountId + seq));
-  // The events come first: when the balance moves`,
+        find: "  await db.batch([\n",
+        replace: "  await db.batch(statement(MOVE_BALANCES, updates));\n  await db.batch([\n",
       },
-      {
-        file: "src/ledger/write.ts",
-        find: `      rows.flatMap((row) => row.updates),
-    ),
-  ]);`,
-        replace: `      rows.flatMap((row) => row.updates),
-    ),
-  ]);
-  if (fresh.length === 0) return;
-  await db.batch(fresh.map((entry) => db.prepare(
-    "INSERT INTO balances (account_id, balance, entries, max_seq, updated_at) VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT (account_id) DO UPDATE SET balance = balance + excluded.balance, entries = entries + 1, max_seq = max(max_seq, excluded.max_seq), updated_at = max(updated_at, excluded.updated_at)",
-  ).bind(entry.accountId, entry.updates.reduce((sum, update) => sum + update.delta, 0), entry.seq, entry.at)));`,
-      },
+      { file: "src/ledger/write.ts", find: "    ...statement(MOVE_BALANCES, updates),\n", replace: "" },
     ],
   },
   {
