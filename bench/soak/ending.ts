@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Book } from "./book.ts";
 import { readBooks } from "./books.ts";
 import { type Finding, finding, moneyFindings } from "./findings.ts";
-import { JUDGED_MINUTES, type MemoryTrend, MOST_MB_PER_MINUTE } from "./memory.ts";
+import { FLAT_HEAP, FLAT_RESIDENT, type FlatMemory, type MemoryTrend, type Trend } from "./memory.ts";
 import type { Place } from "./requests.ts";
 import type { Service } from "./service.ts";
 
@@ -42,7 +42,7 @@ function isLeftByKill(service: Service, { reserved_at, expires_at }: Open): bool
 }
 
 /** Everything that was promised, compared with what is found now. */
-export async function judge(place: Place, trend: MemoryTrend | null): Promise<Finding[]> {
+export async function judge(place: Place, trend: MemoryTrend): Promise<Finding[]> {
   const { service, book } = place;
   const all = [];
   for (const { id } of [...service.customers, ...service.poor]) all.push(await readBooks(service, id));
@@ -51,7 +51,7 @@ export async function judge(place: Place, trend: MemoryTrend | null): Promise<Fi
     await reconciliationFinding(service),
     await reservationsFinding(service),
     troubleFinding(service, book),
-    memoryFinding(trend),
+    ...memoryFindings(trend),
   ];
 }
 
@@ -86,12 +86,23 @@ function troubleFinding(service: Service, { troubles }: Book): Finding {
   );
 }
 
-function memoryFinding(trend: MemoryTrend | null): Finding {
-  const promise = "memory is flat";
-  if (trend === null) return finding(promise, "not judged: too little was seen", []);
-  const found = `${trend.mbPerMinute.toFixed(2)} MB a minute over ${trend.minutes.toFixed(1)} minutes`;
-  if (trend.minutes < JUDGED_MINUTES)
-    return finding(promise, `${found}; not judged below ${JUDGED_MINUTES} minutes`, []);
-  const isSteep = trend.mbPerMinute > MOST_MB_PER_MINUTE;
-  return finding(promise, found, isSteep ? [`at most ${MOST_MB_PER_MINUTE} MB a minute is flat`] : []);
+function memoryFindings({ minutes, heap, resident }: MemoryTrend): Finding[] {
+  const findings = [flatFinding("the heap is flat", heap, minutes, FLAT_HEAP)];
+  // Where there is no /proc, only the heap is seen.
+  if (resident !== null) findings.push(flatFinding("resident memory is flat", resident, minutes, FLAT_RESIDENT));
+  return findings;
+}
+
+function flatFinding(promise: string, trend: Trend | null, minutes: number, flat: FlatMemory): Finding {
+  const found =
+    trend === null
+      ? "not seen"
+      : `${trend.mbPerMinute.toFixed(2)} MB a minute, ${trend.fromMb.toFixed(1)} to ${trend.toMb.toFixed(1)} MB`;
+  if (minutes < flat.minutes) return finding(promise, `${found}; not judged below ${flat.minutes} minutes`, []);
+  const isFlat = trend !== null && trend.mbPerMinute <= flat.mbPerMinute;
+  return finding(
+    promise,
+    `${found} over ${minutes.toFixed(1)} minutes`,
+    isFlat ? [] : [`at most ${flat.mbPerMinute} MB a minute is flat`],
+  );
 }

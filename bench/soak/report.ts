@@ -10,11 +10,12 @@ export function sampleLine(
   sample: Sample,
   { begun, running, troubles }: { begun: number; running: number; troubles: number },
 ): string {
-  const { atMs, memoryMb, openReservations, outbox, lagMs, health } = sample;
+  const { atMs, heapMb, memoryMb, openReservations, outbox, lagMs, health } = sample;
   return [
     `${(atMs / 1_000).toFixed(0).padStart(6)} s`,
     `${begun} begun`,
     `${running} running`,
+    `heap ${shown(heapMb)} MB`,
     `memory ${shown(memoryMb)} MB`,
     `${shown(openReservations)} open`,
     `outbox ${shown(outbox)}`,
@@ -41,6 +42,7 @@ export function minuteTable(samples: readonly Sample[], book: Book, kills: reado
     return [
       String(minute + 1),
       String(book.entries.filter(({ startedAt: at }) => isIn(at - startedAt)).length),
+      shown(inside.at(-1)?.heapMb ?? null),
       shown(inside.at(-1)?.memoryMb ?? null),
       shown(most(({ openReservations }) => openReservations)),
       shown(most(({ outbox }) => outbox)),
@@ -48,7 +50,10 @@ export function minuteTable(samples: readonly Sample[], book: Book, kills: reado
       kills.filter(({ at }) => isIn(at - startedAt)).length > 0 ? "killed" : "",
     ];
   });
-  return table([["minute", "requests", "memory MB", "open, most", "outbox, most", "lag ms, most", ""], ...rows]);
+  return table([
+    ["minute", "requests", "heap MB", "memory MB", "open, most", "outbox, most", "lag ms, most", ""],
+    ...rows,
+  ]);
 }
 
 /** How many requests of each kind were told what. */

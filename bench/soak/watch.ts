@@ -14,7 +14,9 @@ export interface Sample {
   readonly atMs: number;
   /** Of workerd, with which restarts can be told. */
   readonly pid: number | null;
-  /** Resident memory of workerd in MB, after its garbage was collected. */
+  /** What the Worker and the objects hold in V8's heap, in MB, after their garbage was collected. */
+  readonly heapMb: number | null;
+  /** Resident memory of workerd in MB, after that. */
   readonly memoryMb: number | null;
   readonly openReservations: number | null;
   /** Entries that the accounts' objects have decided and the ledger does not have yet. */
@@ -27,15 +29,16 @@ export interface Sample {
 
 export async function takeSample(place: Place, startedAt: number): Promise<Sample> {
   const { service } = place;
+  const pid = service.gateway.workerdPid ?? null;
   const [memory, openReservations, outbox, health, lagMs] = await Promise.all([
-    seen(() => memoryInUse(service)),
+    seen(() => memoryInUse(service, pid)),
     seen(async () => (await service.admin.ledger.reservations({ limit: 500 }).all()).length),
     seen(() => outboxDepth(service)),
     seen(() => pipelineHealth(service)),
     lag(place),
   ]);
-  const { pid = null, memoryMb = null } = memory ?? {};
-  return { atMs: Date.now() - startedAt, pid, memoryMb, openReservations, outbox, lagMs, health };
+  const { heapMb = null, memoryMb = null } = memory ?? {};
+  return { atMs: Date.now() - startedAt, pid, heapMb, memoryMb, openReservations, outbox, lagMs, health };
 }
 
 async function seen<Answer>(look: () => Promise<Answer>): Promise<Answer | null> {
@@ -78,10 +81,12 @@ async function lag(place: Place): Promise<number | null> {
   return null;
 }
 
-async function memoryInUse({ gateway, inspectorPort }: Service): Promise<Pick<Sample, "pid" | "memoryMb">> {
-  await collectGarbage(inspectorPort);
-  const pid = gateway.workerdPid ?? null;
-  return { pid, memoryMb: memoryOf(pid) };
+async function memoryInUse(
+  { inspectorPort }: Service,
+  pid: number | null,
+): Promise<Pick<Sample, "heapMb" | "memoryMb">> {
+  const heapMb = await collectGarbage(inspectorPort);
+  return { heapMb, memoryMb: memoryOf(pid) };
 }
 
 /** `null` where the system does not tell (no /proc), or the process is gone. */
