@@ -241,8 +241,8 @@ describe("a background response", () => {
     const account = await newAccount({ credits: "10" });
     const storage = await breakStorage(account, "resources");
     const response = await ask(account, { ...BACKGROUND, stream }, { simulate: "background=60000" });
-    await storage.mend();
     const { text, broken } = await readStream(response);
+    await storage.mend();
     expect(text).not.toContain("resp_");
     if (stream) {
       expect([text, broken]).toEqual(["", true]);
