@@ -21,6 +21,8 @@ export class AccountAlarm {
   #prunedAt = 0;
   /** Where the delivery of the outbox stands: in memory while all goes well, since sending again harms nobody. */
   #delivery: Delivery;
+  /** One at a time, so that none sends what another is sending. */
+  #delivering: Promise<void> = Promise.resolve();
 
   /** Made before the account's first turn: what the outbox holds then was written in another life. */
   constructor(platform: Platform, turns: AccountTurns) {
@@ -40,9 +42,15 @@ export class AccountAlarm {
     this.#attempt("lapse", () => upkeep.lapse(this.#turns));
     this.#attempt("denials", () => this.#journalDenials());
     this.#attempt("prune", () => this.#prune());
-    await this.#attemptLong("deliver", () => this.#deliver());
+    await this.#deliverNext();
     await this.#attemptLong("jobs", () => this.#askAfterJobs());
     this.#attempt("arm", () => upkeep.armNext(this.#turns, this.#delivery));
+  }
+
+  /** Sends what the outbox holds, without waiting for the alarm. It never throws. */
+  async flush(): Promise<void> {
+    await this.#deliverNext();
+    this.#attempt("arm", () => upkeep.armForOutbox(this.#turns, this.#delivery));
   }
 
   /** At most once a minute, so that a storm of denials writes almost nothing, however often the alarm rings. */
@@ -67,12 +75,18 @@ export class AccountAlarm {
     upkeep.prune(this.#turns);
   }
 
+  #deliverNext(): Promise<void> {
+    this.#delivering = this.#delivering.then(() => this.#attemptLong("deliver", () => this.#deliver()));
+    return this.#delivering;
+  }
+
   async #deliver(): Promise<void> {
     const state = this.#turns.load();
     if (!state) return;
-    const { store } = this.#turns;
+    const { store, pace } = this.#turns;
     const { send, now, report } = this.#platform;
     const before = this.#delivery;
+    pace.flushed(now());
     const delivery = await deliver(store, state.row.id, now(), before, send, report);
     if (!delivery) return;
     this.#delivery = delivery;

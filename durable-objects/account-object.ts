@@ -170,6 +170,7 @@ function platformOf(ctx: DurableObjectState, env: () => AccountEnv, billed: Bill
     sql: ctx.storage.sql,
     transactionSync: (work) => ctx.storage.transactionSync(work),
     setAlarm: (at) => void ctx.storage.setAlarm(at),
+    soon: (ms, work) => ctx.waitUntil(scheduler.wait(ms).then(work)),
     now: () => Date.now(),
     send: async (messages) => {
       billed.messages += messages.length;

@@ -3,7 +3,8 @@ import type { Reservation } from "../src/core/reservation.ts";
 import type { StoredKey } from "./account-rows.ts";
 import { AccountStore } from "./account-store.ts";
 import { CountedSql } from "./counted-sql.ts";
-import { FLUSH_DELAY_MS } from "./outbox.ts";
+import { FlushPace } from "./flush-pace.ts";
+import { RESEND_LATEST_MS } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
 import { Resources } from "./resources.ts";
 
@@ -20,6 +21,9 @@ export function only<Answer>(answer: Answer): Outcome<Answer> {
 
 const KEYS_MOST = 100;
 
+/** An entry that goes at once waits this long for others, and lets its own answer go first. */
+const GATHER_MS = 50;
+
 /** An alarm that should have run this long ago was lost. */
 const LOST_MS = 60_000;
 
@@ -31,17 +35,22 @@ const LOST_MS = 60_000;
 export class AccountTurns {
   readonly store: AccountStore;
   readonly resources: Resources;
+  readonly pace = new FlushPace();
   readonly #sql: CountedSql;
   readonly #platform: Platform;
+  readonly #flush: () => Promise<void>;
   /** `undefined`: not loaded. `null`: there is no such account. */
   #state: AccountState | null | undefined;
   #alarmAt: number | null = null;
+  #flushIsAsked = false;
   readonly #keys = new Map<string, StoredKey>();
   calls = 0;
   alarmsSet = 0;
 
-  constructor(platform: Platform) {
+  /** `flush` sends what the outbox holds; it never rejects. */
+  constructor(platform: Platform, flush: () => Promise<void>) {
     this.#platform = platform;
+    this.#flush = flush;
     this.#sql = new CountedSql(platform.sql);
     this.store = new AccountStore(this.#sql);
     this.resources = new Resources(this.#sql);
@@ -73,6 +82,7 @@ export class AccountTurns {
         return done;
       });
       if (state) applyChange(state, change);
+      if (change.entries.length > 0) this.#flushSoon(now);
       return answer;
     } catch (error) {
       this.forget();
@@ -129,9 +139,20 @@ export class AccountTurns {
     this.#platform.setAlarm(at);
   }
 
+  /** Entries that go at once leave the alarm to what they do if the object dies, or the queue loses them. */
   #armForChange(change: Change, now: number): void {
-    if (change.entries.length > 0) this.armBy(now + FLUSH_DELAY_MS, now);
+    const dueAt = this.pace.dueAt(now);
+    if (change.entries.length > 0) this.armBy(dueAt > now ? dueAt : now + RESEND_LATEST_MS, now);
     for (const { state, expiresAt } of change.reservations) if (state === "pending") this.armBy(expiresAt, now);
     for (const { expiresAt } of change.grants) if (expiresAt !== null && expiresAt > now) this.armBy(expiresAt, now);
+  }
+
+  #flushSoon(now: number): void {
+    if (this.#flushIsAsked || this.pace.dueAt(now) > now) return;
+    this.#flushIsAsked = true;
+    this.#platform.soon(GATHER_MS, () => {
+      this.#flushIsAsked = false;
+      return this.#flush();
+    });
   }
 }

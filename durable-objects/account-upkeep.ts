@@ -64,12 +64,18 @@ export function prune(turns: AccountTurns): void {
   });
 }
 
-/** Sets the alarm to the earliest thing that is due. */
-export function armNext(turns: AccountTurns, delivery: Delivery): void {
+/** Sets the alarm for what the outbox still needs. */
+export function armForOutbox(turns: AccountTurns, delivery: Delivery): void {
   const now = turns.now();
-  const state = turns.load();
   const due = outboxDueAt(turns.store, delivery, now);
   if (due !== null) turns.armBy(due, now);
+}
+
+/** Sets the alarm to the earliest thing that is due. */
+export function armNext(turns: AccountTurns, delivery: Delivery): void {
+  armForOutbox(turns, delivery);
+  const now = turns.now();
+  const state = turns.load();
   if (!state) return;
   for (const { expiresAt } of state.pending.values()) turns.armBy(expiresAt, now);
   for (const { expiresAt } of state.grants.values()) {

@@ -28,7 +28,7 @@ export class Account {
   constructor(platform: Platform) {
     this.#platform = platform;
     platform.transactionSync(() => migrateAccount(platform.sql));
-    this.#turns = new AccountTurns(platform);
+    this.#turns = new AccountTurns(platform, () => this.#alarm.flush());
     this.#alarm = new AccountAlarm(platform, this.#turns);
   }
 

@@ -1,14 +1,15 @@
 import { packEntries } from "../src/core/ledger-message.ts";
 import type { AccountStore, Delivery, OutboxRow } from "./account-store.ts";
+import { FLUSH_EVERY_MS } from "./flush-pace.ts";
 import type { Platform } from "./platform.ts";
 import { within } from "./within.ts";
 
-/**
- * Entries wait this long for company, so that one queue message carries many; with what the queue adds, the ledger is
- * less than five seconds behind.
- */
-export const FLUSH_DELAY_MS = 3_000;
 const RESEND_FIRST_MS = 30_000;
+/**
+ * An account that rests looks after what the ledger has not confirmed this late at the latest. Its alarm is rarely
+ * needed, since the queue loses nothing, and each would cost a row and a call; a busy one looks when it next sends.
+ */
+export const RESEND_LATEST_MS = 5 * 60_000;
 /** The pause after the queue itself refused. */
 const RETRY_FIRST_MS = 2_000;
 const RESEND_MOST_MS = 15 * 60_000;
@@ -58,12 +59,13 @@ export async function deliver(
 }
 
 /** When the outbox next needs the alarm; `null` when everything is confirmed. */
-export function outboxDueAt(store: AccountStore, { sentSeq, resendAt }: Delivery, now: number): number | null {
+export function outboxDueAt(store: AccountStore, { sentSeq, resendAt, tries }: Delivery, now: number): number | null {
   const { last, count } = store.outboxSpan();
   if (count === 0 || last === null) return null;
   // More than one flush takes: the rest waits for no further company.
   if (last - sentSeq >= ROWS_PER_FLUSH) return now;
-  return last > sentSeq ? now + FLUSH_DELAY_MS : Math.max(resendAt, now + FLUSH_DELAY_MS);
+  if (last > sentSeq) return now + FLUSH_EVERY_MS;
+  return tries > 0 ? Math.max(resendAt, now + FLUSH_EVERY_MS) : now + RESEND_LATEST_MS;
 }
 
 async function sendAll(

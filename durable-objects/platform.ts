@@ -15,6 +15,8 @@ export interface Platform {
   /** Runs `work` as one transaction that rolls back as a whole, the alarm included, when it throws. */
   transactionSync<T>(work: () => T): T;
   setAlarm(at: number): void;
+  /** Runs `work`, which never rejects, after `ms` in this instance. When that dies before, nobody runs it. */
+  soon(ms: number, work: () => Promise<void>): void;
   /** Epoch ms. */
   now(): number;
   /** Puts messages on the ledger's queue. */

@@ -21,6 +21,8 @@ export interface Counted {
 export const ASSUMED = {
   /** How long an object works on a call or alarm, the confirmation of its writes by other machines included. */
   objectMsPerRequest: 15,
+  /** How long an entry waits in it before it is sent at once. */
+  objectMsPerMessage: 50,
   /** What an object is billed for, whatever it uses. */
   objectGb: 0.128,
   /** A message is written, read and deleted; none is larger than the 64 KB that one operation covers. */
@@ -52,7 +54,8 @@ export interface Line {
 export function billOf(counted: Counted): Line[] {
   const { objectRequests, messages } = counted;
   const workerRequests = 1 + messages * ASSUMED.consumerRunsPerMessage;
-  const gbSeconds = objectRequests * (ASSUMED.objectMsPerRequest / 1_000) * ASSUMED.objectGb;
+  const objectMs = objectRequests * ASSUMED.objectMsPerRequest + messages * ASSUMED.objectMsPerMessage;
+  const gbSeconds = (objectMs / 1_000) * ASSUMED.objectGb;
   const line = (text: string, ...parts: readonly (readonly [count: number, price: string])[]): Line => ({
     text,
     usd: parts.reduce((sum, [count, price]) => sum + count * MILLION * priceOf(price), 0),

@@ -25,7 +25,6 @@ export interface Outcome {
 
 /** Until everything that follows from a request has happened: outbox 3 s, queue 1 s, and the ledger. */
 const DRAIN_MS = 6_000;
-const MINUTE_MS = 60_000;
 /** Objects that hear nothing for ten seconds are put to sleep, and their counters with them. */
 const KEEP_AWAKE_MS = 4_000;
 
@@ -51,7 +50,7 @@ export async function measureBusy(bench: Workbench, scenario: Scenario, ledger: 
 }
 
 /**
- * Scenarios side by side, each with accounts of its own, within two minutes. They share the CPU, so each is billed
+ * Scenarios side by side, each with accounts of its own, within seven minutes. They share the CPU, so each is billed
  * `cpuMs` for a request.
  */
 export async function measureUnhurried(
@@ -67,14 +66,15 @@ export async function measureUnhurried(
     scenarios.map(async (scenario, index) => {
       const accounts = made[index] ?? [];
       const ids = accounts.map(({ id }) => id);
-      if (scenario.steady) await Promise.all([send(caller, scenario, accounts, 1), sleep(MINUTE_MS)]);
+      if (scenario.steady) await Promise.all([send(caller, scenario, accounts, 1), sleep(scenario.everyMs)]);
       else await send(caller, scenario, accounts, 1);
-      // Counted is what one full minute brings where the pace is slow, else what the requests bring until all is quiet.
+      // Counted is what full minutes bring where the pace is slow, else what the requests bring until all is quiet.
       if (!scenario.steady) await sleep(DRAIN_MS);
       const before = await tallyOf(bench, ids);
       const watch = await LagWatch.begin(bench.gateway, ids);
-      if (scenario.steady) await Promise.all([send(caller, scenario, accounts), sleep(MINUTE_MS)]);
-      else {
+      if (scenario.steady) {
+        await Promise.all([send(caller, scenario, accounts), sleep(scenario.requests * scenario.everyMs)]);
+      } else {
         await send(caller, scenario, accounts);
         await sleep(DRAIN_MS);
       }

@@ -11,7 +11,7 @@ import { BUSY, type Scenario, UNHURRIED } from "./scenarios.ts";
 
 const USAGE_TEXT = `npm run bench:cost -- [--requests N] [--busy] [--json FILE]
   --requests N  requests of each busy account (default 3000)
-  --busy        only the busy accounts: half a minute instead of three
+  --busy        only the busy accounts: half a minute instead of eight
   --json FILE   also writes what was counted, and the bills, to FILE`;
 
 const PATIENCE_MS = 30_000;
@@ -47,7 +47,7 @@ async function main(args: readonly string[]): Promise<void> {
       outcomes.push(await measureBusy(bench, scenario, ledger));
     }
     if (!values.busy) {
-      progress(`two minutes of ${UNHURRIED.map(({ name }) => name).join("; ")}`);
+      progress(`seven minutes of ${UNHURRIED.map(({ name }) => name).join("; ")}`);
       outcomes.push(...(await measureUnhurried(bench, UNHURRIED, outcomes[0]?.counted.cpuMs ?? 0, ledger)));
     }
     progress("reconciling");

@@ -23,6 +23,8 @@ export interface Scenario {
 
 const CREDITS = "1000000";
 const MINUTE = 60_000;
+/** An account that is asked once a minute sets an alarm for five minutes now and then: long enough to see one ring. */
+const MINUTES = 6;
 
 const json = (key: string) => smallRequest(key);
 const stream = (key: string) => smallRequest(key, { stream: true, metadata: { simulate: "pace=5;output=40" } });
@@ -88,17 +90,23 @@ export const UNHURRIED: readonly Scenario[] = [
   {
     ...everySecond("JSON", json),
     name: "JSON, one a minute",
-    requests: 1,
+    requests: MINUTES,
     everyMs: MINUTE,
     steady: true,
   },
   everySecond("SSE stream", stream),
-  { ...everySecond("SSE stream", longStream), name: "SSE stream of 45 s", requests: 1, everyMs: MINUTE, steady: true },
+  {
+    ...everySecond("SSE stream", longStream),
+    name: "SSE stream of 45 s",
+    requests: MINUTES,
+    everyMs: MINUTE,
+    steady: true,
+  },
   everySecond("stored response", stored),
   {
     ...everySecond("video", video),
     name: "video, one a minute",
-    requests: 1,
+    requests: MINUTES,
     everyMs: MINUTE,
     steady: true,
     // Its intent, written and removed, and its place in the index of jobs, the same.

@@ -203,6 +203,17 @@ import { sha256Hex } from "../src/sha256.ts";`,
     ],
   },
   {
+    safeguard: "an entry that goes at once has an alarm behind it",
+    edits: [
+      {
+        file: "durable-objects/account-turns.ts",
+        find: "this.armBy(dueAt > now ? dueAt : now + RESEND_LATEST_MS, now);",
+        replace: "if (dueAt > now) this.armBy(dueAt, now);",
+      },
+    ],
+    knownEquivalent: "The sweeper and later entries do the same, only later.",
+  },
+  {
     safeguard: "releasing again releases nothing",
     edits: [
       CORE_ENDS_ONCE,

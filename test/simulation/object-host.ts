@@ -187,6 +187,11 @@ export class ObjectHost {
         this.storage.alarmAt = at;
         this.#schedule();
       },
+      soon: (ms, work) => {
+        this.world.at(this.world.now + ms, () => {
+          if (life.alive) this.world.spawn(() => this.#work(life, work));
+        });
+      },
       now: () => this.now(),
       send: async (messages) => {
         check();
@@ -266,6 +271,12 @@ export class ObjectHost {
     instance.life.ringing += 1;
     await this.#ring(instance);
     instance.life.ringing -= 1;
+  }
+
+  /** What an instance does by itself, beside its alarm. */
+  async #work(life: Life, work: () => Promise<void>): Promise<void> {
+    await work();
+    if (life.alive) this.#watch.stepped(this);
   }
 
   async #ring({ life, account }: Instance): Promise<void> {

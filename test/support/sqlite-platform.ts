@@ -38,6 +38,13 @@ export class SqlitePlatform implements Platform {
     this.alarmAt = at;
   }
 
+  /** What an account wanted to do soon; a test runs it, or does not. */
+  readonly wanted: (() => Promise<void>)[] = [];
+
+  soon(_: number, work: () => Promise<void>): void {
+    this.wanted.push(work);
+  }
+
   now = (): number => this.at;
 
   send = async (messages: readonly LedgerMessage[]): Promise<void> => {

@@ -239,6 +239,7 @@ describe("what a request goes on from is reserved as its input", () => {
 describe("what a settlement reports to have been made", () => {
   test("costs two rows, and none where nothing was made", async () => {
     const account = await newAccount({ credits: "100" });
+    await eventually(async () => expect(await outboxOf(account)).toEqual([]));
     const rowsOf = async (resource: MadeResource | null): Promise<number> => {
       const { requestId, attempt } = await hold(account, 1);
       const before = await objects.work(account.id);

@@ -6,8 +6,17 @@ import type { ReserveCommand } from "../../src/core/reserve.ts";
 import type { MadeResource } from "../../src/core/resource.ts";
 import { mintRequestId } from "../../src/http/request-id.ts";
 import { demandOf, HOUR, MINUTE, reportOf, usageOf, VIDEO_RATE } from "../support/core-fixtures.ts";
-import { accountOf, newAccount, newKey, openGateway, putPlan, stubOf, type TestAccount } from "../support/gateway.ts";
-import { objects, reserveRequest, runAlarm, sqlOf } from "../support/object.ts";
+import {
+  accountOf,
+  eventually,
+  newAccount,
+  newKey,
+  openGateway,
+  putPlan,
+  stubOf,
+  type TestAccount,
+} from "../support/gateway.ts";
+import { objects, outboxOf, reserveRequest, runAlarm, sqlOf } from "../support/object.ts";
 import type { PlanInput } from "../support/offer.ts";
 
 const SIZE = "720x1280";
@@ -93,6 +102,7 @@ describe("a request for a video that its client sends again without a key", () =
 
   test("is answered with the job that the first one began, and costs and writes nothing", async () => {
     const account = await newAccount({ plan: "videos", credits: "100" });
+    await eventually(async () => expect(await outboxOf(account)).toEqual([]));
     const first = await begin(account, "video_first", 8, { content });
     const before = { credits: await credits(account), rows: await workOf(account) };
     for (let retry = 1; retry <= 3; retry += 1) {

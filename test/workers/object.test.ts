@@ -361,7 +361,7 @@ describe("the alarm", () => {
   test("that was lost while the object stayed in memory is set again by the next command", async () => {
     const account = await newAccount({ credits: "10" });
     await runInDurableObject(stubOf(account), (_, { storage }) => storage.deleteAlarm());
-    wait(3 * MINUTE);
+    wait(7 * MINUTE);
     await hold(account, 4);
     expect(await alarmAt(account)).not.toBeNull();
   });
