@@ -162,6 +162,8 @@ export function chain(sha256: Sha256, entry: Entry, prev: string): ChainedEntry 
  * speed, since every entry passes through it twice.
  */
 export function canonical(value: unknown): string {
+  if (typeof value === "string") return quoted(value);
+  if (Number.isSafeInteger(value)) return `${value}`;
   if (value === null || typeof value !== "object") return JSON.stringify(value);
   if (Array.isArray(value)) return canonicalList(value);
   const fields = value as Record<string, unknown>;
@@ -169,9 +171,16 @@ export function canonical(value: unknown): string {
   for (const key of Object.keys(fields).sort()) {
     const field = fields[key];
     if (field === undefined) continue;
-    text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${canonical(field)}`;
+    text += `${text === "" ? "" : ","}${quoted(key)}:${canonical(field)}`;
   }
   return `{${text}}`;
+}
+
+/** Printable ASCII without a quote or a backslash: what JSON leaves as it is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 function canonicalList(values: readonly unknown[]): string {

@@ -165,10 +165,12 @@ function decompress(codec: Decompress, bytes: Uint8Array, limits: BodyLimits): U
   }
 }
 
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
 /** UTF-8, with or without a byte order mark. */
 function decodeText(bytes: Uint8Array): string | RequestFault {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     return fault("invalid_utf8", "The request body is not valid UTF-8.");
   }

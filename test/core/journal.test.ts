@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BrokenInvariant } from "../../src/core/amount.ts";
 import { canonical } from "../../src/core/event.ts";
@@ -21,5 +22,16 @@ describe("the journal", () => {
   it("text that is hashed does not depend on the order of fields", () => {
     expect(canonical({ b: [1, { d: null, c: "x" }], a: true })).toBe('{"a":true,"b":[1,{"c":"x","d":null}]}');
     expect(canonical([2, 1])).not.toBe(canonical([1, 2]));
+  });
+
+  it("text that is hashed is the JSON of every value, whatever stands in it", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+        expect(JSON.parse(canonical(value))).toEqual(JSON.parse(JSON.stringify(value)));
+        if (value === null || typeof value !== "object") expect(canonical(value)).toBe(JSON.stringify(value));
+      }),
+    );
+    const text = '"\\\u0000\u2028é\ud800😀';
+    expect(canonical({ [text]: text })).toBe(JSON.stringify({ [text]: text }));
   });
 });
