@@ -90,6 +90,20 @@ describe("an account that rests", () => {
   });
 });
 
+it("a busy account sets one alarm for each message", async () => {
+  const { platform, account } = await settledAccount();
+  const { alarmsSet } = account.work();
+  for (let entry = 1; entry <= 60; entry += 1) {
+    grant(account, entry);
+    await doSoon(platform);
+    await ringUntil(platform, account, platform.at + 500);
+    account.confirm(1, sentSeqs(platform));
+  }
+  await ringUntil(platform, account, platform.at + 3_000);
+  expect(sentSeqs(platform)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+  expect(account.work().alarmsSet - alarmsSet).toBeLessThanOrEqual(platform.sent.length + 2);
+});
+
 it("what is more than one flush takes does not wait for the next: a busy account's ledger keeps up", async () => {
   const { platform, account } = await settledAccount();
   for (let entry = 0; entry < ENTRIES; entry += 1) grant(account, entry);
