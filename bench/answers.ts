@@ -38,8 +38,7 @@ const message = (status: string, text: string) => ({
 /** A Responses object of about 1 KB. */
 export const JSON_ANSWER = JSON.stringify(response("completed", WORD.repeat(55), USAGE));
 
-/** The 100 events of a stream. */
-export const STREAM_EVENTS: readonly string[] = [
+const events = [
   { type: "response.created", response: response("in_progress", "", null) },
   { type: "response.in_progress", response: response("in_progress", "", null) },
   { type: "response.output_item.added", output_index: 0, item: message("in_progress", "") },
@@ -51,7 +50,17 @@ export const STREAM_EVENTS: readonly string[] = [
     delta: WORD,
   })),
   { type: "response.completed", response: response("completed", WORD.repeat(DELTAS), USAGE) },
-].map((event, index) => `event: ${event.type}\ndata: ${JSON.stringify({ ...event, sequence_number: index })}\n\n`);
+];
+
+/** The 100 events of a stream, as a WebSocket carries them. */
+export const STREAM_FRAMES: readonly string[] = events.map((event, index) =>
+  JSON.stringify({ ...event, sequence_number: index }),
+);
+
+/** The same events, as a stream of an answer carries them. */
+export const STREAM_EVENTS: readonly string[] = events.map(
+  ({ type }, index) => `event: ${type}\ndata: ${STREAM_FRAMES[index]}\n\n`,
+);
 
 /** The stream is sent in this many pieces, this far apart: 100 events in 200 ms. */
 export const STREAM_PIECES = 20;

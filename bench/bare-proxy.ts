@@ -16,4 +16,10 @@ app.post("/v1/responses", (c) =>
   }),
 );
 
+app.get("/v1/responses", (c) =>
+  fetch(`${c.env.UPSTREAM_BASE_URL}/responses`, {
+    headers: { upgrade: "websocket", authorization: `Bearer ${c.env.UPSTREAM_API_KEY}` },
+  }),
+);
+
 export default app;

@@ -18,7 +18,7 @@ export interface Timing {
 
 const input = "Tell me, in one paragraph, how the spillway of a dam works. ".repeat(12);
 // Codex keeps nothing at the upstream; an answer that is kept costs two object rows more.
-const BODIES: Readonly<Record<Kind, Buffer>> = {
+export const BODIES: Readonly<Record<Kind, Buffer>> = {
   json: Buffer.from(JSON.stringify({ model: MODEL, input, max_output_tokens: 400, store: false, stream: false })),
   stream: Buffer.from(JSON.stringify({ model: MODEL, input, max_output_tokens: 400, store: false, stream: true })),
 };

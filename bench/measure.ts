@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, takeTurns } from "./load.ts";
+import { type Client, type Timing, takeTurns } from "./load.ts";
 import { cpuSeconds } from "./process-cpu.ts";
+import { memoryPeak } from "./process-memory.ts";
+import type { SocketClient } from "./sockets.ts";
 import type { Work } from "./spillway.ts";
-import { quantile } from "./statistics.ts";
+import { median, quantile } from "./statistics.ts";
 
 /** One of the things that are compared. */
 export interface Variant {
   readonly name: string;
   readonly client: Client;
+  readonly sockets: SocketClient;
   readonly pid: () => number | undefined;
   /** Accounts that must be touched before an unhurried measurement, so that none is loaded from storage in it. */
   readonly accounts: number;
@@ -28,6 +31,13 @@ export interface Figures {
   readonly crowdFirstByte: number;
   readonly crowdTotal: number;
   readonly cpuPer1000Streams: number | null;
+  /** Memory at the worst moment of the crowd, above what it was before (MB). */
+  readonly crowdMemory: number | null;
+  readonly socketFirstByte: number;
+  readonly socketCrowdFirstByte: number;
+  readonly socketCrowdTotal: number;
+  readonly cpuPer1000Turns: number | null;
+  readonly socketCrowdMemory: number | null;
   readonly callsPerRequest: number | null;
   readonly rowsPerRequest: number | null;
   readonly alarmsPerRequest: number | null;
@@ -46,6 +56,7 @@ const PAUSE_MS = 4;
 const LONE_STREAMS = 5;
 const CROWD = 200;
 const CROWD_STREAMS = 400;
+const CROWD_TURNS = 2;
 
 /** Measures every variant once, in their given order. */
 export async function measureRound(
@@ -73,6 +84,7 @@ export async function measureRound(
       p99: quantile(unhurried, 0.99),
       ...json,
       ...streams,
+      ...(await measureSockets(variant, progress)),
     });
   }
   return figures;
@@ -95,37 +107,48 @@ async function measureJson(variant: Variant) {
 
 async function measureStreams(variant: Variant) {
   const lone = await variant.client.thisMany("stream", 1, LONE_STREAMS);
-  const cpu = await withCpu(variant, () => variant.client.thisMany("stream", CROWD, CROWD_STREAMS));
-  const crowd = cpu.result;
+  const crowd = await withCpu(variant, () => variant.client.thisMany("stream", CROWD, CROWD_STREAMS));
   return {
-    streamFirstByte: quantile(
-      lone.map(({ firstByteMs }) => firstByteMs),
-      0.5,
-    ),
-    streamTotal: quantile(
-      lone.map(({ totalMs }) => totalMs),
-      0.5,
-    ),
-    crowdFirstByte: quantile(
-      crowd.map(({ firstByteMs }) => firstByteMs),
-      0.5,
-    ),
-    crowdTotal: quantile(
-      crowd.map(({ totalMs }) => totalMs),
-      0.5,
-    ),
-    cpuPer1000Streams: cpu.seconds && (cpu.seconds / crowd.length) * 1_000,
+    streamFirstByte: middle(lone, "firstByteMs"),
+    streamTotal: middle(lone, "totalMs"),
+    crowdFirstByte: middle(crowd.result, "firstByteMs"),
+    crowdTotal: middle(crowd.result, "totalMs"),
+    cpuPer1000Streams: crowd.seconds && (crowd.seconds / crowd.result.length) * 1_000,
+    crowdMemory: crowd.moreMb,
   };
 }
 
-/** CPU time of the variant's runtime from the beginning of `load` until all that followed from it is done. */
+/** The same answers on WebSockets that are open already. */
+async function measureSockets(variant: Variant, progress: (text: string) => void) {
+  const { name, sockets } = variant;
+  progress(`${name}: WebSocket`);
+  await sockets.open(1);
+  const lone = await sockets.turns(LONE_STREAMS);
+  sockets.close();
+  await sockets.open(CROWD);
+  const crowd = await withCpu(variant, () => sockets.turns(CROWD_TURNS));
+  sockets.close();
+  return {
+    socketFirstByte: middle(lone, "firstByteMs"),
+    socketCrowdFirstByte: middle(crowd.result, "firstByteMs"),
+    socketCrowdTotal: middle(crowd.result, "totalMs"),
+    cpuPer1000Turns: crowd.seconds && (crowd.seconds / crowd.result.length) * 1_000,
+    socketCrowdMemory: crowd.moreMb,
+  };
+}
+
+function middle(timings: readonly Timing[], of: keyof Timing): number {
+  return median(timings.map((timing) => timing[of]));
+}
+
+/** CPU time and memory of the variant's runtime from the beginning of `load` until all that followed from it is done. */
 async function withCpu<Result>(
   { pid, drainMs }: Variant,
   load: () => Promise<Result>,
-): Promise<{ result: Result; seconds: number | null }> {
+): Promise<{ result: Result; seconds: number | null; moreMb: number | null }> {
   const before = cpuSeconds(pid());
-  const result = await load();
+  const { result, moreMb } = await memoryPeak(pid(), load);
   await sleep(drainMs);
   const after = cpuSeconds(pid());
-  return { result, seconds: before === null || after === null ? null : after - before };
+  return { result, seconds: before === null || after === null ? null : after - before, moreMb };
 }

@@ -7,6 +7,7 @@ import { cpuSeconds } from "./process-cpu.ts";
 import { progress } from "./progress.ts";
 import { table } from "./report.ts";
 import { startBareProxy, startUpstream } from "./servers.ts";
+import { SocketClient } from "./sockets.ts";
 import { type BenchAccount, BenchedSpillway, type Work } from "./spillway.ts";
 import { stateRootOf } from "./state-root.ts";
 
@@ -30,7 +31,7 @@ async function main(options: Arguments): Promise<void> {
   const variants: Variant[] = [
     {
       name: "bare proxy",
-      client: clientOf(cleanup, bare.port, ["none"]),
+      ...clientsOf(cleanup, bare.port, ["none"]),
       pid: () => bare.process.pid,
       accounts: 1,
       work: async () => null,
@@ -70,10 +71,14 @@ async function main(options: Arguments): Promise<void> {
   }
 }
 
-function clientOf(cleanup: AsyncDisposableStack, port: number, keys: readonly string[]): Client {
-  const client = new Client({ port, keys });
-  cleanup.defer(() => client.close());
-  return client;
+function clientsOf(
+  cleanup: AsyncDisposableStack,
+  port: number,
+  keys: readonly string[],
+): Pick<Variant, "client" | "sockets"> {
+  const clients = { client: new Client({ port, keys }), sockets: new SocketClient({ port, keys }) };
+  for (const client of Object.values(clients)) cleanup.defer(() => client.close());
+  return clients;
 }
 
 function spillwayVariant(
@@ -86,7 +91,7 @@ function spillwayVariant(
   const keys = accounts.map(({ key }) => key);
   return {
     name,
-    client: clientOf(cleanup, gateway.port, keys),
+    ...clientsOf(cleanup, gateway.port, keys),
     pid: () => gateway.workerdPid,
     accounts: accounts.length,
     work: () => spillway.work(accounts),
@@ -106,7 +111,7 @@ async function measure(variants: readonly Variant[], count: number): Promise<Map
 }
 
 function sentToSpillway([, ...spillway]: readonly Variant[]): number {
-  return spillway.reduce((total, { client }) => total + client.sent, 0);
+  return spillway.reduce((total, { client, sockets }) => total + client.sent + sockets.sent, 0);
 }
 
 /** What one request costs that shares its outbox message with no other. */

@@ -64,6 +64,7 @@ export class BenchedSpillway {
         SPILLWAY_KEY_SECRET: "key-secret-of-the-benchmark",
         UPSTREAM_BASE_URL: `${upstreamUrl}/v1`,
         UPSTREAM_API_KEY: "sk-upstream-of-the-benchmark",
+        UPSTREAM_WEBSOCKET: "pass",
       },
     });
     const admin = new AdminClient(gateway.url, ADMIN_TOKEN);

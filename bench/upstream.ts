@@ -1,28 +1,56 @@
 import { createServer, type ServerResponse } from "node:http";
-import { JSON_ANSWER, STREAM_EVENTS, STREAM_PAUSE_MS, STREAM_PIECES } from "./answers.ts";
+import { type WebSocket, WebSocketServer } from "ws";
+import { JSON_ANSWER, STREAM_EVENTS, STREAM_FRAMES, STREAM_PAUSE_MS, STREAM_PIECES } from "./answers.ts";
 
-/** A process of its own that answers every POST with the same bytes; tells its port over IPC and ends with its parent. */
+/**
+ * A process of its own that answers every POST, and every message on a WebSocket, with the same bytes; tells its port
+ * over IPC and ends with its parent.
+ */
 const EVENTS_PER_PIECE = Math.ceil(STREAM_EVENTS.length / STREAM_PIECES);
-const pieces = Array.from({ length: STREAM_PIECES }, (_, index) =>
-  Buffer.from(STREAM_EVENTS.slice(index * EVENTS_PER_PIECE, (index + 1) * EVENTS_PER_PIECE).join("")),
-);
+const inPieces = (all: readonly string[]): string[][] =>
+  Array.from({ length: STREAM_PIECES }, (_, index) =>
+    all.slice(index * EVENTS_PER_PIECE, (index + 1) * EVENTS_PER_PIECE),
+  );
+const pieces = inPieces(STREAM_EVENTS).map((events) => Buffer.from(events.join("")));
+const bursts = inPieces(STREAM_FRAMES);
 const whole = Buffer.from(JSON_ANSWER);
 const WHOLE_HEADERS = { "content-type": "application/json", "content-length": whole.length };
 const STREAM_HEADERS = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" };
 
+/** Sends every one of `parts`, a pause apart. Returns what stops it. */
+function pace<Part>(parts: readonly Part[], send: (part: Part) => void, end: () => void): () => void {
+  let index = 0;
+  const next = () => {
+    const part = parts[index];
+    index += 1;
+    if (part !== undefined) send(part);
+    if (index < parts.length) return;
+    clearInterval(timer);
+    end();
+  };
+  const timer = setInterval(next, STREAM_PAUSE_MS);
+  next();
+  return () => clearInterval(timer);
+}
+
 function stream(response: ServerResponse): void {
   response.writeHead(200, STREAM_HEADERS);
-  let index = 0;
-  const send = () => {
-    response.write(pieces[index]);
-    index += 1;
-    if (index < pieces.length) return;
-    clearInterval(timer);
-    response.end();
-  };
-  const timer = setInterval(send, STREAM_PAUSE_MS);
-  response.on("close", () => clearInterval(timer));
-  send();
+  const stop = pace(
+    pieces,
+    (piece) => response.write(piece),
+    () => response.end(),
+  );
+  response.on("close", stop);
+}
+
+function converse(socket: WebSocket): void {
+  socket.on("message", () => {
+    const send = (burst: readonly string[]) => {
+      for (const frame of burst) socket.send(frame);
+    };
+    const stop = pace(bursts, send, () => socket.off("close", stop));
+    socket.on("close", stop);
+  });
 }
 
 const server = createServer((request, response) => {
@@ -37,6 +65,7 @@ const server = createServer((request, response) => {
   });
 });
 server.keepAliveTimeout = 120_000;
+new WebSocketServer({ server, perMessageDeflate: false }).on("connection", converse);
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   if (typeof address === "object" && address !== null) process.send?.(address.port);

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { memoryOf } from "../process-memory.ts";
 import { collectGarbage } from "./garbage.ts";
 import { ask, type Place, question } from "./requests.ts";
 import type { Service } from "./service.ts";
@@ -87,15 +87,4 @@ async function memoryInUse(
 ): Promise<Pick<Sample, "heapMb" | "memoryMb">> {
   const heapMb = await collectGarbage(inspectorPort);
   return { heapMb, memoryMb: memoryOf(pid) };
-}
-
-/** `null` where the system does not tell (no /proc), or the process is gone. */
-function memoryOf(pid: number | null): number | null {
-  if (pid === null) return null;
-  try {
-    const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
-    return kilobytes === undefined ? null : Number(kilobytes) / 1_024;
-  } catch {
-    return null;
-  }
 }
