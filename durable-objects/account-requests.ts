@@ -2,7 +2,7 @@ import { type AccountState, type Change, NO_CHANGE } from "../src/core/account.t
 import { viewLimits } from "../src/core/account-view.ts";
 import { checkpoint } from "../src/core/checkpoint.ts";
 import { withContext } from "../src/core/continuation.ts";
-import { type Denials, foldDenial } from "../src/core/denials.ts";
+import { type DenialFold, type Denials, foldDenial } from "../src/core/denials.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import { type ReserveAnswer, recall, reserve } from "../src/core/reserve.ts";
 import { acceptsLate, release, settle, settleLate } from "../src/core/settlement.ts";
@@ -20,7 +20,7 @@ const FOLD_MS = 5_000;
 export function reserveRequest(
   turns: AccountTurns,
   denials: Denials,
-  { caller, references, command: wanted }: command.ReserveRequest,
+  { caller, references, command: wanted, remembered = [] }: command.ReserveRequest,
 ): command.ReserveOutcome {
   const { requestId } = wanted;
   let demand: Demand = { ...wanted.demand, keyId: caller.key.id };
@@ -36,17 +36,25 @@ export function reserveRequest(
     demand = { ...demand, bound: withContext(demand.bound, from.tokens) };
     return reserve(state, existing, { ...wanted, demand, upstream: from.upstream }, now);
   });
+  // Not before the turn: a step that failed comes again with the same.
+  countDenials(turns, denials, remembered);
   if (isUndecided(answer)) return answer;
   const now = turns.now();
   if (answer.kind === "denied") {
-    foldDenial(denials, { requestId, demand, denial: answer.denial, at: now });
-    turns.armBy(now + FOLD_MS, now);
+    countDenials(turns, denials, [{ latest: { requestId, demand, denial: answer.denial, at: now }, count: 1 }]);
   }
   const state = turns.load();
   if (!state) return KEY_REFUSED;
   const limits = viewLimits(state, demand.keyId, now);
   const upstream = "reservation" in answer ? (answer.reservation.upstream ?? null) : null;
   return { ...answer, limits, upstream };
+}
+
+function countDenials(turns: AccountTurns, denials: Denials, folds: readonly DenialFold[]): void {
+  if (folds.length === 0) return;
+  for (const { latest, count } of folds) foldDenial(denials, latest, count);
+  const now = turns.now();
+  turns.armBy(now + FOLD_MS, now);
 }
 
 /** A request that was refused before the account could decide it. */

@@ -8,6 +8,8 @@ import type { AccountObject } from "./account-object.ts";
 import type { StoredKey } from "./account-rows.ts";
 import type * as command from "./commands.ts";
 import type { GroupedSteps } from "./grouped-steps.ts";
+import type { KnownDenials } from "./known-denials.ts";
+import { LeftAlone } from "./left-alone.ts";
 import type { AccountObjects } from "./placement.ts";
 
 /** The account's object could not be reached. Nothing is known of what it did; every command may be repeated. */
@@ -15,26 +17,44 @@ export class AccountUnreachable extends Error {
   override readonly name = "AccountUnreachable";
 }
 
+/** It was not even asked: it was overloaded a moment ago. */
+export class AccountLeftAlone extends AccountUnreachable {}
+
 const PAUSES_MS = [50, 200, 800, 2_000];
 
 type Stub = DurableObjectStub<AccountObject>;
 
 /**
  * Commands to account objects. Each is idempotent, so a call whose outcome is unknown is repeated on a fresh stub
- * (a stub stays broken after its object was reset). An overloaded object is left alone.
+ * (a stub stays broken after its object was reset). An overloaded object is left alone, and for a moment new requests
+ * are not even asked of it.
  */
 export class AccountClient {
   readonly #objects: AccountObjects;
   readonly #steps: GroupedSteps | null;
+  readonly #denials: KnownDenials | null;
+  readonly #leftAlone = new LeftAlone();
 
-  /** With `steps`, which all requests of an isolate share, those of one account may go to its object in one call. */
-  constructor(objects: AccountObjects, steps: GroupedSteps | null = null) {
+  /**
+   * What all requests of an isolate share: with `steps`, those of one account may go to its object in one call; with
+   * `denials`, a storm of denied ones is answered from memory.
+   */
+  constructor(objects: AccountObjects, steps: GroupedSteps | null = null, denials: KnownDenials | null = null) {
     this.#objects = objects;
     this.#steps = steps;
+    this.#denials = denials;
   }
 
-  reserve(accountId: string, request: command.ReserveRequest): Promise<command.ReserveReply> {
-    return this.#step(accountId, { kind: "reserve", request }, 1);
+  async reserve(accountId: string, request: command.ReserveRequest): Promise<command.ReserveReply> {
+    const known = this.#denials?.answer(accountId, request, Date.now());
+    if (known) return known;
+    const askedAt = Date.now();
+    if (this.#leftAlone.has(accountId, askedAt)) throw new AccountLeftAlone(`account ${accountId} is overloaded`);
+    const remembered = this.#denials?.takeCounts(accountId) ?? [];
+    const told = remembered.length === 0 ? request : { ...request, remembered };
+    const reply = await this.#step(accountId, { kind: "reserve", request: told }, 1);
+    this.#denials?.note(accountId, request, reply, { askedAt, now: Date.now() });
+    return reply;
   }
 
   quote(accountId: string, request: command.QuoteRequest): Promise<command.QuoteReply> {
@@ -175,7 +195,8 @@ export class AccountClient {
     repeats?: number,
   ): Promise<command.StepAnswers[Kind]> {
     const take = async (stub: Stub, tried: number): Promise<unknown> => {
-      if (tried > 0 || this.#steps === null) return takeStep(stub, step);
+      if (tried > 0) return takeStep(stub, repeated(step));
+      if (this.#steps === null) return takeStep(stub, step);
       const outcome = await this.#steps.send(accountId, step, (steps) => takeSteps(stub, steps));
       // By itself, it fails in words and with flags of its own, or works.
       return "failure" in outcome ? takeStep(stub, step) : outcome.answer;
@@ -195,6 +216,7 @@ export class AccountClient {
       } catch (error) {
         const pause = PAUSES_MS[tried];
         if (isOwnError(error)) throw error;
+        if (isOverloaded(error)) this.#leftAlone.add(accountId, Date.now());
         if (tried >= repeats || pause === undefined || isOverloaded(error)) {
           throw new AccountUnreachable(`account ${accountId}: ${String(error)}`, { cause: error });
         }
@@ -222,6 +244,13 @@ function takeStep(stub: Stub, step: command.Step): Promise<unknown> {
     case "checkpoint":
       return stub.checkpoint(step.request);
   }
+}
+
+/** A step whose outcome is unknown, once more: nothing changes by that, and denials that it told of count once. */
+function repeated(step: command.Step): command.Step {
+  if (step.kind !== "reserve") return step;
+  const { remembered: _, ...request } = step.request;
+  return { ...step, request };
 }
 
 /** Thrown by the object's own code, for example a broken invariant: asking again gives the same. */

@@ -67,6 +67,8 @@ export interface ReserveRequest {
   /** What the request names of earlier ones; all of it must belong to this account. */
   readonly references?: References;
   readonly command: Omit<ReserveCommand, "demand" | "upstream"> & { readonly demand: Omit<Demand, "keyId"> };
+  /** Denials that the asker gave from memory since it last asked. A repetition of the call leaves them out. */
+  readonly remembered?: readonly DenialFold[];
 }
 
 /**
@@ -140,6 +142,8 @@ type WithHeld<Answer> = Answer extends { readonly reservation: Reservation }
   : Answer;
 
 export type ReserveReply = KeyRefused | PlanOutdated | UnknownReference | (WithHeld<ReserveAnswer> & Reserved);
+
+export type DeniedReply = Extract<ReserveReply, { readonly kind: "denied" }>;
 
 /** Names one attempt of a request; a command for another attempt is fenced off. */
 export interface AttemptRef {

@@ -25,13 +25,13 @@ const FOLDS_MOST = 200;
 /** Denials that are not in the journal yet. Only in memory: a denial writes nothing. */
 export type Denials = Map<string, DenialFold>;
 
-/** Counts a denial. */
-export function foldDenial(denials: Denials, denied: DeniedRequest): void {
+/** Counts a denial, or `count` of which this is the latest. */
+export function foldDenial(denials: Denials, denied: DeniedRequest, count = 1): void {
   const { demand, denial, at } = denied;
   const minute = Math.floor(at / MINUTE_MS);
   const exact = `${minute}|${denial.reason}|${denial.limit}|${demand.keyId}`;
   const key = denials.has(exact) || denials.size < FOLDS_MOST ? exact : `${minute}|${denial.reason}`;
-  denials.set(key, { latest: denied, count: (denials.get(key)?.count ?? 0) + 1 });
+  denials.set(key, { latest: denied, count: (denials.get(key)?.count ?? 0) + count });
 }
 
 /** The newest denial of a request that is still remembered. */

@@ -74,6 +74,11 @@ export function price(rate: Rate, usage: Usage): MicroCredits | Unpriced {
   return amount;
 }
 
+/** Whether all of a request is charged at the rates of a long context. */
+export function isLongContext({ longContext }: Rate, { inputTokens }: Usage): boolean {
+  return longContext !== null && inputTokens > longContext.aboveInputTokens;
+}
+
 function tierMultiplier(rate: Rate, tier: string | null): Multiplier | undefined {
   if (tier === null || tier === "default" || tier === "auto") return ONE;
   return Object.hasOwn(rate.serviceTiers, tier) ? rate.serviceTiers[tier] : undefined;
@@ -83,10 +88,9 @@ function tokenComponent(rate: Rate, usage: Usage, tier: Multiplier): bigint | Un
   if (usage.inputTokens === 0 && usage.outputTokens === 0) return 0n;
   if (!rate.tokens) return { unpriced: "tokens" };
   const { input, cachedInput, cacheWrite, output } = rate.tokens;
-  const long = rate.longContext;
-  const isLong = long !== null && usage.inputTokens > long.aboveInputTokens;
-  const inputMultiplier = BigInt(isLong ? long.inputMultiplier : ONE);
-  const outputMultiplier = BigInt(isLong ? long.outputMultiplier : ONE);
+  const long = isLongContext(rate, usage) ? rate.longContext : null;
+  const inputMultiplier = BigInt(long?.inputMultiplier ?? ONE);
+  const outputMultiplier = BigInt(long?.outputMultiplier ?? ONE);
 
   const plainInput = usage.inputTokens - usage.cachedInputTokens - usage.cacheWriteTokens;
   const inputSide =

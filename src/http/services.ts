@@ -1,5 +1,6 @@
 import { AccountClient } from "../../durable-objects/client.ts";
 import { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
+import { KnownDenials } from "../../durable-objects/known-denials.ts";
 import { type CatalogCache, createCatalogCache } from "../catalog/catalog-cache.ts";
 import { readCatalog } from "../catalog/read.ts";
 import { accountObjects, type Config, type Env, readConfig } from "../env.ts";
@@ -28,7 +29,11 @@ export function servicesOf(env: Env): Services {
     keys: new KnownKeys(config.keySecret),
     failedAttempts: new FailedAttempts(),
     env,
-    accounts: new AccountClient(accountObjects(env), config.groupsCalls ? new GroupedSteps() : null),
+    accounts: new AccountClient(
+      accountObjects(env),
+      config.groupsCalls ? new GroupedSteps() : null,
+      new KnownDenials(),
+    ),
     catalog: createCatalogCache({
       load: () => readCatalog(env.DB, Date.now(), config.upstream),
       now: () => Date.now(),

@@ -1,4 +1,4 @@
-import { AccountUnreachable } from "../../durable-objects/client.ts";
+import { AccountLeftAlone, AccountUnreachable } from "../../durable-objects/client.ts";
 import type { HeldRequest, ReserveReply, UnknownReference } from "../../durable-objects/commands.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import type { References } from "../core/continuation.ts";
@@ -87,7 +87,10 @@ async function reserve(
     return await askAgainWhileInFlight(ask);
   } catch (error) {
     if (!(error instanceof AccountUnreachable)) throw error;
-    console.error(JSON.stringify({ event: "account_unreachable", account: accountId }));
+    // A storm on an overloaded object is told once a second, not with every request.
+    if (!(error instanceof AccountLeftAlone)) {
+      console.error(JSON.stringify({ event: "account_unreachable", account: accountId }));
+    }
     return "unreachable";
   }
 }
