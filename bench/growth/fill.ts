@@ -3,7 +3,9 @@ import type { LocalD1 } from "../../scripts/d1-migrations.ts";
 /** Rows are written in statements of this many entries, so that no transaction is long. */
 const AT_ONCE = 20_000;
 const NUMBERS = "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?2)";
-const SINCE = 1_795_000_000_000;
+/** 9 October 2025, 08:53:20 UTC. */
+const SINCE = 1_760_000_000_000;
+const BETWEEN_MS = 10_000;
 
 /** Registers accounts `from` to `to`, without objects. */
 export async function registerAccounts(d1: LocalD1, from: number, to: number): Promise<void> {
@@ -43,18 +45,18 @@ const ACCOUNT = `CASE i % 10 WHEN 0 THEN '${LONG_ACCOUNT}' ELSE printf('acct_row
 const USAGE = `'{"inputTokens":200,"cachedInputTokens":0,"cacheWriteTokens":0,"outputTokens":100,"reasoningTokens":0,"seconds":0,"size":null,"calls":{},"serviceTier":null}'`;
 const DECISION = `'{"plan":{"id":"bench","version":1},"rateCard":{"id":"default","version":1},"considered":[{"source":"grt_1","kind":"grant","unit":"credits","available":99000000,"taken":5460}],"draws":[{"kind":"grant","source":"grt_1","amount":22825}],"reservedAt":${SINCE},"reserved":22825}'`;
 
-/** `i` numbers the entries of the whole ledger; ten come in a second, and one of them is of the long account. */
+/** `i` numbers the entries of the whole ledger; one in ten is of the long account, which so has 864 a day. */
 const ENTRIES: readonly string[] = [
   `INSERT INTO usage_events (account_id, id, epoch, seq, at, request_id, attempt, key_id, feature, model, outcome,
     estimated, usage, decision)
-  SELECT ${ACCOUNT}, printf('use_%032x.1', i), 1, 2 + i, ${SINCE} + i * 100, printf('req_%032x', i), 1, 'key_1',
+  SELECT ${ACCOUNT}, printf('use_%032x.1', i), 1, 2 + i, ${SINCE} + i * ${BETWEEN_MS}, printf('req_%032x', i), 1, 'key_1',
     'codex', CASE i % 3 WHEN 0 THEN 'gpt-5.4' ELSE 'gpt-5.4-mini' END, 'completed', 0, ${USAGE}, ${DECISION} FROM n`,
   `INSERT INTO monetization_events (account_id, id, usage_id, epoch, seq, at, card_id, card_version, model, amount)
-  SELECT ${ACCOUNT}, printf('mon_%032x.1', i), printf('use_%032x.1', i), 1, 2 + i, ${SINCE} + i * 100, 'default', 1,
+  SELECT ${ACCOUNT}, printf('mon_%032x.1', i), printf('use_%032x.1', i), 1, 2 + i, ${SINCE} + i * ${BETWEEN_MS}, 'default', 1,
     'gpt-5.4-mini', 5460 FROM n`,
   `INSERT INTO balance_updates (account_id, epoch, seq, draw, id, v, at, kind, source, amount, delta, balance_after,
     cause, detail, usage_id, monetization_id, prev, hash)
-  SELECT ${ACCOUNT}, 1, 2 + i, 0, printf('bal_row.1.%d.0', i), 1, ${SINCE} + i * 100, 'debit', 'grt_1', 5460, -5460,
+  SELECT ${ACCOUNT}, 1, 2 + i, 0, printf('bal_row.1.%d.0', i), 1, ${SINCE} + i * ${BETWEEN_MS}, 'debit', 'grt_1', 5460, -5460,
     1000000, printf('mon_%032x.1', i), NULL, printf('use_%032x.1', i), printf('mon_%032x.1', i), printf('%064d', i),
     printf('%064d', i + 1) FROM n`,
 ];

@@ -80,16 +80,19 @@ async function askAll(caller: Caller, { id, key, receipt, entries }: Subject): P
     "long account: receipt, p50 ms": await long(`requests/${requestOf(entries >> 1)}`),
     "long account: requests, p50 ms": await long("usage-events"),
     "long account: ledger, p50 ms": await long("balance-updates"),
-    "long account: usage report, p50 ms": await long("usage?group_by=day,model"),
-    "long account: a day of usage, p50 ms": await long(`usage?group_by=model&${ONE_DAY}`),
+    "long account: usage report of all, p50 ms": await long(`usage?group_by=day,model&${ALL}`),
+    "long account: usage of a month, p50 ms": await long(`usage?group_by=day,model&${MONTH}`),
+    "long account: usage of a day, p50 ms": await long(`usage?group_by=day,model&${DAY}`),
     "totals of all, p50 ms": await all("/admin/totals"),
-    "totals by day, p50 ms": await all("/admin/totals/daily"),
+    "totals of a month by day, p50 ms": await all(`/admin/totals/daily?${MONTH}`),
     "totals of one account, p50 ms": await all(`/admin/totals?account=${id}`),
     "health of the pipeline, p50 ms": await all("/health/pipeline"),
   };
 }
 
-const ONE_DAY = "from=2026-11-20T00:00:00Z&to=2026-11-21T00:00:00Z";
+const ALL = "from=2025-10-01T00:00:00Z&to=2027-01-01T00:00:00Z";
+const MONTH = "from=2025-10-09T08:00:00Z&to=2025-11-08T08:00:00Z";
+const DAY = "from=2025-10-09T08:00:00Z&to=2025-10-10T08:00:00Z";
 
 function reconciliationOf(account: string): Asked {
   return { method: "POST", path: "/admin/reconciliations", key: OPERATOR, body: { account } };

@@ -1,6 +1,7 @@
 import type { ChainedEntry, GrantTerms } from "../core/event.ts";
 import { operatorsGrant, type PastGrant } from "../core/past-usage.ts";
 import { readEntries } from "./entry-rows.ts";
+import { STRETCHES_OF_ACCOUNT, UPDATES_WITHIN } from "./stretch.ts";
 
 /** A span of time: from an instant (epoch ms) on, up to and without another. */
 export interface Span {
@@ -61,8 +62,9 @@ export async function* entriesOf(
 ): AsyncGenerator<ChainedEntry[]> {
   const { results } = await db
     .prepare(
-      `SELECT epoch, min(seq) AS first, max(seq) AS last FROM balance_updates
-      WHERE account_id = ?1 AND at >= ?2 AND at < ?3 AND draw = 0 GROUP BY epoch ORDER BY epoch`,
+      `${STRETCHES_OF_ACCOUNT}
+      SELECT b.epoch AS epoch, min(b.seq) AS first, max(b.seq) AS last FROM ${UPDATES_WITHIN}
+      GROUP BY b.epoch ORDER BY b.epoch`,
     )
     .bind(accountId, from, to)
     .all<EpochSpan>();

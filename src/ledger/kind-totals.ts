@@ -1,7 +1,5 @@
-import { and, asc, count, eq, gte, lt, sql, sum } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/d1";
 import type { BalanceUpdateKind } from "../core/event.ts";
-import { balanceUpdates } from "./schema.ts";
+import { STRETCHES_OF_ACCOUNT, stretchesOf, UPDATES_WITHIN } from "./stretch.ts";
 
 export interface KindQuery {
   /** `null` sums over all accounts. */
@@ -20,16 +18,13 @@ export interface KindTotal {
   readonly amount: number;
 }
 
+const SUMS = "b.kind AS kind, count(*) AS count, sum(b.amount) AS amount";
+
 /** The sum of each kind of balance update: what was granted, charged, given back, written off. */
 export async function kindTotals(db: D1Database, query: KindQuery): Promise<KindTotal[]> {
-  const { kind, amount } = balanceUpdates;
-  const rows = await drizzle(db)
-    .select({ kind, count: count(), amount: sum(amount) })
-    .from(balanceUpdates)
-    .where(within(query))
-    .groupBy(kind)
-    .orderBy(asc(kind));
-  return rows.map((row) => ({ ...row, amount: Number(row.amount ?? 0) }));
+  const sql = `SELECT ${SUMS} FROM ${UPDATES_WITHIN} GROUP BY b.kind ORDER BY b.kind`;
+  const { results } = await within(db, query, sql).all<KindTotal>();
+  return results;
 }
 
 /** What was moved on one day. */
@@ -39,32 +34,29 @@ export interface DayTotal {
   readonly totals: readonly KindTotal[];
 }
 
+interface DayRow extends KindTotal {
+  readonly day: string;
+}
+
 /** The same for every day on which anything moved, oldest first. */
 export async function dailyTotals(db: D1Database, query: KindQuery): Promise<DayTotal[]> {
-  const { kind, amount, at } = balanceUpdates;
-  const day = sql<string>`date(${at} / 1000, 'unixepoch')`;
-  const rows = await drizzle(db)
-    .select({ day, kind, count: count(), amount: sum(amount) })
-    .from(balanceUpdates)
-    .where(within(query))
-    .groupBy(day, kind)
-    .orderBy(day, asc(kind));
+  const sql = `SELECT date(b.at / 1000, 'unixepoch') AS day, ${SUMS} FROM ${UPDATES_WITHIN}
+    GROUP BY day, b.kind ORDER BY day, b.kind`;
+  const { results } = await within(db, query, sql).all<DayRow>();
   const days = new Map<string, KindTotal[]>();
-  for (const row of rows) {
-    const totals = days.get(row.day) ?? [];
-    days.set(row.day, totals);
-    totals.push({ kind: row.kind, count: row.count, amount: Number(row.amount ?? 0) });
+  for (const { day, ...total } of results) {
+    const totals = days.get(day) ?? [];
+    days.set(day, totals);
+    totals.push(total);
   }
-  return [...days].map(([name, totals]) => ({ day: name, totals }));
+  return [...days].map(([day, totals]) => ({ day, totals }));
 }
 
-function within({ accountId, from, to }: KindQuery) {
-  const { at } = balanceUpdates;
-  const account = accountId === null ? movedSince(from) : eq(balanceUpdates.accountId, accountId);
-  return and(account, gte(at, from), lt(at, to));
-}
+/** Accounts that have not moved since the span began need not be looked at. `?1` is null. */
+const STRETCHES_OF_ALL = stretchesOf("SELECT account_id FROM balances WHERE updated_at >= ?2 AND ?1 IS NULL");
 
-/** The histories of accounts that have not moved since need not be read. */
-function movedSince(from: number) {
-  return sql`${balanceUpdates.accountId} in (select account_id from balances where updated_at >= ${from})`;
+/** A sum over the balance updates of the span, of one account or all. */
+function within(db: D1Database, { accountId, from, to }: KindQuery, sum: string): D1PreparedStatement {
+  const stretches = accountId === null ? STRETCHES_OF_ALL : STRETCHES_OF_ACCOUNT;
+  return db.prepare(`${stretches} ${sum}`).bind(accountId, from, to);
 }

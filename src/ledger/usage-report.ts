@@ -1,4 +1,5 @@
 import { type MicroCredits, quantity } from "../core/amount.ts";
+import { STRETCHES_OF_ACCOUNT, UPDATES_WITHIN } from "./stretch.ts";
 
 export const USAGE_GROUPS = ["day", "feature", "model"] as const;
 export type UsageGroup = (typeof USAGE_GROUPS)[number];
@@ -37,23 +38,24 @@ const GROUPS: Readonly<Record<UsageGroup, string>> = {
   model: "u.model",
 };
 
-const SUMS = {
+/** What one event adds to its group. */
+const FIGURES = {
   // A late settlement or a correction is a further event of its request; a denial is no request that was served.
-  requests: "sum(u.outcome NOT IN ('late', 'corrected', 'denied'))",
+  requests: "u.outcome NOT IN ('late', 'corrected', 'denied')",
   // One event stands for all refusals of a minute with the same reason and key, and says how many.
-  denied: "sum(CASE u.outcome WHEN 'denied' THEN coalesce(u.decision ->> '$.denial.count', 1) ELSE 0 END)",
+  denied: "CASE u.outcome WHEN 'denied' THEN coalesce(u.decision ->> '$.denial.count', 1) ELSE 0 END",
   inputTokens: countSql("inputTokens"),
   cachedInputTokens: countSql("cachedInputTokens"),
   outputTokens: countSql("outputTokens"),
   reasoningTokens: countSql("reasoningTokens"),
   seconds: countSql("seconds"),
-  charge: "sum(coalesce(m.amount, 0))",
+  charge: "coalesce(m.amount, 0)",
   // Whatever undoes a charge names it as its cause. The condition on the kind is what the index is for. It has to be named:
   // by itself SQLite reads the account's whole history for each of its charges.
-  refunded: `sum(coalesce((
+  refunded: `coalesce((
     SELECT sum(back.amount) FROM balance_updates back INDEXED BY refunds_by_cause
     WHERE back.account_id = u.account_id AND back.cause = m.id AND back.kind IN ('refund', 'grant')
-  ), 0))`,
+  ), 0)`,
 } as const;
 
 /**
@@ -61,24 +63,42 @@ const SUMS = {
  * quantities would count twice what the expiry knew of. A correction repeats the quantities that it prices again.
  */
 function countSql(field: string): string {
-  return `sum(CASE WHEN u.outcome = 'corrected' THEN 0 WHEN u.outcome = 'expired' AND EXISTS (
+  return `CASE WHEN u.outcome = 'corrected' THEN 0 WHEN u.outcome = 'expired' AND EXISTS (
     SELECT 1 FROM usage_events late WHERE late.account_id = u.account_id AND late.id = u.id || '~late'
-  ) THEN 0 ELSE u.usage ->> '$.${field}' END)`;
+  ) THEN 0 ELSE u.usage ->> '$.${field}' END`;
 }
 
-/** Sums an account's usage and charges, by group. Reads the account's events once; no other account's. */
+/**
+ * The events of the span with what each of them adds. Ids mostly sort by time, so that events are read in the order of
+ * their ids, which is how they lie. `LIMIT -1` keeps a subquery as it is: else SQLite would drop that order, and carry
+ * the whole rows, not the figures, to where the groups are sorted.
+ */
+function eventsSql(groups: readonly UsageGroup[]): string {
+  const columns = [
+    ...groups.map((group) => `${GROUPS[group]} AS "${group}"`),
+    ...Object.entries(FIGURES).map(([name, sql]) => `${sql} AS "${name}"`),
+  ];
+  return `SELECT ${columns.join(", ")} FROM (
+      SELECT b.usage_id, b.epoch, b.seq FROM ${UPDATES_WITHIN}
+      WHERE b.draw = 0 AND b.usage_id IS NOT NULL ORDER BY b.usage_id LIMIT -1
+    ) entry
+    CROSS JOIN usage_events u ON u.account_id = ?1 AND u.id = entry.usage_id AND u.epoch = entry.epoch AND u.seq = entry.seq
+    LEFT JOIN monetization_events m ON m.account_id = ?1 AND m.id = 'mon_' || substr(u.id, 5)
+    LIMIT -1`;
+}
+
+/** Sums an account's usage and charges, by group. Reads the entries of the span, however long the history is. */
 export async function usageTotals(db: D1Database, accountId: string, query: UsageQuery): Promise<UsageTotal[]> {
   const groups = USAGE_GROUPS.filter((group) => query.groupBy.includes(group));
   const columns = [
-    ...USAGE_GROUPS.map((group) => `${groups.includes(group) ? GROUPS[group] : "NULL"} AS "${group}"`),
-    ...Object.entries(SUMS).map(([name, sql]) => `${sql} AS "${name}"`),
+    ...USAGE_GROUPS.map((group) => (groups.includes(group) ? `"${group}"` : `NULL AS "${group}"`)),
+    ...Object.keys(FIGURES).map((name) => `sum("${name}") AS "${name}"`),
   ];
-  const by = groups.map((group) => GROUPS[group]).join(", ");
+  const by = groups.map((group) => `"${group}"`).join(", ");
   const { results } = await db
     .prepare(
-      `SELECT ${columns.join(", ")} FROM usage_events u
-      LEFT JOIN monetization_events m ON m.account_id = u.account_id AND m.id = 'mon_' || substr(u.id, 5)
-      WHERE u.account_id = ?1 AND u.at >= ?2 AND u.at < ?3
+      `${STRETCHES_OF_ACCOUNT}
+      SELECT ${columns.join(", ")} FROM (${eventsSql(groups)})
       ${by === "" ? "HAVING count(*) > 0" : `GROUP BY ${by} ORDER BY ${by}`}`,
     )
     .bind(accountId, query.from, query.to)

@@ -9,6 +9,7 @@ import { addGrant, type GrantCommand, lapseGrants, voidGrant } from "../../src/c
 import { MESSAGE_VERSION } from "../../src/core/ledger-message.ts";
 import type { Plan } from "../../src/core/plan.ts";
 import { refund } from "../../src/core/refund.ts";
+import { chargedOf, rerate } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { type Ended, expire, release, settle, settleLate } from "../../src/core/settlement.ts";
 import { decide } from "../../src/core/waterfall.ts";
@@ -42,9 +43,9 @@ export class History {
   readonly #ended = new Map<string, Reservation>();
   readonly #grants = new Map<string, Grant>();
 
-  constructor(id = "acct_1", plan: Plan = planOf()) {
+  constructor(id = "acct_1", plan: Plan = planOf(), epoch = 1) {
     this.id = id;
-    this.state = accountWith({ id, plan });
+    this.state = accountWith({ id, plan, epoch });
   }
 
   give(grant: GrantCommand): this {
@@ -92,6 +93,20 @@ export class History {
     const wanted = { id: `refund of ${requestId}`, amount: credits(amount), at: this.now, reason };
     const { reservation, change } = refund(this.state, ended, wanted, (id) => this.#grant(id), sha256);
     this.#ended.set(requestId, reservation);
+    return this.#keep(change);
+  }
+
+  /** Prices a request again, at `factor` times the rate, under another version of the card. */
+  corrects(requestId: string, factor: number, cardVersion: number): this {
+    const ended = this.#ended.get(requestId);
+    const entries = this.entries.filter(({ usage }) => usage?.requestId === requestId);
+    const charged = ended && chargedOf(entries, ended.attempt);
+    if (!charged) throw new Error(`${requestId} has not ended`);
+    const tokens = { input: 0, cachedInput: 0, cacheWrite: 0, output: credits(1_000_000) * factor };
+    const quote = { cardId: "default", cardVersion, model: "gpt-5.4", rate: { ...PLAIN_RATE, tokens } };
+    const command = { charged, quote, reason: "wrong price" };
+    const { change } = rerate(this.state, ended, command, (id) => this.#grant(id), this.now, sha256);
+    for (const reservation of change.reservations) this.#ended.set(requestId, reservation);
     return this.#keep(change);
   }
 

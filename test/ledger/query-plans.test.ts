@@ -2,8 +2,11 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { readBurn } from "../../src/ledger/burn.ts";
 import { readRequest } from "../../src/ledger/entry-rows.ts";
 import { readGrantTerms } from "../../src/ledger/grant-terms.ts";
+import { entriesOf } from "../../src/ledger/history.ts";
+import { dailyTotals, kindTotals } from "../../src/ledger/kind-totals.ts";
+import { usageTotals } from "../../src/ledger/usage-report.ts";
 import { writeEntries } from "../../src/ledger/write.ts";
-import { credits, grantOf, T0 } from "../support/core-fixtures.ts";
+import { credits, DAY, grantOf, T0 } from "../support/core-fixtures.ts";
 import { migratedD1, SqliteD1 } from "../support/sqlite-d1.ts";
 import { History } from "./history.ts";
 
@@ -19,7 +22,7 @@ class Noted extends SqliteD1 {
 }
 const noted = new Noted(sqlite) as unknown as D1Database;
 
-const LEDGER = /\b(usage_events|monetization_events|balance_updates|\w)\b/;
+const LEDGER = /^(usage_events|monetization_events|balance_updates|probe|\w)$/;
 
 /** Parts of the ledger's tables that a query goes through from end to end, or a whole account of them. */
 function wholeReads(query: string): string[] {
@@ -53,6 +56,17 @@ describe("however long an account's history is", () => {
     expect([...asked].flatMap(wholeReads)).toEqual([]);
   });
 
+  it("what is asked of a span of time is found by the numbers of its entries", async () => {
+    asked.clear();
+    const span = { from: T0, to: T0 + DAY };
+    await usageTotals(noted, "acct_1", { ...span, groupBy: ["day", "model"] });
+    await kindTotals(noted, { ...span, accountId: "acct_1" });
+    await dailyTotals(noted, { ...span, accountId: null });
+    for await (const page of entriesOf(noted, "acct_1", span)) expect(page).toHaveLength(4);
+    expect(asked.size).toBeGreaterThanOrEqual(5);
+    expect([...asked].flatMap(wholeReads)).toEqual([]);
+  });
+
   it("a look at all of an account would be noticed", () => {
     const query = "SELECT * FROM balance_updates WHERE account_id = ? AND cause = ? AND kind IN ('refund', 'grant')";
     expect(wholeReads(query)).toHaveLength(1);
@@ -73,5 +87,5 @@ describe("however long an account's history is", () => {
     expect(newest).toEqual({ amount: credits(101), firstAt: T0 + 5_000_000, complete: true });
     expect(await readBurn(db, "acct_1", T0)).toMatchObject({ amount: credits(5), complete: true });
     expect(await readBurn(db, "acct_none", T0)).toEqual({ amount: 0, firstAt: null, complete: true });
-  });
+  }, 30_000);
 });
