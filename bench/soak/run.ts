@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { stopOnSignals } from "../../scripts/stop-signals.ts";
+import { stateRootOf } from "../state-root.ts";
 import { type Arguments, readArguments, USAGE_TEXT } from "./arguments.ts";
 import { Book } from "./book.ts";
 import { becomeQuiet, judge } from "./ending.ts";
@@ -13,7 +12,6 @@ import { Service } from "./service.ts";
 import { Traffic } from "./traffic.ts";
 import { type Sample, takeSample } from "./watch.ts";
 
-const MEMORY_FILES = "/dev/shm";
 const MINUTE_MS = 60_000;
 const SAMPLE_MS = 10_000;
 /** When workerd is killed, in parts of the whole time: more than half of it is without restarts. */
@@ -26,7 +24,7 @@ const SHORT_MINUTES = 5;
 async function main(options: Arguments): Promise<boolean> {
   await using cleanup = new AsyncDisposableStack();
   stopOnSignals(() => cleanup.disposeAsync());
-  const stateRoot = !options.disk && existsSync(MEMORY_FILES) ? MEMORY_FILES : tmpdir();
+  const stateRoot = stateRootOf(options);
   console.log(`starting; state under ${stateRoot}`);
   const service = await Service.start(stateRoot);
   cleanup.defer(() => service.dispose());

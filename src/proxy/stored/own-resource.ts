@@ -2,7 +2,7 @@ import type { Resource, ResourceKind } from "../../core/resource.ts";
 import { identify, keyRefusal } from "../../http/authentication.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
-import { followingPlan } from "../../http/follow-plan.ts";
+import { followingPlan, planChanging } from "../../http/follow-plan.ts";
 import { askAgainWhileInFlight } from "../admission.ts";
 
 /** Something of the caller's own account, with that account's id. */
@@ -28,7 +28,7 @@ export async function ownSource(c: HttpContext, kind: ResourceKind, id: string):
     case "key_refused":
       throw keyRefusal(reply);
     case "plan_outdated":
-      throw new HttpFault(503, "plan_changing", "Your plan is being changed; try again.");
+      throw planChanging();
     case "unknown_reference":
       throw notFound(kind, id);
     case "resource":
