@@ -5,7 +5,6 @@ import type {
   Plan,
   PlanDocument,
   PlanPreview,
-  RateCard,
   RateCardDocument,
   RateCardPreview,
   RateCardVersion,
@@ -54,7 +53,7 @@ export class RateCardsAdmin {
   }
 
   /** Publishes a version, in force from its `effective_at` or at once. */
-  put(id: string, document: RateCardDocument, options?: ActOptions): Promise<RateCard> {
+  put(id: string, document: RateCardDocument, options?: ActOptions): Promise<RateCardVersion> {
     return this.#transport.json("PUT", `/admin/rate-cards/${part(id)}`, { ...options, body: document });
   }
 

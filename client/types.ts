@@ -54,7 +54,6 @@ export type LedgerProof = z.output<typeof ledger.proof>;
 
 export type Plan = z.output<typeof catalog.plan>;
 export type PlanPreview = z.output<typeof catalog.planPreview>;
-export type RateCard = z.output<typeof catalog.rateCard>;
 export type RateCardPreview = z.output<typeof catalog.rateCardPreview>;
 export type RateCardVersion = z.output<typeof catalog.rateCardVersion>;
 export type Upstream = z.output<typeof catalog.upstream>;

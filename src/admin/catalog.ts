@@ -39,11 +39,20 @@ export function rateCardAdminRoutes(): Hono<HttpEnv> {
     if (!parsed.ok) throw new HttpFault(400, "invalid_rate_card", describeFaults(parsed.faults));
     const preview = await previewRateCard(c.env.DB, id, parsed.document, Date.now());
     if (isDryRun(c)) return c.json({ id, ...previewWire(c, preview), document: parsed.document });
-    const { version, effectiveAt, createdAt } = await putRateCard(c.env.DB, id, parsed.document, Date.now());
+    const now = Date.now();
+    const { version, effectiveAt, createdAt } = await putRateCard(c.env.DB, id, parsed.document, now);
     c.var.services.catalog.drop();
     tellPut(c, "rate_card.put", id, preview, version);
     const { models } = parsed.document;
-    return c.json({ id, version, created_at: instant(createdAt), effective_at: instant(effectiveAt), models });
+    return c.json({
+      id,
+      version,
+      created_at: instant(createdAt),
+      effective_at: instant(effectiveAt),
+      // What was put is the newest version.
+      in_force: effectiveAt <= now,
+      models,
+    });
   });
   return routes;
 }

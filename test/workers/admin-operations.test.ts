@@ -161,7 +161,11 @@ describe("a dry run", () => {
     const present = await dry(CARD);
     expect(present).toMatchObject({ running_version: present.version, changes: [] });
     const announced = { effective_at: "2099-01-01T00:00:00Z", models: { "free-1": CARD.models["free-1"] } };
-    const { version } = await asOperator<{ version: number }>("PUT", "/admin/rate-cards/default", announced);
+    const put = (card: object) =>
+      asOperator<{ version: number; in_force: boolean }>("PUT", "/admin/rate-cards/default", card);
+    expect((await put(CARD)).in_force).toBe(true);
+    const { version, in_force } = await put(announced);
+    expect(in_force).toBe(false);
     expect(await dry(announced)).toMatchObject({ version, running_version: present.version });
     const again = await dry(CARD);
     expect(again).toMatchObject({ version: version + 1, running_version: present.version, changes: [] });

@@ -60,11 +60,11 @@ export function planCommands(tool: Tool): Command {
   ]);
 }
 
-const CARD_COLUMNS: readonly Column<Omit<RateCardVersion, "in_force"> & { readonly in_force?: boolean }>[] = [
+const CARD_COLUMNS: readonly Column<RateCardVersion>[] = [
   { title: "RATE CARD", value: (card) => card.id },
   { title: "VERSION", value: (card) => card.version, align: "right" },
   { title: "EFFECTIVE", value: (card) => when(card.effective_at) },
-  { title: "IN FORCE", value: (card) => (card.in_force === undefined ? null : card.in_force ? "yes" : "no") },
+  { title: "IN FORCE", value: (card) => (card.in_force ? "yes" : "no") },
   { title: "MODELS", value: (card) => Object.keys(card.models).length, align: "right" },
 ];
 

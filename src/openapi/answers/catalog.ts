@@ -59,9 +59,10 @@ const rate = answer(
   }),
 );
 
-const cardFields = { ...stored, effective_at: instant, models: z.record(z.string(), rate) };
-
-export const rateCard = answer("RateCard", z.strictObject(cardFields));
+export const rateCardVersion = answer(
+  "RateCardVersion",
+  z.strictObject({ ...stored, effective_at: instant, in_force: z.boolean(), models: z.record(z.string(), rate) }),
+);
 export const rateCardPreview = answer(
   "RateCardPreview",
   z.strictObject({
@@ -69,8 +70,7 @@ export const rateCardPreview = answer(
     document: z.strictObject({ effective_at: z.string().nullable(), models: z.record(z.string(), rate) }),
   }),
 );
-export const putRateCardAnswer = answer("RateCardOrPreview", z.union([rateCard, rateCardPreview]));
-export const rateCardVersion = answer("RateCardVersion", z.strictObject({ ...cardFields, in_force: z.boolean() }));
+export const putRateCardAnswer = answer("RateCardOrPreview", z.union([rateCardVersion, rateCardPreview]));
 export const rateCards = pageOf("RateCards", rateCardVersion);
 
 const completeUpstream = {
