@@ -6,6 +6,7 @@ import type {
   BalanceUpdate,
   Grant,
   LedgerProof,
+  LedgerRestore,
   ListedAccount,
   MonetizationEvent,
   NewAccount,
@@ -20,6 +21,7 @@ import type {
   Refund,
   ReservationResolution,
   ResolvedReservation,
+  RestoredLedger,
   RevokedKey,
   UsageEvent,
   UsageTotal,
@@ -108,6 +110,11 @@ export class AccountsAdmin {
   /** Its ledger as NDJSON that anyone can verify; the body is read as it is taken. */
   exportLedger(id: string, options?: CallOptions): Promise<Response> {
     return this.#transport.send("GET", pathOf(id, "ledger", "export"), { ...options, accept: "application/x-ndjson" });
+  }
+
+  /** Puts back entries of an export that its ledger has lost; those that are there are left alone. */
+  restoreLedger(id: string, restore: LedgerRestore, options?: CallOptions): Promise<RestoredLedger> {
+    return this.#transport.json("POST", pathOf(id, "ledger", "entries"), once(restore, { ...options }));
   }
 
   /** Has its ledger checked, entry by entry. */

@@ -50,6 +50,7 @@ export type BalanceUpdate = z.output<typeof ledger.balanceUpdate>;
 export type UsageTotal = z.output<typeof ledger.usageTotal>;
 export type KindTotal = z.output<typeof ledger.kindTotal>;
 export type DayTotal = z.output<typeof ledger.dayTotal>;
+export type RestoredLedger = z.output<typeof ledger.restoredLedger>;
 export type LedgerProof = z.output<typeof ledger.proof>;
 
 export type Plan = z.output<typeof catalog.plan>;
@@ -96,6 +97,7 @@ export type AccountPatch = z.input<typeof bodies.accountPatch>;
 export type NewKey = z.input<typeof bodies.newKey>;
 export type NewGrant = z.input<typeof bodies.newGrant>;
 export type NewRefund = z.input<typeof bodies.newRefund>;
+export type LedgerRestore = z.input<typeof bodies.ledgerRestore>;
 export type NewRerating = z.input<typeof bodies.newRerating>;
 export type ReservationResolution = z.input<typeof bodies.reservationResolution>;
 export type BacktestRequest = z.input<typeof bodies.backtestRequest>;

@@ -15,6 +15,7 @@ import { accountList } from "./account-list.ts";
 import { existing, type KnownAccount } from "./existing-account.ts";
 import { grant, refund, voidGrant } from "./grants.ts";
 import { resolveReservation } from "./resolving.ts";
+import { restoreLedger } from "./restoring.ts";
 import { accountPatch, newAccount, newKey } from "./schemas.ts";
 
 const newAccountId = customAlphabet("0123456789abcdefghijklmnopqrstuvwxyz", 16);
@@ -33,6 +34,7 @@ export function accountAdminRoutes(): Hono<HttpEnv> {
   routes.delete("/:id/grants/:grant", voidGrant);
   routes.post("/:id/refunds", refund);
   routes.post("/:id/reservations/:request/resolve", resolveReservation);
+  routes.post("/:id/ledger/entries", restoreLedger);
   routes.get("/:id/work", async (c) => {
     const work = await c.var.services.accounts.work((await existing(c)).id);
     return c.json({
@@ -69,14 +71,16 @@ async function create(c: HttpContext): Promise<Response> {
   const plan = await planOf(c, body.plan);
   const id = body.id ?? `acct_${newAccountId()}`;
   const registered = await createAccount(c.env.DB, { id, name: body.name ?? null }, Date.now());
-  // An account that was registered but whose object was never reached is completed by the repetition.
   const created = await c.var.services.accounts.create(id, plan);
-  if (!created || !(registered || body.id !== undefined)) {
+  // What was begun and not ended is completed by the repetition: an account that was registered but whose object was
+  // never reached, and one whose object is there but which a restored database has lost. The object stays as it is.
+  if (!registered && !(created && body.id !== undefined)) {
     throw new HttpFault(409, "account_exists", `The account ${id} exists already.`);
   }
   const name = body.name ?? null;
-  tellAct(c, { action: "account.create", account: id, after: { plan: body.plan, name } });
-  return c.json(await shown(c, { id, name }), 201);
+  const account = await shown(c, { id, name });
+  tellAct(c, { action: "account.create", account: id, after: { plan: account.plan.id, name } });
+  return c.json(account, 201);
 }
 
 /** The newest version of a plan; read afresh, because an operator may have just written it elsewhere. */

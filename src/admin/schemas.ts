@@ -85,6 +85,14 @@ export const newRerating = z.strictObject({
 
 export const reconciliationRequest = z.strictObject({ account: accountId.nullish() });
 
+/** Entries as an export has them; each is then checked as one from the queue is. */
+export const ledgerRestore = z.strictObject({
+  entries: z.array(z.unknown()).min(1).max(500).meta({
+    description: "Lines of an export, without its header and its end, in their order.",
+  }),
+  reason: why,
+});
+
 export const reservationResolution = z.strictObject({
   action: z.enum(["release", "settle_checkpoint"], { error: 'must be "release" or "settle_checkpoint"' }),
   reason: why,

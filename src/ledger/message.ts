@@ -46,7 +46,8 @@ export function readMessage(body: unknown): ReadMessage {
   return { kind: "message", accountId, entries, refused };
 }
 
-function readEntry(accountId: string, entry: unknown): ChainedEntry | string {
+/** One entry of an account, or the reason why it can never be written. Never throws, whatever it is. */
+export function readEntry(accountId: string, entry: unknown): ChainedEntry | string {
   const parsed = parse(chainedEntry, entry);
   if (!parsed.success) return versionReason(entry, ENTRY_VERSION) ?? parsed.reason;
   return parsed.data.accountId === accountId ? parsed.data : "shape: entry of another account";

@@ -3,6 +3,7 @@ import { ownKey, rolling } from "../account/body-schemas.ts";
 import {
   accountPatch,
   backtestRequest,
+  ledgerRestore,
   newAccount,
   newGrant,
   newKey,
@@ -29,6 +30,7 @@ const NAMES: Readonly<Record<string, z.ZodType>> = {
   Voiding: voiding,
   NewRefund: newRefund,
   NewRerating: newRerating,
+  LedgerRestore: ledgerRestore,
   ReconciliationRequest: reconciliationRequest,
   ReservationResolution: reservationResolution,
   BacktestRequest: backtestRequest,

@@ -4,6 +4,7 @@ import { readRequest } from "../../src/ledger/entry-rows.ts";
 import { readGrantTerms } from "../../src/ledger/grant-terms.ts";
 import { entriesOf } from "../../src/ledger/history.ts";
 import { dailyTotals, kindTotals } from "../../src/ledger/kind-totals.ts";
+import { restoreEntries } from "../../src/ledger/restore.ts";
 import { usageTotals } from "../../src/ledger/usage-report.ts";
 import { writeEntries } from "../../src/ledger/write.ts";
 import { credits, DAY, grantOf, T0 } from "../support/core-fixtures.ts";
@@ -64,6 +65,14 @@ describe("however long an account's history is", () => {
     await dailyTotals(noted, { ...span, accountId: null });
     for await (const page of entriesOf(noted, "acct_1", span)) expect(page).toHaveLength(4);
     expect(asked.size).toBeGreaterThanOrEqual(5);
+    expect([...asked].flatMap(wholeReads)).toEqual([]);
+  });
+
+  it("putting entries back reads what stands at their places", async () => {
+    asked.clear();
+    const put = await restoreEntries(noted, "acct_1", history.entries.slice(1, 3));
+    expect(put).toEqual({ kind: "restored", present: 2, restored: [] });
+    expect(asked.size).toBe(1);
     expect([...asked].flatMap(wholeReads)).toEqual([]);
   });
 

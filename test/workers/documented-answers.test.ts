@@ -174,6 +174,17 @@ describe("an operator", () => {
     expect((await accounts.proof(customer.id)).verified).toBe(true);
   });
 
+  test("puts back what a ledger has lost", async () => {
+    await charged();
+    const { accounts } = operator;
+    const lines = (await (await accounts.exportLedger(customer.id)).text()).trimEnd().split("\n").slice(1, -1);
+    const entries = lines.map((line) => JSON.parse(line) as object);
+    const told = await accounts.restoreLedger(customer.id, { entries, reason: "Nothing was lost" });
+    expect(told).toEqual({ account: customer.id, present: entries.length, restored: 0 });
+    const forged = accounts.restoreLedger(customer.id, { entries: [{ ...entries[0], at: 1 }], reason: "A forgery" });
+    expect(await refusalOf(forged)).toBe("400 invalid_request");
+  });
+
   test("sees requests under way, and ends one by hand", async () => {
     const { requestId } = await hold(customer, 1);
     const pending = await operator.ledger.reservations({ account: customer.id }).all();

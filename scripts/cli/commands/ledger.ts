@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import type { BalanceUpdate } from "../../../client/types.ts";
-import { command } from "../command.ts";
+import { command, group } from "../command.ts";
 import { ACCOUNT_OPTION, type AccountOption, historyOf } from "../history.ts";
 import { wholeNumber } from "../inputs.ts";
 import { type Column, table } from "../table.ts";
 import type { Tool } from "../tool.ts";
 import { credits, when } from "../words.ts";
+import { restoreCommand } from "./ledger-restore.ts";
 
 const LISTED = 20;
 
@@ -24,11 +25,16 @@ const COLUMNS: readonly Column<BalanceUpdate>[] = [
   { title: "CAUSE", value: (update) => update.reason ?? update.cause },
 ];
 
-/** `spillway ledger`: what changed on the balance. */
+/** `spillway ledger`: what changed on the balance, and what puts back entries that were lost. */
 export function ledgerCommand(tool: Tool): Command {
-  return command("ledger", "List what changed on the balance, newest first", [
+  const commands = group("ledger", "What changed on the balance; put back what a restored database has lost", []);
+  return commands.addCommand(listCommand(tool), { isDefault: true }).addCommand(restoreCommand(tool));
+}
+
+function listCommand(tool: Tool): Command {
+  return command("list", "List what changed on the balance, newest first; what `ledger` alone does", [
     "ledger",
-    "ledger --account acct_acme --limit 100",
+    "ledger list --account acct_acme --limit 100",
   ])
     .option(...ACCOUNT_OPTION)
     .option("--limit <number>", "how many at most", wholeNumber, LISTED)

@@ -1,10 +1,9 @@
-import { createReadStream } from "node:fs";
 import type { Command } from "commander";
 import { formatCredits } from "../../../src/core/amount.ts";
-import { type LedgerSummary, type Verified, verifyLedger } from "../../verify.mjs";
+import type { LedgerSummary, Verified } from "../../verify.mjs";
 import { command } from "../command.ts";
 import { EXIT } from "../failure.ts";
-import { FileError, messageOf } from "../inputs.ts";
+import { verifiedFile } from "../ledger-file.ts";
 import { facts } from "../table.ts";
 import type { Tool } from "../tool.ts";
 import { counted, credits, when } from "../words.ts";
@@ -21,14 +20,6 @@ export function verifyCommand(tool: Tool): Command {
       await tool.show(verified, () => verifiedText(verified));
       if (!verified.ok) tool.exitCode = EXIT.refused;
     });
-}
-
-async function verifiedFile(path: string): Promise<Verified> {
-  try {
-    return await verifyLedger(path === "-" ? process.stdin : createReadStream(path));
-  } catch (error) {
-    throw new FileError(`${path} cannot be read: ${messageOf(error)}`);
-  }
 }
 
 function verifiedText(verified: Verified): string {

@@ -134,6 +134,15 @@ export const dayTotal = answer(
 );
 export const dayTotals = pageOf("DayTotals", dayTotal);
 
+export const restoredLedger = answer(
+  "RestoredLedger",
+  z.strictObject({
+    account: z.string(),
+    present: count.describe("Entries that were there already."),
+    restored: count.describe("Entries that were put back."),
+  }),
+);
+
 export const difference = answer(
   "Difference",
   z

@@ -1,5 +1,6 @@
 import {
   accountPatch,
+  ledgerRestore,
   newAccount,
   newGrant,
   newKey,
@@ -18,7 +19,14 @@ import {
   resolvedReservation,
   revokedKey,
 } from "../answers/account.ts";
-import { balanceUpdates, monetizationEvents, proof, usageEvents, usageTotals } from "../answers/ledger.ts";
+import {
+  balanceUpdates,
+  monetizationEvents,
+  proof,
+  restoredLedger,
+  usageEvents,
+  usageTotals,
+} from "../answers/ledger.ts";
 import { receipt } from "../answers/receipt.ts";
 import { IDEMPOTENCY_KEY, json, LEDGER_FILE, type Operation, PAGING, told, USAGE_QUERY } from "../operation.ts";
 
@@ -199,6 +207,20 @@ export const accountOperations: readonly Operation[] = [
     description: "The same file as its holder gets.",
     answers: { 200: LEDGER_FILE },
     refusals: ["account_not_found", "account_incomplete"],
+  },
+  {
+    ...common,
+    id: "restoreLedger",
+    method: "post",
+    path: "/admin/accounts/{id}/ledger/entries",
+    summary: "Put back entries that its ledger has lost",
+    description:
+      "After the database was restored to an earlier minute. Every entry must be one of the account's, with the hash " +
+      "that it was written with, and continue what the ledger has. All of them are written or none; those that are there " +
+      "are left alone, so the same may be sent again. Balances follow; the account's object is not asked.",
+    body: [json(ledgerRestore)],
+    answers: { 200: told("They are all in the ledger.", restoredLedger) },
+    refusals: ["account_not_found", "ledger_conflict", "ledger_unavailable"],
   },
   {
     ...common,
