@@ -1,6 +1,6 @@
 import { invariant, type MicroCredits } from "./amount.ts";
 import type { Sha256 } from "./event.ts";
-import type { Grant } from "./grant.ts";
+import { type Grant, owed, remaining } from "./grant.ts";
 import type { UpdateDraft } from "./journal.ts";
 
 /** What a grant paid of a charge. */
@@ -32,8 +32,9 @@ export interface GivenBack {
 
 /**
  * Gives credits back to the grants that paid, last payer first. It undoes use and grants nothing new, so what was granted
- * stays what it was; only for what a grant paid that has ended since, an adjustment grant takes its place. `grantOf`
- * finds a paying grant, also one that is used up.
+ * stays what it was; only for what a grant paid that has ended since, an adjustment grant takes its place. What was paid
+ * back for a grant is given to no other: it goes to that grant, and is taken away with what is left of it. `grantOf` finds
+ * a paying grant, also one that is used up.
  */
 export function giveBack(
   payers: readonly Payer[],
@@ -53,11 +54,11 @@ export function giveBack(
     const grant = changed.get(source) ?? grantOf(source);
     invariant(grant !== null && grant.used >= part, `grant ${source} did not pay what is given back`);
     left -= part;
-    if (hasEnded(grant, at)) lost += part;
-    else {
-      changed.set(source, { ...grant, used: grant.used - part });
-      updates.push({ kind: "refund", source, amount: part, delta: part, cause, detail: { reason } });
-    }
+    const undone = hasEnded(grant, at) ? Math.min(part, stillOwed(grant)) : part;
+    lost += part - undone;
+    if (undone === 0) continue;
+    changed.set(source, { ...grant, used: grant.used - undone });
+    updates.push({ kind: "refund", source, amount: undone, delta: undone, cause, detail: { reason } });
   }
   invariant(left === 0, "what is given back was paid");
   if (lost > 0) {
@@ -78,6 +79,11 @@ function roomOf(payers: readonly Payer[], before: MicroCredits): { source: strin
     gone -= back;
     return { source, room: amount - back };
   });
+}
+
+/** What is to be taken back of a grant beyond what is left of it. */
+function stillOwed(grant: Grant): MicroCredits {
+  return Math.max(0, owed(grant) - remaining(grant));
 }
 
 function hasEnded({ voidedAt, expiresAt }: Grant, at: number): boolean {

@@ -6,6 +6,7 @@ import type { ChainedEntry } from "../../src/core/event.ts";
 import { type Grant, owed, remaining } from "../../src/core/grant.ts";
 import { addGrant, lapseGrants, voidGrant } from "../../src/core/granting.ts";
 import { reclaim } from "../../src/core/reclaim.ts";
+import { refund } from "../../src/core/refund.ts";
 import { release, settle } from "../../src/core/settlement.ts";
 import { decide } from "../../src/core/waterfall.ts";
 import {
@@ -99,6 +100,24 @@ describe("what was paid for a grant is paid back", () => {
     const { grant, change } = take(state, 10, voided.grant);
     expect(owed(grant)).toBe(credits(4));
     expect(change.entries[0]?.updates).toMatchObject([{ kind: "none", delta: 0 }]);
+  });
+
+  it.each([
+    [10, 6, 0],
+    [10, 10, 0],
+    [3, 6, 3],
+    [0, 6, 6],
+  ])("%d of 10 after all of it was used and it ended: of %d that are refunded, %d are good", (total, amount, good) => {
+    const state = accountWith({}, [grantOf("bought", 10, { expiresAt: T0 + DAY })]);
+    const { reservation } = charge(state, hold(state, commandOf("req_1", 10)), 10);
+    const used = { ...grantOf("bought", 10), createdAt: T0, createdSeq: 1, lapsed: 0, voidedAt: null };
+    const { grant } = take(state, total, { ...used, used: credits(10), expiresAt: T0 + DAY });
+    const later = T0 + 2 * DAY;
+    const wanted = { id: "ref_1", amount: credits(amount), at: later, reason: "poor answer" };
+    applyChange(state, refund(state, reservation, wanted, () => grant, sha256).change);
+    applyChange(state, lapseGrants(state, later, sha256) ?? NO_CHANGE);
+    expect(state.row.balance).toBe(credits(good));
+    expect(decide(state, demandOf(good + 1), later)).toMatchObject({ outcome: "denied", available: credits(good) });
   });
 
   it("never more than was granted", () => {
