@@ -5,7 +5,7 @@ import { addGrant, canHold, type GrantCommand, sameTerms, voidGrant } from "../s
 import type { Plan } from "../src/core/plan.ts";
 import { reclaim } from "../src/core/reclaim.ts";
 import { refund, refundable } from "../src/core/refund.ts";
-import { correctionId, type RerateCommand, rerate } from "../src/core/rerate.ts";
+import { correctionId, isOutdated, type RerateCommand, rerate } from "../src/core/rerate.ts";
 import { sha256Hex } from "../src/sha256.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
 import type * as command from "./commands.ts";
@@ -146,9 +146,11 @@ export function rerateRequest(turns: AccountTurns, request: RerateCommand, dryRu
     if (before !== null) return only({ kind: "rerated", difference: before, repeated: true });
     const grantOf = (grantId: string) => state.grants.get(grantId) ?? turns.store.state.grant(grantId);
     const reservation = turns.reservation(state, usage.requestId);
+    const countActs = () => turns.store.actsOn(usage.id, usage.requestId);
+    if (isOutdated(request, reservation, countActs)) return only({ kind: "outdated" });
     const { difference, change } = rerate(state, reservation, request, grantOf, now, sha256Hex);
     const answer: command.RerateReply = { kind: "rerated", difference, repeated: false };
-    if (dryRun || difference === 0) return only(answer);
+    if (dryRun) return only(answer);
     turns.store.addCorrection(id, difference);
     return { answer, change };
   });

@@ -2,6 +2,8 @@ import type { AccountState } from "../src/core/account.ts";
 import { viewGrants, viewLimits } from "../src/core/account-view.ts";
 import { type Denials, recallDenial } from "../src/core/denials.ts";
 import { remaining } from "../src/core/grant.ts";
+import { partsOf } from "../src/core/refund.ts";
+import type { Reservation } from "../src/core/reservation.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
 import { KEY_REFUSED, NO_KEY, refuseCaller, scopesOf } from "./callers.ts";
 import type * as command from "./commands.ts";
@@ -36,18 +38,22 @@ export function receiptOf(turns: AccountTurns, denials: Denials[], requestId: st
   return turns.run<command.ReceiptReply | null>((state) => {
     if (!state) return only(null);
     const reservation = turns.reservation(state, requestId);
-    if (reservation) {
-      const seq = (reservation.late ?? reservation.settlement)?.seq;
-      const confirmed = seq === undefined ? null : !turns.store.isUnconfirmed(seq);
-      return only({ kind: "request", reservation, confirmed });
-    }
+    if (reservation) return only(receiptOfRequest(turns, reservation));
     const { id, version } = state.row.plan;
     for (const remembered of denials) {
       const fold = recallDenial(remembered, requestId);
       if (fold) return only({ kind: "denial", fold, plan: { id, version } });
     }
-    return only(null);
+    const unread = turns.store.unconfirmedCorrections(requestId);
+    return only(unread.length > 0 ? { kind: "forgotten", unread } : null);
   });
+}
+
+function receiptOfRequest(turns: AccountTurns, reservation: Reservation): command.ReceiptReply {
+  const end = reservation.late ?? reservation.settlement;
+  if (!end) return { kind: "request", reservation, confirmed: null };
+  const unread = turns.store.unconfirmedOf(partsOf(reservation).map(({ seq }) => seq));
+  return { kind: "request", reservation, confirmed: unread.every(({ seq }) => seq !== end.seq), unread };
 }
 
 /** What the object says of itself, all of one instant, to be held against the ledger. */

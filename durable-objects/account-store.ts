@@ -1,4 +1,5 @@
 import type { Change } from "../src/core/account.ts";
+import type { ChainedEntry } from "../src/core/event.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import { type KeyColumns, type StoredKey, toKey, toReservation } from "./account-rows.ts";
 import type { CountedSql } from "./counted-sql.ts";
@@ -109,6 +110,18 @@ export class AccountStore {
     return row?.difference ?? null;
   }
 
+  /** How often a charge was corrected or refunded by hand. */
+  actsOn(usageId: string, requestId: string): number {
+    const [row] = this.#sql.all<{ n: number }>(
+      `SELECT (SELECT count(*) FROM corrections WHERE id > ?1 || '~c' AND id < ?1 || '~d' AND difference <> 0)
+         + (SELECT count(*) FROM refunds WHERE request_id = ?2) AS n`,
+      usageId,
+      requestId,
+    );
+    return row?.n ?? 0;
+  }
+
+  /** Keeps that a correction was made, also where there was nothing to post. */
   addCorrection(id: string, difference: number): void {
     this.#sql.run("INSERT INTO corrections (id, difference) VALUES (?, ?)", id, difference);
   }
@@ -165,8 +178,26 @@ export class AccountStore {
     return this.#sql.all<{ seq: number }>("SELECT seq FROM outbox ORDER BY seq LIMIT ?", limit).map(({ seq }) => seq);
   }
 
-  isUnconfirmed(seq: number): boolean {
-    return this.#sql.all("SELECT seq FROM outbox WHERE seq = ?", seq).length > 0;
+  /** Those of the entries `seqs` that are unconfirmed, oldest first. */
+  unconfirmedOf(seqs: readonly number[]): ChainedEntry[] {
+    const rows = this.#sql.all<{ entry: string }>(
+      "SELECT entry FROM outbox WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
+      JSON.stringify(seqs),
+    );
+    return rows.map(({ entry }) => JSON.parse(entry) as ChainedEntry);
+  }
+
+  /** Unconfirmed corrections of a request, oldest first, whether or not the request is remembered. */
+  unconfirmedCorrections(requestId: string): ChainedEntry[] {
+    // Ids of usage events are `use_<tail>.<attempt>…`. The outbox is only searched where there was a correction.
+    const tail = `use_${requestId.replace(/^req_/, "")}`;
+    const [made] = this.#sql.all("SELECT 1 FROM corrections WHERE id > ?1 || '.' AND id < ?1 || '/' LIMIT 1", tail);
+    if (!made) return [];
+    const rows = this.#sql.all<{ entry: string }>(
+      "SELECT entry FROM outbox WHERE json_extract(entry, '$.usage.requestId') = ? ORDER BY seq",
+      requestId,
+    );
+    return rows.map(({ entry }) => JSON.parse(entry) as ChainedEntry);
   }
 
   outboxSpan(): { count: number; first: number | null; last: number | null } {

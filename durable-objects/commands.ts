@@ -4,7 +4,7 @@ import type { UsageReport } from "../src/core/charge.ts";
 import type { References } from "../src/core/continuation.ts";
 import type { DenialFold } from "../src/core/denials.ts";
 import type { SourceAmount } from "../src/core/draw.ts";
-import type { UsageOutcome } from "../src/core/event.ts";
+import type { ChainedEntry, UsageOutcome } from "../src/core/event.ts";
 import type { Grant } from "../src/core/grant.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { Refund, Reservation, ReservationState, Settlement } from "../src/core/reservation.ts";
@@ -104,6 +104,8 @@ export interface RefundRequest {
 /** `difference` is what was posted, signed; `repeated` when this correction was made before. */
 export type RerateReply =
   | { readonly kind: "rerated"; readonly difference: number; readonly repeated: boolean }
+  /** The ledger, when it was read, lacked what was done to the charge before: it is to be read again, later. */
+  | { readonly kind: "outdated" }
   | { readonly kind: "no_account" };
 
 export type RefundReply =
@@ -247,7 +249,11 @@ export type ReceiptReply =
       readonly reservation: Reservation;
       /** Whether the ledger has confirmed the entry of its end; `null` while it is pending. */
       readonly confirmed: boolean | null;
+      /** Its entries that the ledger may not have yet; absent where an older object answers. */
+      readonly unread?: readonly ChainedEntry[];
     }
+  /** The object has forgotten the request, but not that it was corrected. */
+  | { readonly kind: "forgotten"; readonly unread: readonly ChainedEntry[] }
   | {
       readonly kind: "denial";
       readonly fold: DenialFold;

@@ -128,8 +128,10 @@ function chargeId(usageId: string): string {
 
 /** What is known of a request when a further event of it is replayed. Usage events are named by the one of its end. */
 interface Earlier {
-  /** The events of its end: the first, and a late one. */
-  ends(usageId: string): ReplayedEvent[];
+  /** The events of its end before `event`: the first, and a late one. */
+  ends(usageId: string, event: ReplayedEvent): ReplayedEvent[];
+  /** What its end was charged, as replayed. */
+  chargedAtEnd(usageId: string): number;
   /** What it was charged so far, as replayed. */
   charged(usageId: string): number;
   /** What corrections before `event` gave back. */
@@ -137,7 +139,8 @@ interface Earlier {
 }
 
 const EARLIER_ENDS = `SELECT id, epoch, seq, model, outcome, estimated, usage, decision FROM ledger.usage_events
-  WHERE account_id = $account AND id IN ($id, $id || '~late')`;
+  WHERE account_id = $account AND id IN ($id, $id || '~late') AND (epoch, seq) < ($epoch, $seq)`;
+const CHARGE_AT_END = "SELECT coalesce(sum(amount), 0) AS amount FROM temp.charges WHERE id = $charge";
 const EARLIER_CHARGES = `SELECT coalesce(sum(amount), 0) AS amount FROM temp.charges
   WHERE id = $charge OR (id > $charge || '~' AND id < $charge || '~~')`;
 const EARLIER_RETURNS = `SELECT coalesce(sum(b.amount), 0) AS amount FROM ledger.usage_events u
@@ -147,10 +150,12 @@ const EARLIER_RETURNS = `SELECT coalesce(sum(b.amount), 0) AS amount FROM ledger
 
 function earlierOf(database: DatabaseSync, account: string): Earlier {
   const ends = database.prepare(EARLIER_ENDS);
+  const atEnd = database.prepare(CHARGE_AT_END);
   const charges = database.prepare(EARLIER_CHARGES);
   const returns = database.prepare(EARLIER_RETURNS);
   return {
-    ends: (id) => ends.all({ account, id }).map(eventOf),
+    ends: (id, { epoch, seq }) => ends.all({ account, id, epoch, seq }).map(eventOf),
+    chargedAtEnd: (id) => Number(atEnd.get({ charge: chargeId(id) })?.amount),
     charged: (id) => Number(charges.get({ charge: chargeId(id) })?.amount),
     givenBack: (id, { epoch, seq }) => Number(returns.get({ account, id, epoch, seq })?.amount),
   };
@@ -160,24 +165,35 @@ const LATE = /~late$/;
 const CORRECTION = /~c\d+$/;
 
 /**
- * The charge of a usage event in micro-credits; `null` when it has no price. What came late, and what was corrected to a
- * higher price, costs what it is beyond all that the request was charged before.
+ * The charge of a usage event in micro-credits; `null` when it has no price. What came late costs what it is beyond the
+ * charge of its end; at a corrected price, or corrected to a higher one, a request costs what it is beyond all that it
+ * was charged before.
  */
 function chargeOf(event: ReplayedEvent, rateOf: RateLookup, earlier: Earlier): number | null {
   const { id, outcome } = event;
   if (outcome === "late") {
     const whole = priceOf(event, event, rateOf);
-    return whole === null ? null : Math.max(0, whole - earlier.charged(id.replace(LATE, "")));
+    const first = id.replace(LATE, "");
+    if (whole === null) return null;
+    return Math.max(
+      0,
+      whole - (event.decision.correction ? cameTo(first, event, earlier) : earlier.chargedAtEnd(first)),
+    );
   }
   if (outcome !== "corrected") return priceOf(event, event, rateOf);
   const first = id.replace(CORRECTION, "");
-  const prices = earlier.ends(first).map((end) => priceOf(end, event, rateOf));
+  const prices = earlier.ends(first, event).map((end) => priceOf(end, event, rateOf));
   const whole = prices.reduce<number | null>(
     (most, each) => (most === null || each === null ? null : Math.max(most, each)),
     0,
   );
   if (whole === null) return null;
-  return Math.max(0, whole - earlier.charged(first) + earlier.givenBack(first, event));
+  return Math.max(0, whole - cameTo(first, event, earlier));
+}
+
+/** What a request had come to before `event`: all charges, less what corrections gave back. */
+function cameTo(usageId: string, event: ReplayedEvent, earlier: Earlier): number {
+  return earlier.charged(usageId) - earlier.givenBack(usageId, event);
 }
 
 /** The usage of `event` at the rate that `priced` names. What was estimated never costs more than was reserved. */

@@ -3,12 +3,12 @@ import type { z } from "zod";
 import { readAccount, readAccountIds, readRate } from "../catalog/read.ts";
 import { formatCredits } from "../core/amount.ts";
 import { price } from "../core/rate-card.ts";
-import { chargedOf, type RerateCommand } from "../core/rerate.ts";
+import type { Charged, RerateCommand } from "../core/rerate.ts";
 import { tellAct, tellNoAct } from "../http/admin-act.ts";
 import { readAs } from "../http/body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
-import { type ChargedRequest, type RerateQuery, readCharges } from "../ledger/rerating.ts";
+import { type RerateQuery, readCharges, toBePricedAgain } from "../ledger/rerating.ts";
 import { newRerating } from "./schemas.ts";
 
 const CHARGES_AT_ONCE = 50;
@@ -32,25 +32,27 @@ async function rerateAll(c: HttpContext) {
   const query: RerateQuery = { cardId: body.rate_card, versions: body.versions, from: body.from, to: body.to };
   const corrected: Corrected[] = [];
   let charges = 0;
+  let outdated = 0;
   let difference = 0;
   for await (const accountId of accountsOf(c, body.account ?? null)) {
-    for await (const charge of chargesOf(c, accountId, query)) {
-      const command = await commandFor(c, charge, body.rate_card, body.to_version, body.reason);
-      if (!command) continue;
+    for await (const charged of chargesOf(c, accountId, query)) {
       charges += 1;
-      const posted = await apply(c, accountId, command, body.dry_run);
+      const command = await commandFor(c, charged, body.rate_card, body.to_version, body.reason);
+      const reply = await c.var.services.accounts.rerate(accountId, command, body.dry_run);
+      if (reply.kind === "outdated") outdated += 1;
+      const posted = reply.kind === "rerated" && !reply.repeated ? reply.difference : 0;
       if (posted === 0) continue;
       difference += posted;
       if (corrected.length < LISTED) {
         corrected.push({
           account: accountId,
-          usage_event: command.charged.usage.id,
+          usage_event: charged.usage.id,
           difference: formatCredits(posted),
         });
       }
     }
   }
-  const result = { dry_run: body.dry_run, charges, difference: formatCredits(difference), corrected };
+  const result = { dry_run: body.dry_run, charges, outdated, difference: formatCredits(difference), corrected };
   if (body.dry_run) tellNoAct(c);
   else tellRerating(c, body, result);
   return result;
@@ -59,7 +61,7 @@ async function rerateAll(c: HttpContext) {
 function tellRerating(
   c: HttpContext,
   { rate_card, versions, to_version, account, reason }: z.output<typeof newRerating>,
-  { charges, difference }: { readonly charges: number; readonly difference: string },
+  { charges, outdated, difference }: Record<"charges" | "outdated", number> & { readonly difference: string },
 ): void {
   tellAct(c, {
     action: "charges.rerate",
@@ -67,7 +69,7 @@ function tellRerating(
     target: rate_card,
     reason,
     before: { versions },
-    after: { version: to_version, charges, difference },
+    after: { version: to_version, charges, outdated, difference },
   });
 }
 
@@ -88,41 +90,34 @@ async function* accountsOf(c: HttpContext, only: string | null): AsyncGenerator<
   }
 }
 
-async function* chargesOf(c: HttpContext, accountId: string, query: RerateQuery): AsyncGenerator<ChargedRequest> {
+async function* chargesOf(c: HttpContext, accountId: string, query: RerateQuery): AsyncGenerator<Charged> {
   let after = "";
   for (;;) {
     const charges = await readCharges(c.env.DB, accountId, query, after, CHARGES_AT_ONCE);
-    yield* charges;
+    for (const charge of charges) {
+      const charged = toBePricedAgain(charge, query);
+      if (charged) yield charged;
+    }
     const last = charges.at(-1);
     if (!last) return;
     after = last.monetizationId;
   }
 }
 
-/** What the object is asked to correct; `null` for charges that are differences themselves, which go with their request. */
+/** What the object is asked to correct. */
 async function commandFor(
   c: HttpContext,
-  { monetizationId, entries }: ChargedRequest,
+  charged: Charged,
   cardId: string,
   cardVersion: number,
   reason: string,
-): Promise<RerateCommand | null> {
-  const event = entries.find(({ monetization }) => monetization?.id === monetizationId)?.usage;
-  const charged = event ? chargedOf(entries, event.attempt) : null;
-  if (!event || !charged || charged.usage.id !== event.id) return null;
-  const rate = await readRate(c.env.DB, cardId, cardVersion, event.model);
-  const missing = !rate || typeof price(rate, (charged.late ?? event).usage) !== "number";
+): Promise<RerateCommand> {
+  const { usage, late } = charged;
+  const { model } = usage;
+  const rate = await readRate(c.env.DB, cardId, cardVersion, model);
+  const missing = !rate || [usage, late ?? usage].some((end) => typeof price(rate, end.usage) !== "number");
   if (missing) {
-    throw new HttpFault(
-      422,
-      "unpriced",
-      `${cardId} version ${cardVersion} does not price ${event.model} as it was used.`,
-    );
+    throw new HttpFault(422, "unpriced", `${cardId} version ${cardVersion} does not price ${model} as it was used.`);
   }
-  return { charged, quote: { cardId, cardVersion, model: event.model, rate }, reason };
-}
-
-async function apply(c: HttpContext, accountId: string, command: RerateCommand, dryRun: boolean): Promise<number> {
-  const reply = await c.var.services.accounts.rerate(accountId, command, dryRun);
-  return reply.kind === "rerated" && !reply.repeated ? reply.difference : 0;
+  return { charged, quote: { cardId, cardVersion, model, rate }, reason };
 }

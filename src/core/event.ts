@@ -44,7 +44,7 @@ export interface UsageEvent {
     readonly reserved: MicroCredits;
     /** Only of denials: why, and how many requests this event stands for. */
     readonly denial?: FoldedDenial | undefined;
-    /** Only of corrections: which event was priced again, and why. */
+    /** Only of corrections, and of what came late at a corrected price: which event was priced again, and why. */
     readonly correction?: { readonly of: string; readonly reason: string } | undefined;
   };
 }

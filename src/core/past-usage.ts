@@ -78,9 +78,10 @@ function note(requests: Map<string, PastRequest>, { at, seq, monetization }: Cha
     const known = requests.get(id);
     if (!known) return false;
     const charged = known.charged + (monetization?.amount ?? 0);
-    // A late end knows better what was used, a correction at which price.
-    const better = outcome === "late" ? { usage, estimated: event.estimated } : { card: decision.rateCard };
-    requests.set(id, { ...known, ...better, charged });
+    // A late end knows better what was used, a correction at which price, and what came late after it says so again.
+    const used = outcome === "late" ? { usage, estimated: event.estimated } : {};
+    const priced = decision.correction ? { card: decision.rateCard } : {};
+    requests.set(id, { ...known, ...used, ...priced, charged });
     return true;
   }
   if (monetization === null) return false;

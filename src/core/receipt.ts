@@ -129,8 +129,12 @@ export function receiptOfDenial({ latest, count }: DenialFold, plan: Receipt["pl
   };
 }
 
-/** The receipt of a request from its ledger entries, oldest first: its last attempt, and what came late or was corrected. */
-export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | null {
+/**
+ * The receipt of a request from its ledger entries: its last attempt, and what came late or was corrected. `unread` are
+ * those that its object has and the ledger, as it was read, may lack.
+ */
+export function receiptFromLedger(read: readonly ChainedEntry[], unread: readonly ChainedEntry[] = []): Receipt | null {
+  const entries = together(read, unread);
   const last = entries.findLast((entry) => entry.usage !== null);
   if (!last?.usage) return null;
   const { attempt } = last.usage;
@@ -148,7 +152,7 @@ export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | n
     model: usage.model,
     keyId: usage.keyId,
     plan: decision.plan,
-    rateCard: corrections.at(-1)?.usage?.decision.rateCard ?? decision.rateCard,
+    rateCard: (ofAttempt.findLast(isCorrected)?.usage ?? usage).decision.rateCard,
     considered: decision.considered,
     state: stateOf(ofAttempt),
     reserved: decision.reserved,
@@ -165,9 +169,21 @@ export function receiptFromLedger(entries: readonly ChainedEntry[]): Receipt | n
       usageEvent: last.usage.id,
       monetizationEvent: last.monetization?.id ?? null,
       balanceUpdates: last.updates.map(({ id }) => id),
-      confirmed: true,
+      confirmed: unread.length === 0,
     },
   };
+}
+
+/** All entries, oldest first, each once. */
+function together(read: readonly ChainedEntry[], unread: readonly ChainedEntry[]): ChainedEntry[] {
+  const newer = new Set(unread.map(({ seq }) => seq));
+  const all = [...read.filter(({ seq }) => !newer.has(seq)), ...unread];
+  return all.sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);
+}
+
+/** At a corrected price: a correction, or what came late after one. */
+function isCorrected({ usage }: ChainedEntry): boolean {
+  return usage?.decision.correction !== undefined;
 }
 
 function isCorrection({ usage }: ChainedEntry): boolean {

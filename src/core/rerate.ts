@@ -8,7 +8,7 @@ import { writeEntry } from "./journal.ts";
 import { postDraws } from "./posting.ts";
 import { price, type QuotedRate } from "./rate-card.ts";
 import { partsOf } from "./refund.ts";
-import type { Reservation } from "./reservation.ts";
+import { mayComeLate, type Reservation } from "./reservation.ts";
 import { sourcesOf, takeFrom } from "./sources.ts";
 import { NO_USAGE } from "./usage.ts";
 
@@ -56,6 +56,24 @@ export function chargedOf(entries: readonly ChainedEntry[], attempt: number): Ch
   };
 }
 
+/**
+ * Whether the ledger lacked something, when it was read, without which the request cannot be corrected. Of a request that
+ * the object has forgotten that is anything: `countActs` tells how often its charge was corrected or refunded by hand. Of
+ * others the object knows itself what the ledger lacks, but nobody has asked whether the rate prices a late end.
+ */
+export function isOutdated(
+  { charged: { usage, late, parts }, quote }: RerateCommand,
+  reservation: Reservation | null,
+  countActs: () => number,
+): boolean {
+  if (reservation?.attempt === usage.attempt) {
+    const unread = late === null ? reservation.late : null;
+    return unread !== null && typeof price(quote.rate, unread.usage) !== "number";
+  }
+  const ends = late ? 2 : 1;
+  return (parts ? parts.length - ends : 0) < countActs();
+}
+
 /** What the ledger had when it was read, and what the object knows beyond: entries may still be on their way. */
 function withUnread(charged: Charged, reservation: Reservation | null): Charged {
   if (!charged.parts || !reservation) return charged;
@@ -90,8 +108,18 @@ export function rerate(
   if (right > gross) return chargeMore(state, same, command, right - gross, now, sha256);
   const paid = sum(payers.map(({ amount }) => amount)) - givenBack;
   const back = right < gross ? Math.max(0, paid - Math.max(0, right - included)) : 0;
-  if (back === 0) return { difference: 0, change: NO_CHANGE };
+  if (back === 0) return { difference: 0, change: onlyRemembered(same, command) };
   return payBack(state, same, command, back, grantOf, now, sha256);
+}
+
+/** Nothing is due of what is known; what comes late is charged at the new price all the same. */
+function onlyRemembered(reservation: Reservation | null, command: RerateCommand): Change {
+  if (!reservation || !mayComeLate(reservation)) return NO_CHANGE;
+  return { ...NO_CHANGE, reservations: [atNewPrice(reservation, command)] };
+}
+
+function atNewPrice(reservation: Reservation, { quote, reason }: RerateCommand): Reservation {
+  return mayComeLate(reservation) ? { ...reservation, correctedTo: { quote, reason } } : reservation;
 }
 
 /** What was counted by the gateway was never charged beyond what was reserved; a late end never less than the expiry. */
@@ -135,7 +163,7 @@ function chargeMore(
   const updates = missing > 0 ? [...paid, ...uncovered] : paid;
   const base = { ...state.row, meters: posted.meters };
   const { row, entry } = writeEntry(base, { usage: event, monetization, updates }, now, sha256);
-  const reservations = reservation ? [corrected(reservation, entry)] : [];
+  const reservations = reservation ? [corrected(reservation, command, entry)] : [];
   return { difference, change: { row, grants: posted.grants, reservations, entries: [entry] } };
 }
 
@@ -156,13 +184,14 @@ function payBack(
   const { row, entry } = writeEntry(state.row, { usage: event, monetization: null, updates }, now, sha256);
   const refund = { id: event.id, amount, at: now, reason };
   const reservations = reservation
-    ? [{ ...corrected(reservation, entry), refunds: [...reservation.refunds, refund] }]
+    ? [{ ...corrected(reservation, command, entry), refunds: [...reservation.refunds, refund] }]
     : [];
   return { difference: -amount, change: { row, grants, reservations, entries: [entry] } };
 }
 
-function corrected(reservation: Reservation, entry: ChainedEntry): Reservation {
-  return { ...reservation, corrections: [...(reservation.corrections ?? []), partOf(entry)] };
+function corrected(reservation: Reservation, command: RerateCommand, entry: ChainedEntry): Reservation {
+  const corrections = [...(reservation.corrections ?? []), partOf(entry)];
+  return { ...atNewPrice(reservation, command), corrections };
 }
 
 /** The event of the correction: of the same request and usage, at the new price, for this reason. */

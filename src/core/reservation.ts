@@ -33,6 +33,12 @@ export interface Refund {
   readonly seq?: number;
 }
 
+/** The price that a correction has given a request. */
+export interface CorrectedPrice {
+  readonly quote: QuotedRate;
+  readonly reason: string;
+}
+
 /** Draws held for one request. `pending` ends exactly once. */
 export interface Reservation {
   readonly requestId: string;
@@ -77,4 +83,11 @@ export interface Reservation {
   readonly refunds: readonly Refund[];
   /** What corrections of its price did, so that the next one counts them before the ledger has them. */
   readonly corrections?: readonly ChargePart[];
+  /** The price of its last correction, while more of what it used may come late: that costs the same. */
+  readonly correctedTo?: CorrectedPrice;
+}
+
+/** Whether more of what the request used may come to be known, for as long as that is charged. */
+export function mayComeLate({ state, late }: Reservation): boolean {
+  return state === "expired" && late === null;
 }

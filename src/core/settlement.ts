@@ -1,6 +1,7 @@
 import type { AccountState, Change } from "./account.ts";
 import { invariant, type MicroCredits } from "./amount.ts";
 import { chargeFor, type UsageReport } from "./charge.ts";
+import { totalsOf } from "./charge-part.ts";
 import { chargeUpdates, cover, coverAsReserved, coverLate } from "./cover.ts";
 import {
   type MonetizationEvent,
@@ -13,7 +14,15 @@ import {
 import { writeEntry } from "./journal.ts";
 import { type Learned, learn } from "./learning.ts";
 import { postDraws } from "./posting.ts";
-import type { Reservation, ReservationState, Settlement } from "./reservation.ts";
+import { price } from "./rate-card.ts";
+import { partsOf } from "./refund.ts";
+import {
+  type CorrectedPrice,
+  mayComeLate,
+  type Reservation,
+  type ReservationState,
+  type Settlement,
+} from "./reservation.ts";
 import { NO_USAGE, type Usage } from "./usage.ts";
 
 /** After an expiry, a settlement may still charge the difference for this long. */
@@ -103,11 +112,14 @@ function end(
 
 /** Whether a settlement that comes after the expiry still counts: once, and for a limited time. */
 export function acceptsLate(reservation: Reservation, now: number): boolean {
-  const { state, late, endedAt } = reservation;
-  return state === "expired" && late === null && endedAt !== null && now - endedAt <= LATE_MS;
+  const { endedAt } = reservation;
+  return mayComeLate(reservation) && endedAt !== null && now - endedAt <= LATE_MS;
 }
 
-/** Charges what an expired request turns out to have used beyond what the expiry charged. */
+/**
+ * Charges what an expired request turns out to have used beyond what the expiry charged; after a correction of its price,
+ * what all of it costs at the new price beyond what it has come to.
+ */
 export function settleLate(
   state: AccountState,
   reservation: Reservation,
@@ -116,13 +128,15 @@ export function settleLate(
   sha256: Sha256,
 ): Ended {
   invariant(acceptsLate(reservation, now) && reservation.settlement !== null, "a late settlement follows an expiry");
-  const { usage, charge } = chargeFor(reservation, report);
-  const difference = Math.max(0, charge - reservation.settlement.charge);
+  const { usage, difference, correctedTo } = lateCharge(reservation, reservation.settlement, report);
   const covered = coverLate(state, reservation, reservation.settlement, usage, difference, now);
   const posted = postDraws(state, covered.posted, [], { usage: NO_USAGE, charge: 0 }, now);
   const lateReport: UsageReport = { ...report, outcome: "late" };
-  const usageEvent = usageEventOf(reservation, `${reservation.settlement.usageId}~late`, usage, lateReport);
-  const monetization = monetizationOf(reservation, usageEvent.id, difference);
+  const priced = correctedTo ? { ...reservation, quote: correctedTo.quote } : reservation;
+  const of = reservation.settlement.usageId;
+  const correction = correctedTo && { of, reason: correctedTo.reason };
+  const usageEvent = usageEventOf(priced, `${of}~late`, usage, lateReport, correction);
+  const monetization = monetizationOf(priced, usageEvent.id, difference);
   const written = writeEntry(
     { ...state.row, meters: posted.meters },
     { usage: usageEvent, monetization, updates: chargeUpdates(covered, monetization.id) },
@@ -149,7 +163,33 @@ export function settleLate(
   };
 }
 
-function usageEventOf(reservation: Reservation, id: string, usage: Usage, report: UsageReport): UsageEvent {
+interface LateCharge {
+  readonly usage: Usage;
+  readonly difference: MicroCredits;
+  /** The correction at whose price it is charged. */
+  readonly correctedTo: CorrectedPrice | null;
+}
+
+/** What the price that a correction gave the request does not know is charged as it was quoted. */
+function lateCharge(reservation: Reservation, before: Settlement, report: UsageReport): LateCharge {
+  const { usage, charge } = chargeFor(reservation, report);
+  const { correctedTo, reserved } = reservation;
+  const whole = correctedTo && price(correctedTo.quote.rate, usage);
+  if (!correctedTo || typeof whole !== "number") {
+    return { usage, difference: Math.max(0, charge - before.charge), correctedTo: null };
+  }
+  const right = report.estimated ? Math.min(whole, reserved) : whole;
+  const { gross } = totalsOf(partsOf(reservation));
+  return { usage, difference: Math.max(0, right - gross), correctedTo };
+}
+
+function usageEventOf(
+  reservation: Reservation,
+  id: string,
+  usage: Usage,
+  report: UsageReport,
+  correction: UsageEvent["decision"]["correction"] | null = null,
+): UsageEvent {
   return {
     id,
     requestId: reservation.requestId,
@@ -167,6 +207,7 @@ function usageEventOf(reservation: Reservation, id: string, usage: Usage, report
       draws: reservation.draws.map(({ kind, source, amount }) => ({ kind, source, amount })),
       reservedAt: reservation.reservedAt,
       reserved: reservation.reserved,
+      ...(correction ? { correction } : {}),
     },
   };
 }

@@ -1,4 +1,7 @@
+import type { ReceiptReply } from "../../durable-objects/commands.ts";
+import type { ChainedEntry } from "../core/event.ts";
 import { type Receipt, receiptFromLedger, receiptOf, receiptOfDenial } from "../core/receipt.ts";
+import { partsOf } from "../core/refund.ts";
 import { isRequestId } from "../core/request-id.ts";
 import { readRequest } from "../ledger/entry-rows.ts";
 import type { HttpContext } from "./context.ts";
@@ -10,11 +13,29 @@ import type { HttpContext } from "./context.ts";
 export async function findReceipt(c: HttpContext, accountId: string, requestId: string): Promise<Receipt | null> {
   if (!isRequestId(requestId)) return null;
   const known = await c.var.services.accounts.receipt(accountId, requestId);
-  // The ledger also knows what was corrected since; the object is ahead of it only until its entry is confirmed.
-  const ahead = known?.kind === "request" && known.confirmed !== true;
-  if (ahead) return receiptOf(known.reservation, false);
+  return receiptBy(known, () => readRequest(c.env.DB, accountId, requestId));
+}
+
+/** The receipt by what the object knows of the request, and the ledger's entries of it, which are read after that. */
+export async function receiptBy(
+  known: ReceiptReply | null,
+  readLedger: () => Promise<ChainedEntry[]>,
+): Promise<Receipt | null> {
   if (known?.kind === "denial") return receiptOfDenial(known.fold, known.plan);
-  const entered = receiptFromLedger(await readRequest(c.env.DB, accountId, requestId));
+  if (known?.kind === "request" && isAhead(known)) return receiptOf(known.reservation, false);
+  const entered = receiptFromLedger(isWhole(known) ? [] : await readLedger(), known?.unread);
   if (entered) return entered;
-  return known ? receiptOf(known.reservation, true) : null;
+  return known?.kind === "request" ? receiptOf(known.reservation, true) : null;
+}
+
+/** Whether the object alone knows the request: it is under way, or an older object does not hand its entries on. */
+function isAhead({ confirmed, unread }: ReceiptReply & { readonly kind: "request" }): boolean {
+  return confirmed === null || (confirmed === false && unread === undefined);
+}
+
+/** Whether the object has handed on all entries of the request, so that the ledger need not be asked. */
+function isWhole(known: ReceiptReply | null): boolean {
+  if (known?.kind !== "request") return false;
+  const unread = new Set(known.unread?.map(({ seq }) => seq));
+  return partsOf(known.reservation).every(({ seq }) => unread.has(seq));
 }

@@ -1,6 +1,7 @@
 import { and, asc, eq, gt, gte, inArray, lt } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { ChainedEntry } from "../core/event.ts";
+import { type Charged, chargedOf } from "../core/rerate.ts";
 import { readRequest } from "./entry-rows.ts";
 import { monetizationEvents } from "./schema.ts";
 
@@ -18,6 +19,23 @@ export interface RerateQuery {
 export interface ChargedRequest {
   readonly monetizationId: string;
   readonly entries: readonly ChainedEntry[];
+}
+
+/**
+ * What is priced again for a charge that `query` has found: its whole request. `null` for charges that go with their
+ * request: corrections, and what came late where the end of the request is found as well.
+ */
+export function toBePricedAgain({ monetizationId, entries }: ChargedRequest, query: RerateQuery): Charged | null {
+  const event = entries.find(({ monetization }) => monetization?.id === monetizationId)?.usage;
+  const charged = event ? chargedOf(entries, event.attempt) : null;
+  if (!event || !charged || charged.usage.id === event.id) return charged;
+  const end = entries.find(({ usage }) => usage?.id === charged.usage.id);
+  return event.id === charged.late?.id && !(end && isAskedFor(end, query)) ? charged : null;
+}
+
+function isAskedFor({ at, monetization }: ChainedEntry, { cardId, versions, from, to }: RerateQuery): boolean {
+  if (monetization?.cardId !== cardId || !versions.includes(monetization.cardVersion)) return false;
+  return from <= at && at < to;
 }
 
 /** The charges of one account that `query` is about, by id after `after`, with the entries of their requests. */

@@ -36,6 +36,10 @@ export const rerating = answer(
   z.strictObject({
     dry_run: z.boolean(),
     charges: count,
+    outdated: count.describe(
+      "Of these, how many were left as they are, because the ledger does not have yet what was done to them before: " +
+        "ask again in a moment.",
+    ),
     difference: credits,
     corrected: z
       .array(z.strictObject({ account: z.string(), usage_event: z.string(), difference: credits }))

@@ -98,7 +98,8 @@ export const ledgerOperations: readonly Operation[] = [
     summary: "Correct a wrong price",
     description:
       "Charges of a span of time are priced again at another version of their rate card; the difference is posted by " +
-      "entries of its own. The same correction is made once.",
+      "entries of its own. A request that was charged in parts is priced again as a whole, and what comes late costs " +
+      "the same. The same correction is made once.",
     body: [json(newRerating)],
     answers: { 200: told("What was, or with `dry_run` would be, corrected.", rerating) },
     refusals: ["account_not_found", "unpriced"],
