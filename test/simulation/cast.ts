@@ -22,6 +22,8 @@ export class Cast {
   readonly poison = new Set<string>();
   /** What upstream has taken on, by its id. */
   readonly jobs = new Map<string, UpstreamJob>();
+  /** Attempts whose Workers cannot reach the object for a long time, by account, request and attempt. */
+  readonly silent = new Set<string>();
   /** Requests of one isolate share calls to objects. */
   readonly steps = new GroupedSteps();
   requests = 0;

@@ -1,17 +1,24 @@
+import type { RerateReply } from "../../durable-objects/commands.ts";
 import type { RateLookup } from "../../src/core/audit.ts";
 import type { BalanceUpdateKind, ChainedEntry, UsageEvent } from "../../src/core/event.ts";
+import { correctionId, type RerateCommand } from "../../src/core/rerate.ts";
 import { attemptKey, priceOf } from "./attempt.ts";
-import { noteCorrection } from "./sightings.ts";
+import { noteCorrection, noteLate } from "./sightings.ts";
 import type { World } from "./world.ts";
 
 /** What one attempt of a request has come to so far, by all that its journal says. */
 export interface CameTo {
+  readonly attempt: string;
   /** When its end was written, by the object's clock. */
   readonly at: number;
   readonly end: UsageEvent;
   late: UsageEvent | null;
-  /** Its price as it stands. */
+  /** When that was written. */
+  lateAt: number | null;
+  /** Its price as it stands … */
   price: number;
+  /** … and the version of the card that it was last set by. */
+  version: number;
   included: number;
   paid: number;
   givenBack: number;
@@ -19,6 +26,7 @@ export interface CameTo {
   readonly payers: Map<string, number>;
   corrections: number;
   refunds: number;
+  refunded: number;
   entries: number;
 }
 
@@ -30,19 +38,12 @@ export class CorrectionBook {
   readonly #world: World;
   readonly #rateOf: RateLookup;
   readonly #attempts = new Map<string, CameTo>();
-  /** What was posted, signed, by account and id of the correction. */
+  /** What was posted, signed, also nothing, by account and id of the correction. */
   readonly #posted = new Map<string, number>();
-  /** The same, of all corrections of an attempt. */
-  readonly #sums = new Map<string, number>();
 
   constructor(world: World, rateOf: RateLookup) {
     this.#world = world;
     this.#rateOf = rateOf;
-  }
-
-  /** What all corrections of an attempt came to, signed. */
-  of(attempt: string): number {
-    return this.#sums.get(attempt) ?? 0;
   }
 
   /** The attempts of an account of which `is` is true, oldest first. */
@@ -57,6 +58,22 @@ export class CorrectionBook {
 
   posted(accountId: string, correctionId: string): number | undefined {
     return this.#posted.get(`${accountId} ${correctionId}`);
+  }
+
+  /** What an attempt has come to; `undefined` when it has not ended. */
+  cameTo(attempt: string): Readonly<CameTo> | undefined {
+    return this.#attempts.get(attempt);
+  }
+
+  /** The object's own answer: a correction that posts nothing is in no journal, and still sets the price. */
+  answered(accountId: string, { charged: { usage }, quote }: RerateCommand, reply: RerateReply): void {
+    if (reply.kind !== "rerated" || reply.repeated) return;
+    const id = `${accountId} ${correctionId(usage.id, quote)}`;
+    if (this.#posted.has(id)) this.#world.violate("the same correction is made once", id);
+    if (reply.difference !== 0) return;
+    this.#posted.set(id, 0);
+    const known = this.#attempts.get(attemptKey(accountId, usage.requestId, usage.attempt));
+    if (known) known.version = quote.cardVersion;
   }
 
   /** What a correction to `version` must post now, signed; 0: nothing. */
@@ -74,6 +91,7 @@ export class CorrectionBook {
     if (usage) {
       const attempt = attemptKey(accountId, usage.requestId, usage.attempt);
       if (usage.outcome === "corrected") this.#corrected(entry, attempt, usage);
+      else if (usage.outcome === "late") this.#endedLate(entry, attempt, usage);
       else this.#ended(attempt, usage, entry.at);
       this.#book(entry, attempt);
       return;
@@ -83,22 +101,36 @@ export class CorrectionBook {
   }
 
   #ended(attempt: string, usage: UsageEvent, at: number): void {
-    const known = this.#attempts.get(attempt);
-    if (known) {
-      known.late = usage;
-      return;
-    }
     const nothing = {
       late: null,
+      lateAt: null,
       price: 0,
       included: 0,
       paid: 0,
       givenBack: 0,
       corrections: 0,
       refunds: 0,
+      refunded: 0,
       entries: 0,
     };
-    this.#attempts.set(attempt, { ...nothing, at, end: usage, payers: new Map() });
+    const { version } = usage.decision.rateCard;
+    this.#attempts.set(attempt, { ...nothing, attempt, at, end: usage, version, payers: new Map() });
+  }
+
+  /** What comes late costs what the price that stands makes of it, beyond what its request has come to. */
+  #endedLate({ at, monetization }: ChainedEntry, attempt: string, usage: UsageEvent): void {
+    const known = this.#attempts.get(attempt);
+    if (!known) throw new Error(`${attempt} ended late and never before`);
+    const right = this.#priceAt(usage, known.version);
+    const due = Math.max(0, right - known.price);
+    const { amount = 0, cardVersion } = monetization ?? {};
+    if (amount !== due || cardVersion !== known.version) {
+      const found = `${amount} at version ${cardVersion}`;
+      this.#world.violate("what comes late costs the price that stands", `${attempt}: ${found}, due is ${due}`);
+    }
+    known.late = usage;
+    known.lateAt = at;
+    noteLate(this.#world, known);
   }
 
   #corrected(entry: ChainedEntry, attempt: string, usage: UsageEvent): void {
@@ -109,11 +141,11 @@ export class CorrectionBook {
       this.#world.violate("a correction makes the price right", `${attempt} to ${version}: ${posted}, due is ${due}`);
     }
     this.#posted.set(`${entry.accountId} ${usage.id}`, posted);
-    this.#sums.set(attempt, this.of(attempt) + posted);
     const known = this.#attempts.get(attempt);
     if (!known) return;
     noteCorrection(this.#world, known, entry);
     known.corrections += 1;
+    known.version = version;
     known.price += Math.min(0, posted);
   }
 
@@ -122,6 +154,7 @@ export class CorrectionBook {
     if (!known) return;
     if (known.corrections > 0) this.#world.reach("refund after a correction");
     known.refunds += 1;
+    known.refunded += amountOf(entry, "refund", "grant");
     this.#book(entry, attempt);
   }
 

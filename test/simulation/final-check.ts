@@ -65,7 +65,7 @@ function checkAcknowledged({ world, promises }: Cast): void {
     if (refunded < acknowledged)
       world.violate("an acknowledged refund is made", `${key}: ${refunded} of ${acknowledged}`);
     const attempt = key.replace(" mon_", " req_");
-    if (refunded > (promises.charged.get(attempt) ?? 0) + promises.corrections.of(attempt)) {
+    if (refunded > (promises.corrections.cameTo(attempt)?.price ?? 0)) {
       world.violate("no refund above the charge", `${key}: ${refunded}`);
     }
   }

@@ -75,7 +75,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/core/settlement.ts",
-        find: "Math.max(0, charge - reservation.settlement.charge)",
+        find: "Math.max(0, charge - before.charge)",
         replace: "charge",
       },
     ],
@@ -586,8 +586,78 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "durable-objects/account-operations.ts",
-        find: "    if (dryRun || difference === 0) return only(answer);",
-        replace: "    if (difference === 0) return only(answer);",
+        find: "    if (dryRun) return only(answer);",
+        replace: "    if (dryRun && difference === 0) return only(answer);",
+      },
+    ],
+  },
+  {
+    safeguard: "what comes late after a correction costs the corrected price",
+    edits: [
+      {
+        file: "src/core/settlement.ts",
+        find: `  if (!correctedTo || typeof whole !== "number") {`,
+        replace: `  if (!correctedTo || typeof whole !== "number" || reserved >= 0) {`,
+      },
+    ],
+  },
+  {
+    safeguard: "what comes late after a correction costs only what the request has not come to yet",
+    edits: [
+      {
+        file: "src/core/settlement.ts",
+        find: "Math.max(0, right - gross)",
+        replace: "Math.max(0, right - before.charge - gross * 0)",
+      },
+    ],
+  },
+  {
+    safeguard: "a correction that posts nothing sets the price of what comes late",
+    edits: [
+      {
+        file: "src/core/rerate.ts",
+        find: "  if (!reservation || !mayComeLate(reservation)) return NO_CHANGE;",
+        replace: "  if (!reservation || command.charged.gross >= 0) return NO_CHANGE;",
+      },
+    ],
+  },
+  {
+    safeguard: "a correction that posted nothing and comes again sets no price again",
+    edits: [
+      {
+        file: "durable-objects/account-operations.ts",
+        find: "    turns.store.addCorrection(id, difference);\n",
+        replace: "    if (difference !== 0) turns.store.addCorrection(id, difference);\n",
+      },
+    ],
+  },
+  {
+    safeguard: "a forgotten request is corrected only by a ledger that has all that was done to it",
+    edits: [
+      {
+        file: "src/core/rerate.ts",
+        find: "  return (parts ? parts.length - ends : 0) < countActs();",
+        replace: "  return (parts ? parts.length - ends : 0) < Math.min(0, countActs());",
+      },
+    ],
+  },
+  {
+    safeguard: "a receipt tells what the ledger does not have yet",
+    edits: [
+      {
+        file: "src/http/find-receipt.ts",
+        find: "await readLedger(), known?.unread);",
+        replace: "await readLedger());",
+      },
+    ],
+  },
+  {
+    safeguard: "a receipt of a forgotten request tells of its newest correction",
+    edits: [
+      {
+        file: "durable-objects/account-reading.ts",
+        find: "    return only(unread.length > 0 ?",
+        replace: "    return only(unread.length < 0 ?",
       },
     ],
   },

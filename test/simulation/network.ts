@@ -1,7 +1,8 @@
 import type { Account } from "../../durable-objects/account.ts";
 import { AccountClient } from "../../durable-objects/client.ts";
-import type { Step, StepOutcome } from "../../durable-objects/commands.ts";
+import type { RerateReply, Step, StepOutcome } from "../../durable-objects/commands.ts";
 import type { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
+import type { RerateCommand } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import type { Invocation } from "./invocation.ts";
 import type { ObjectHost } from "./object-host.ts";
@@ -81,7 +82,11 @@ async function deliver(host: ObjectHost, method: string, given: unknown[]): Prom
   if (method === "wake") return host.wake();
   if (method === "confirm") noteConfirmation(host, given[1]);
   const { written } = host.storage;
-  const reply = host.call(method, (account) => command(account, method, given));
+  const reply = host.call(method, (account) => {
+    const answer = command(account, method, given);
+    if (method === "rerate" && given[1] !== true) host.rerated(given[0] as RerateCommand, answer as RerateReply);
+    return answer;
+  });
   if (method === "rerate" && given[1] === true && host.storage.written > written) {
     host.world.violate("a dry run writes nothing", `${host.id}: ${host.storage.written - written} rows`);
   }

@@ -1,5 +1,7 @@
 import { Account } from "../../durable-objects/account.ts";
+import type { RerateReply } from "../../durable-objects/commands.ts";
 import type { Platform } from "../../durable-objects/platform.ts";
+import type { RerateCommand } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { Injected, ObjectStorage } from "./object-storage.ts";
 import { readStored } from "./stored-state.ts";
@@ -21,6 +23,8 @@ interface Instance {
 export interface Watch {
   /** After everything that may have changed the object. */
   stepped(host: ObjectHost): void;
+  /** The object has answered an operator who corrects a price. */
+  rerated(host: ObjectHost, command: RerateCommand, reply: RerateReply): void;
 }
 
 /** The queues that an object sends to. */
@@ -103,6 +107,11 @@ export class ObjectHost {
     const instance = this.#load();
     await this.#ring(instance);
     if (!instance.life.alive) throw reset();
+  }
+
+  /** A correction, not a dry run, was answered. */
+  rerated(command: RerateCommand, reply: RerateReply): void {
+    this.#watch.rerated(this, command, reply);
   }
 
   /** Reads without any fault: for those who watch. */

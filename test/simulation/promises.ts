@@ -1,5 +1,5 @@
 import type { RateLookup } from "../../src/core/audit.ts";
-import type { ChainedEntry } from "../../src/core/event.ts";
+import type { ChainedEntry, UsageEvent } from "../../src/core/event.ts";
 import type { Reservation, Settlement } from "../../src/core/reservation.ts";
 import type { Usage } from "../../src/core/usage.ts";
 import { attemptKey, priceOf } from "./attempt.ts";
@@ -19,7 +19,7 @@ export class Promises {
   readonly entries = new Map<string, ChainedEntry>();
   /** By account, request and attempt. */
   readonly executions = new Map<string, Execution>();
-  /** Without corrections of the price. */
+  /** By attempt, at the price that was quoted: as if no price had been corrected. */
   readonly charged = new Map<string, number>();
   readonly corrections: CorrectionBook;
   /** Jobs that were told to be attached, by attempt, with what they must have cost in the end. */
@@ -98,9 +98,11 @@ export class Promises {
     if (this.#usageIds.has(id)) this.#world.violate("I1: one usage event per attempt", id);
     this.#usageIds.add(id);
     if (usage.outcome === "denied") this.denials.journaled += usage.decision.denial?.count ?? 0;
-    if (!monetization || monetization.amount === 0 || usage.outcome === "corrected") return;
+    if (!monetization || usage.outcome === "corrected") return;
     const key = attemptKey(accountId, usage.requestId, usage.attempt);
-    const charged = (this.charged.get(key) ?? 0) + monetization.amount;
+    const amount = usage.decision.correction ? this.#lateAsQuoted(key, usage) : monetization.amount;
+    if (amount === 0) return;
+    const charged = (this.charged.get(key) ?? 0) + amount;
     this.charged.set(key, charged);
     const most = this.executions.get(key)?.price ?? 0;
     if (charged > most) {
@@ -112,6 +114,15 @@ export class Promises {
       this.#world.violate("I7b: a request is charged on one attempt", request);
     }
     this.#chargedAttempts.set(request, usage.attempt);
+  }
+
+  /** What came late at a corrected price, as it would have been charged at the one that was quoted. */
+  #lateAsQuoted(attempt: string, { usage, estimated, decision }: UsageEvent): number {
+    const execution = this.executions.get(attempt);
+    if (!execution) return 0;
+    const quoted = priceOf(execution.reservation.quote.rate, usage);
+    const whole = estimated ? Math.min(quoted, decision.reserved) : quoted;
+    return Math.max(0, whole - (this.charged.get(attempt) ?? 0));
   }
 
   #granted(key: string, amount: number): void {

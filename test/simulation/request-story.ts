@@ -3,7 +3,7 @@ import type { ReserveOutcome, ReserveReply, ReserveRequest } from "../../durable
 import type { Reservation } from "../../src/core/reservation.ts";
 import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
 import { endingOf } from "../../src/proxy/failure-policy.ts";
-import { priceOf } from "./attempt.ts";
+import { attemptKey, priceOf } from "./attempt.ts";
 import { endAttempt } from "./attempt-end.ts";
 import type { Cast } from "./cast.ts";
 import { Invocation } from "./invocation.ts";
@@ -158,6 +158,7 @@ async function goUpstream(journey: Journey, reservation: Reservation): Promise<b
     return fate.ending === "rejected";
   }
   await stream(journey, reservation, actual);
+  if (action.silentMs > 0) await fallSilent(journey, reservation, actual);
   if (cast.world.faults.strikes("Worker dies before settling")) return worker.vanish();
   const report = reportOf(fate, actual);
   const owed = report.estimated ? null : priceOf(reservation.quote.rate, actual);
@@ -172,20 +173,33 @@ async function goUpstream(journey: Journey, reservation: Reservation): Promise<b
 
 /** Reads the answer to its end; of a stream, tells the object now and then how far it is. */
 async function stream(journey: Journey, reservation: Reservation, actual: Usage): Promise<void> {
-  const { accountId, action, fate, worker, accounts } = journey;
+  const { action, fate, worker } = journey;
   let left = fate.lastsMs;
   while (action.stream && left > CHECKPOINT_MS) {
     await worker.sleep(CHECKPOINT_MS);
     left -= CHECKPOINT_MS;
-    const usage = counted(actual, 1 - left / fate.lastsMs);
-    const { requestId, attempt } = reservation;
-    try {
-      await accounts.checkpoint(accountId, { requestId, attempt, usage, holdMs: action.holdMs });
-    } catch (error) {
-      if (!(error instanceof AccountUnreachable)) throw error;
-    }
+    await tellUsage(journey, reservation, counted(actual, 1 - left / fate.lastsMs));
   }
   await worker.sleep(left);
+}
+
+/** Its Worker tells the object how far it is, and cannot reach it for a long time after that. */
+async function fallSilent(journey: Journey, reservation: Reservation, actual: Usage): Promise<void> {
+  const { cast, accountId, action, worker } = journey;
+  const key = attemptKey(accountId, reservation.requestId, reservation.attempt);
+  await tellUsage(journey, reservation, counted(actual, 0.5));
+  cast.silent.add(key);
+  await worker.sleep(action.silentMs);
+  cast.silent.delete(key);
+}
+
+async function tellUsage(journey: Journey, { requestId, attempt }: Reservation, usage: Usage): Promise<void> {
+  const { accountId, action, accounts } = journey;
+  try {
+    await accounts.checkpoint(accountId, { requestId, attempt, usage, holdMs: action.holdMs });
+  } catch (error) {
+    if (!(error instanceof AccountUnreachable)) throw error;
+  }
 }
 
 function reportOf(fate: Fate, actual: Usage): Extract<ReturnType<typeof endingOf>, { kind: "settle" }>["report"] {

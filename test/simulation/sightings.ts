@@ -38,10 +38,19 @@ export function noteReservation(world: World, { attempt, clampedTo, bound, reser
   }
 }
 
+/** Notes what became of a request before the rest of its usage came late. */
+export function noteLate(world: World, { end, version, corrections }: CameTo): void {
+  if (version === end.decision.rateCard.version && corrections === 0) return;
+  world.reach(corrections > 0 ? "settlement after a correction" : "settlement after a correction of nothing");
+}
+
 /** Notes which rare states a correction shows, by what its request had come to before. */
 export function noteCorrection(world: World, before: CameTo, { monetization, updates }: ChainedEntry): void {
   world.reach(monetization ? "price corrected upwards" : "price corrected downwards");
   if (before.late) world.reach("correction of a request that was settled late");
+  if (before.late?.decision.correction) {
+    world.reach("correction of a request that was settled late at a corrected price");
+  }
   if (before.corrections > 0) world.reach("correction after another one");
   if (before.refunds > 0) world.reach("correction after a refund");
   if (updates.some(({ kind }) => kind === "overshoot")) world.reach("correction that nobody could pay");

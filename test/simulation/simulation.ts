@@ -9,8 +9,9 @@ import { Invocation } from "./invocation.ts";
 import { askAfterJobs } from "./job-story.ts";
 import { LedgerDatabase } from "./ledger-database.ts";
 import { LedgerQueue } from "./ledger-queue.ts";
+import { correctLongAfter } from "./long-after.ts";
 import { clientFor } from "./network.ts";
-import { ObjectHost } from "./object-host.ts";
+import { ObjectHost, type Watch } from "./object-host.ts";
 import { keyOf, Offers } from "./offers.ts";
 import { begin } from "./operator-story.ts";
 import { Promises } from "./promises.ts";
@@ -64,6 +65,7 @@ export async function simulate(seed: number, without: Without = EVERYTHING): Pro
     const last = workload.actions.at(-1)?.at ?? workload.begin;
     await world.runUntil(last + 1_000);
     await comeToRest(cast);
+    if (!world.violation && (await correctLongAfter(cast))) await comeToRest(cast);
     if (!world.violation) await checkAtRest(cast);
     const run = {
       seed,
@@ -91,7 +93,10 @@ function castOf(world: World, accounts: readonly string[], seed: string): Cast {
   const watches = new Map<string, AccountWatch>();
   const consumer = new ConsumerHost(world, database, hosts);
   const queue = new LedgerQueue(world, (batch, from) => consumer.consume(batch, from));
-  const watch = { stepped: ({ id }: ObjectHost) => watches.get(id)?.stepped() };
+  const watch: Watch = {
+    stepped: ({ id }) => watches.get(id)?.stepped(),
+    rerated: ({ id }, command, reply) => promises.corrections.answered(id, command, reply),
+  };
   const cast = new Cast({ world, hosts, watches, offers, promises, database, queue });
   const planId = world.random.pick(["plus", "pro"]);
   for (const id of accounts) {

@@ -33,6 +33,8 @@ export interface RequestAction {
   readonly openOutput: boolean;
   readonly stream: boolean;
   readonly holdMs: number;
+  /** How long its Workers cannot reach the object after the last they told it; 0 for most. */
+  readonly silentMs: number;
   readonly job: JobTerms | null;
   /** The client asks again after so long, until it has an answer. */
   readonly asksAfterMs: readonly number[];
@@ -57,7 +59,7 @@ export interface ReratingAction {
   readonly kind: "rerate";
   readonly toVersion: number;
   /** Which charge was complained of, where there is one like this; otherwise, and for "any", all of the last `spanMs`. */
-  readonly complaint: "any" | "expired" | "corrected" | "refunded";
+  readonly complaint: "any" | "expired" | "late" | "corrected" | "refunded";
   readonly spanMs: number;
   readonly most: number;
   /** Only requests that came with a key: their charges are listed last. */
@@ -181,7 +183,7 @@ function addReratings(
     actions.push({
       kind: "rerate",
       toVersion: versions[time % versions.length] ?? 0,
-      complaint: random.pick(["any", "any", "expired", "corrected", "refunded"]),
+      complaint: random.pick(["any", "any", "expired", "expired", "late", "corrected", "refunded"]),
       spanMs: random.chance(0.5) ? 7 * 24 * 60 * MINUTE : random.int(MINUTE, MINUTE + Math.ceil(span)),
       most: random.int(1, 4),
       keyed: random.chance(0.4),
@@ -202,6 +204,7 @@ function requestOf(random: Random, at: number, n: number): RequestAction {
   const stream = random.chance(0.5);
   const asks = random.chance(0.4) ? [0] : [0, random.int(1_000, 15_000), random.int(20_000, 300_000)];
   const job = jobOf(random.fork(`job ${n}`));
+  const silence = random.fork(`silence ${n}`);
   const again = random.fork(`again ${n}`);
   return {
     kind: "request",
@@ -213,6 +216,7 @@ function requestOf(random: Random, at: number, n: number): RequestAction {
     outputTokens: random.int(1, random.pick([300, 4_000])),
     openOutput: random.chance(0.4),
     stream,
+    silentMs: stream && silence.chance(0.15) ? silence.int(60_000, 10 * MINUTE) : 0,
     holdMs: stream ? random.pick([50_000, 240_000]) : random.pick([20_000, 90_000, 900_000]),
     job,
     asksAfterMs: keyed || job ? asks : [0],

@@ -68,6 +68,13 @@ export class World {
     this.now = Math.max(this.now, end);
   }
 
+  /** Nobody does anything for so long; what was to happen meanwhile happens after it. */
+  leap(ms: number): void {
+    this.now += ms;
+    for (const [place, event] of this.#heap.entries()) this.#heap[place] = { ...event, at: event.at + ms };
+    this.tell("a long time has passed");
+  }
+
   /** Records what happened, for the story of a failure. */
   tell(what: string): void {
     this.story.push(`${((this.now - this.#begun) / 1_000).toFixed(3).padStart(10)}  ${what}`);
