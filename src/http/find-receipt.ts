@@ -1,6 +1,7 @@
 import type { ReceiptReply } from "../../durable-objects/commands.ts";
 import type { ChainedEntry } from "../core/event.ts";
-import { type Receipt, receiptFromLedger, receiptOf, receiptOfDenial } from "../core/receipt.ts";
+import { type Receipt, receiptOf, receiptOfDenial } from "../core/receipt.ts";
+import { receiptFromLedger } from "../core/receipt-from-ledger.ts";
 import { partsOf } from "../core/refund.ts";
 import { isRequestId } from "../core/request-id.ts";
 import { readRequest } from "../ledger/entry-rows.ts";

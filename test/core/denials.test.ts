@@ -3,7 +3,8 @@ import { type AccountState, applyChange } from "../../src/core/account.ts";
 import { auditEntry, auditHead, beginAudit } from "../../src/core/audit.ts";
 import { type Denials, foldDenial, recallDenial, writeDenials } from "../../src/core/denials.ts";
 import type { ChainedEntry, UsageEvent } from "../../src/core/event.ts";
-import { receiptFromLedger, receiptOfDenial } from "../../src/core/receipt.ts";
+import { receiptOfDenial } from "../../src/core/receipt.ts";
+import { receiptFromLedger } from "../../src/core/receipt-from-ledger.ts";
 import { NO_USAGE } from "../../src/core/usage.ts";
 import { decide } from "../../src/core/waterfall.ts";
 import {

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { applyChange } from "../../src/core/account.ts";
 import { viewGrants, viewLimits } from "../../src/core/account-view.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
-import { receiptFromLedger, receiptOf } from "../../src/core/receipt.ts";
+import { receiptOf } from "../../src/core/receipt.ts";
+import { receiptFromLedger } from "../../src/core/receipt-from-ledger.ts";
 import { expire, release, settle, settleLate } from "../../src/core/settlement.ts";
 import {
   accountWith,

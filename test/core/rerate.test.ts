@@ -7,7 +7,7 @@ import { addGrant, lapseGrants } from "../../src/core/granting.ts";
 import { MESSAGE_VERSION } from "../../src/core/ledger-message.ts";
 import type { Allowance } from "../../src/core/plan.ts";
 import type { QuotedRate, Rate } from "../../src/core/rate-card.ts";
-import { receiptFromLedger } from "../../src/core/receipt.ts";
+import { receiptFromLedger } from "../../src/core/receipt-from-ledger.ts";
 import { refund, refundable } from "../../src/core/refund.ts";
 import { chargedOf, correctionId, type RerateCommand, type Rerated, rerate } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";

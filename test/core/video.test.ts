@@ -3,7 +3,8 @@ import { type AccountState, applyChange, NO_CHANGE } from "../../src/core/accoun
 import { sum } from "../../src/core/amount.ts";
 import { holdForJob, isAwaited } from "../../src/core/job.ts";
 import type { Allowance, Gate, Plan } from "../../src/core/plan.ts";
-import { receiptFromLedger, receiptOf } from "../../src/core/receipt.ts";
+import { receiptOf } from "../../src/core/receipt.ts";
+import { receiptFromLedger } from "../../src/core/receipt-from-ledger.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { reserve } from "../../src/core/reserve.ts";
 import { acceptsLate, type Ended, expire, release, settle, settleLate } from "../../src/core/settlement.ts";

@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { Account } from "../../durable-objects/account.ts";
-import type { RerateReply } from "../../durable-objects/commands.ts";
+import type { RerateReply, ReserveOutcome } from "../../durable-objects/commands.ts";
 import { type AccountReplay, replayAccount } from "../../scripts/ledger-replay.ts";
 import { auditEntry, auditHead, beginAudit, type RateLookup } from "../../src/core/audit.ts";
 import { readPast } from "../../src/core/past-usage.ts";
 import type { QuotedRate, Rate } from "../../src/core/rate-card.ts";
-import { type Receipt, receiptFromLedger } from "../../src/core/receipt.ts";
+import type { Receipt } from "../../src/core/receipt.ts";
+import { receiptFromLedger } from "../../src/core/receipt-from-ledger.ts";
 import { partsOf } from "../../src/core/refund.ts";
 import { chargedOf, type RerateCommand } from "../../src/core/rerate.ts";
 import type { Usage } from "../../src/core/usage.ts";
@@ -74,11 +75,14 @@ function idOf(name: number): string {
   return `req_${platform.at.toString(16).padStart(12, "0")}${String(name).padStart(20, "0")}`;
 }
 
-function reserve(id: string, amount: number): void {
+function ask(id: string, amount: number): ReserveOutcome {
   const command = { ...commandOf(id, amount), demand: demandOf(amount, { quote: quoteAt(1) }) };
   const { keyId: _, ...demand } = command.demand;
-  const reply = account.reserve({ caller: CALLER, command: { ...command, demand } });
-  expect(reply).toMatchObject({ kind: "reserved" });
+  return account.reserve({ caller: CALLER, command: { ...command, demand } });
+}
+
+function reserve(id: string, amount: number): void {
+  expect(ask(id, amount)).toMatchObject({ kind: "reserved" });
 }
 
 function settle(id: string, usage: Usage): void {
@@ -336,6 +340,19 @@ describe("a receipt knows what the object has done and the ledger does not have 
     await forget(id);
     await correct(id, 3);
     await expectSameSoon(id, { charge: { amount: credits(4) }, rateCard: { version: 3 } });
+  });
+
+  it("an end that a refusal of the same id came before, which was written after it", async () => {
+    const id = idOf(1);
+    expect(ask(id, 101)).toMatchObject({ kind: "denied" });
+    reserve(id, 8);
+    settle(id, worth(8));
+    platform.at += 2 * MINUTE;
+    await account.alarm();
+    await deliver();
+    const entries = await readRequest(ledger.db, ACCOUNT, id);
+    expect(entries.map(({ usage }) => usage?.outcome)).toEqual(["completed", "denied"]);
+    expect(await receipt(id)).toMatchObject({ denial: null, charge: { amount: credits(8) }, outcome: "completed" });
   });
 
   it("names no entry twice, whoever has confirmed what", async () => {

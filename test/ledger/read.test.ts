@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { receiptFromLedger } from "../../src/core/receipt.ts";
+import { receiptFromLedger } from "../../src/core/receipt-from-ledger.ts";
 import { decodeCursor, encodeCursor, type Page } from "../../src/ledger/cursor.ts";
 import { readRequest } from "../../src/ledger/entry-rows.ts";
 import { ledgerHealth } from "../../src/ledger/pipeline.ts";

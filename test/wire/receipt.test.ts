@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { type Denials, foldDenial, recallDenial, writeDenials } from "../../src/core/denials.ts";
 import type { Gate } from "../../src/core/plan.ts";
-import { receiptFromLedger, receiptOf, receiptOfDenial } from "../../src/core/receipt.ts";
+import { receiptOf, receiptOfDenial } from "../../src/core/receipt.ts";
+import { receiptFromLedger } from "../../src/core/receipt-from-ledger.ts";
 import { refund } from "../../src/core/refund.ts";
 import { decide } from "../../src/core/waterfall.ts";
 import { receiptWire } from "../../src/wire/receipt.ts";
