@@ -1,6 +1,6 @@
 import { type MicroCredits, sum } from "./amount.ts";
 import type { SourceAmount } from "./draw.ts";
-import type { BalanceUpdate, ChainedEntry, UsageEvent } from "./event.ts";
+import type { BalanceUpdate, ChainedEntry } from "./event.ts";
 import type { Receipt, ReceiptCharge } from "./receipt.ts";
 import type { ReservationState } from "./reservation.ts";
 
@@ -56,12 +56,19 @@ function together(read: readonly ChainedEntry[], unread: readonly ChainedEntry[]
   return all.sort((a, b) => a.epoch - b.epoch || a.seq - b.seq);
 }
 
-/** The attempt that was decided last: refusals are written up to a minute after they were told, behind what came next. */
-function lastAttempt(entries: readonly ChainedEntry[]): number | undefined {
-  const events = entries.flatMap(({ usage }) => usage ?? []);
-  const later = (a: UsageEvent, b: UsageEvent) =>
-    a.decision.reservedAt - b.decision.reservedAt || a.attempt - b.attempt;
-  return events.sort(later).at(-1)?.attempt;
+/**
+ * The attempt that was decided last; 0 stands for refusals. These are written up to a minute after they were told, behind
+ * what came next, so that their place says nothing: one that was charged is the last, and otherwise the clock decides.
+ */
+function lastAttempt(entries: readonly ChainedEntry[]): number {
+  const attempt = Math.max(0, ...entries.map(({ usage }) => usage?.attempt ?? 0));
+  const isCharged = entries.some(({ usage, monetization }) => usage?.attempt === attempt && monetization !== null);
+  return isCharged || decidedAt(entries, attempt) >= decidedAt(entries, 0) ? attempt : 0;
+}
+
+function decidedAt(entries: readonly ChainedEntry[], attempt: number): number {
+  const events = entries.flatMap(({ usage }) => (usage?.attempt === attempt ? [usage] : []));
+  return Math.max(0, ...events.map(({ decision }) => decision.reservedAt));
 }
 
 /** At a corrected price: a correction, or what came late after one. */
