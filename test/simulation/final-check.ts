@@ -1,7 +1,9 @@
 import { usageId } from "../../src/core/event.ts";
+import { receiptBy } from "../../src/http/find-receipt.ts";
 import { auditAccount } from "../../src/ledger/account-audit.ts";
 import { consumeLedger } from "../../src/ledger/consumer.ts";
 import { consumeDeadLetters } from "../../src/ledger/dead-letter.ts";
+import { readRequest } from "../../src/ledger/entry-rows.ts";
 import type { Cast } from "./cast.ts";
 
 /** What must hold when everything has come to rest. */
@@ -10,6 +12,7 @@ export async function checkAtRest(cast: Cast): Promise<void> {
   checkCharges(cast);
   checkAcknowledged(cast);
   checkDenials(cast);
+  await checkReceipts(cast);
   await checkReplay(cast);
   await checkQuarantine(cast);
 }
@@ -67,6 +70,20 @@ function checkAcknowledged({ world, promises }: Cast): void {
     const attempt = key.replace(" mon_", " req_");
     if (refunded > (promises.corrections.cameTo(attempt)?.price ?? 0)) {
       world.violate("no refund above the charge", `${key}: ${refunded}`);
+    }
+  }
+}
+
+/** Whoever was charged is shown it, whatever else became of the same id. */
+async function checkReceipts({ world, hosts, promises, database }: Cast): Promise<void> {
+  for (const [accountId, host] of hosts) {
+    for (const { end, price, refunded } of promises.corrections.attempts(accountId, (cameTo) => cameTo.price > 0)) {
+      const { requestId } = end;
+      const known = host.look((account) => account.receipt(requestId));
+      const receipt = await receiptBy(known, () => readRequest(database.db, accountId, requestId));
+      if (receipt?.charge?.amount === price && receipt.refunded === refunded) continue;
+      const told = `${receipt?.charge?.amount}, refunded ${receipt?.refunded}`;
+      world.violate("a receipt tells what was charged", `${end.id}: ${told}; ${price}, ${refunded}`);
     }
   }
 }

@@ -652,6 +652,17 @@ import { sha256Hex } from "../src/sha256.ts";`,
     ],
   },
   {
+    safeguard: "a receipt shows what was decided last, not what was written last",
+    edits: [
+      {
+        file: "src/core/receipt-from-ledger.ts",
+        find: "  const decided = lastAttempt(entries);",
+        replace:
+          "  const decided = entries.length < 0 ? lastAttempt(entries) : entries.findLast(({ usage }) => usage)?.usage?.attempt;",
+      },
+    ],
+  },
+  {
     safeguard: "a receipt of a forgotten request tells of its newest correction",
     edits: [
       {
