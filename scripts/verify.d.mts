@@ -1,6 +1,7 @@
 /** What a good export comes to. Amounts are micro-credits, instants epoch ms. */
 export interface LedgerSummary {
   readonly account: string;
+  /** The newest one. */
   readonly epoch: number;
   readonly entries: number;
   readonly firstAt: number | null;

@@ -12,7 +12,8 @@
  * micro-credits (1 credit = 1,000,000 micro-credits); instants are milliseconds since 1970.
  *
  * What is checked, in this order, for every entry:
- *   order   sequence numbers are 1, 2, 3 … of the account and epoch of the header
+ *   order   sequence numbers are 1, 2, 3 … of the account of the header, beginning in its epoch
+ *   epoch   a further epoch begins with an entry that carries over the very balance, and nothing else does
  *   chain   prev is the hash of the entry before (of the first: the genesis), and
  *           hash = SHA-256(prev + the entry without prev and hash, as JSON with sorted keys and no spaces)
  *   sums    every update moves the balance by its amount in the direction of its kind; the running balance follows;
@@ -164,6 +165,7 @@ const KINDS = {
   none: { sign: 0, source: false },
   overshoot: { sign: -1, source: false },
   overshoot_refund: { sign: 1, source: false },
+  carry_over: { sign: 0, source: false },
 };
 
 /** Kinds that are parts of a charge. */
@@ -173,6 +175,7 @@ const OF_CHARGES = ["allowance", "debit", "overshoot", "overshoot_refund"];
 class Ledger {
   constructor(header) {
     this.header = header;
+    this.epoch = header.epoch;
     this.seq = 0;
     this.head = header.genesis;
     this.balance = 0;
@@ -190,7 +193,9 @@ class Ledger {
     this.checkPlace(entry);
     const updates = field(entry, "updates", (value) => Array.isArray(value) && value.length > 0, "a list of updates");
     for (const [draw, update] of updates.entries()) this.checkUpdate(entry, update, draw);
+    this.checkEpoch(entry, updates);
     this.checkCharge(entry, updates);
+    this.epoch = entry.epoch;
     this.seq = entry.seq;
     this.head = entry.hash;
     this.firstAt ??= entry.at;
@@ -200,12 +205,26 @@ class Ledger {
   checkPlace(entry) {
     check(entry.v === 1, () => `this verifier knows version 1 of entries, not ${brief(entry.v)}`);
     check(entry.accountId === this.header.account, "the entry is of another account");
-    check(entry.epoch === this.header.epoch, "the entry is of another epoch");
+    check(entry.epoch === this.epoch || entry.epoch === this.epoch + 1, "the entry is of another epoch");
     check(entry.seq === this.seq + 1, () => `entry ${this.seq + 1} should stand here, and not ${brief(entry.seq)}`);
     countOf(entry, "at");
     check(entry.prev === this.head, "the chain is broken: prev is not the hash of the entry before");
     const { prev, hash, ...content } = entry;
     check(hash === sha256(prev + sortedJson(content)), "the chain is broken: the hash does not fit the content");
+  }
+
+  /** An object that has lost its memory goes on from the ledger: its new epoch carries over what there is. */
+  checkEpoch(entry, updates) {
+    const carried = updates.find(({ kind }) => kind === "carry_over");
+    if (entry.epoch === this.epoch) {
+      check(carried === undefined, () => `${carried.id}: a balance is carried over within an epoch`);
+      return;
+    }
+    check(
+      carried !== undefined && updates.length === 1,
+      `epoch ${entry.epoch} does not begin with a balance carried over`,
+    );
+    check(carried.amount === this.balance, () => `${carried.id}: the balance to carry over is ${this.balance}`);
   }
 
   checkUpdate(entry, update, draw) {
@@ -221,7 +240,8 @@ class Ledger {
       update.delta === delta,
       () => `${id}: the delta of a ${update.kind} of ${amount} is ${delta}, and not ${brief(update.delta)}`,
     );
-    check(update.kind === "none" ? amount === 0 : amount > 0, `${id}: a ${update.kind} cannot be of ${amount}`);
+    const fits = update.kind === "carry_over" || (update.kind === "none") === (amount === 0);
+    check(fits, `${id}: a ${update.kind} cannot be of ${amount}`);
     check(source ? isText(update.source) : update.source === null, `${id}: the source does not fit a ${update.kind}`);
     this.balance += update.delta;
     check(Number.isSafeInteger(this.balance) && this.balance >= 0, `${id}: the balance would be ${this.balance}`);
@@ -276,6 +296,9 @@ class Ledger {
   }
 
   checkEnd(end, entries, digest) {
+    // It is named only where it is not that of the header.
+    const epoch = Object.hasOwn(end, "epoch") ? end.epoch : this.header.epoch;
+    check(epoch === this.epoch, () => `the end should name epoch ${this.epoch}, and names ${brief(epoch)}`);
     check(end.seq === this.seq, () => `the end should name entry ${this.seq}, and names ${brief(end.seq)}`);
     check(end.entries === entries, () => `the file has ${entries} entries, and not ${brief(end.entries)}`);
     check(end.head === this.head, "the head is not the hash of the last entry");
@@ -347,10 +370,10 @@ export async function verifyLedger(chunks) {
   }
 }
 
-function summaryOf({ header, seq, head, balance, grants, charges, charged, totals, firstAt, lastAt }) {
+function summaryOf({ header, epoch, seq, head, balance, grants, charges, charged, totals, firstAt, lastAt }) {
   return {
     account: header.account,
-    epoch: header.epoch,
+    epoch,
     entries: seq,
     firstAt,
     lastAt,
@@ -371,7 +394,7 @@ function printable({ account, epoch, entries, firstAt, lastAt, head, balance, ch
   const day = (at) => new Date(at).toISOString();
   const others = ["expiry", "void", "refund"].filter((kind) => totals[kind] > 0);
   const lines = [
-    `Everything adds up: ${entries} entries of ${account}, epoch ${epoch}.`,
+    `Everything adds up: ${entries} entries of ${account}, ${epoch === 1 ? "epoch 1" : `up to epoch ${epoch}`}.`,
     ...(entries === 0 ? [] : [`  from       ${day(firstAt)} to ${day(lastAt)}`]),
     `  granted    ${credits(totals.grant)}`,
     `  charged    ${credits(charges.amount)} in ${charges.count} charges: ${credits(totals.debit)} from grants, ${credits(totals.allowance)} included, ${credits(totals.overshoot)} refunded as overshoot`,

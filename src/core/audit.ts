@@ -27,7 +27,7 @@ export type RateLookup = (cardId: string, cardVersion: number, model: string) =>
 /** What an audit carries from one page of entries to the next. Start with {@link beginAudit}. */
 export interface AuditState {
   readonly accountId: string;
-  readonly epoch: number;
+  epoch: number;
   seq: number;
   head: string;
   balance: MicroCredits;
@@ -51,8 +51,10 @@ export function beginAudit(sha256: Sha256, accountId: string, epoch: number): Au
 /** Checks the next entry, in order of sequence numbers, against everything before it. Differences are collected. */
 export function auditEntry(state: AuditState, entry: ChainedEntry, rateOf: RateLookup, sha256: Sha256): void {
   checkPlace(state, entry, sha256);
+  checkEpoch(state, entry);
   checkCharge(state, entry, rateOf);
   checkUpdates(state, entry);
+  state.epoch = entry.epoch;
   state.seq = entry.seq;
   state.head = entry.hash;
 }
@@ -74,6 +76,16 @@ function checkPlace(state: AuditState, entry: ChainedEntry, sha256: Sha256): voi
   const { prev, hash, ...rest } = entry;
   const recomputed = chain(sha256, rest satisfies Entry, prev).hash;
   if (recomputed !== hash) report(state, entry.seq, "chain", "hash of the entry", recomputed, hash);
+}
+
+/** A further epoch begins with an entry that carries over what the ledger has; no other entry does. */
+function checkEpoch(state: AuditState, { epoch, seq, updates }: ChainedEntry): void {
+  const carried = updates.find(({ kind }) => kind === "carry_over");
+  if (epoch === state.epoch && !carried) return;
+  if (epoch !== state.epoch + (carried ? 1 : 0)) report(state, seq, "chain", "epoch", state.epoch, epoch);
+  else if (carried && (carried.amount !== state.balance || updates.length > 1)) {
+    report(state, seq, "balance", "balance carried over", state.balance, carried.amount);
+  }
 }
 
 function checkCharge(state: AuditState, entry: ChainedEntry, rateOf: RateLookup): void {
@@ -146,6 +158,7 @@ function deltaOf({ kind, amount }: BalanceUpdate): MicroCredits {
       return -amount;
     case "allowance":
     case "none":
+    case "carry_over":
       return 0;
   }
 }
@@ -170,6 +183,7 @@ export interface AccountHead {
 export function auditHead(state: AuditState, head: AccountHead): void {
   if (state.seq !== head.seq) report(state, state.seq + 1, "gap", "newest entry in the ledger", head.seq, state.seq);
   if (state.seq !== head.seq) return;
+  if (state.epoch !== head.epoch) report(state, head.seq, "chain", "epoch", head.epoch, state.epoch);
   if (state.head !== head.head) report(state, head.seq, "chain", "head of the chain", head.head, state.head);
   const left = [...state.grants.values()].reduce((total, grant) => total + grant, 0);
   if (left !== state.balance) report(state, head.seq, "grant", "what is left of all grants", state.balance, left);

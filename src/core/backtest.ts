@@ -1,7 +1,7 @@
 import { type AccountState, applyChange, keepMeters, openAccount } from "./account.ts";
 import { type MicroCredits, sum } from "./amount.ts";
 import { renewEntitlements } from "./entitlement.ts";
-import { type ChainedEntry, genesis, type Sha256 } from "./event.ts";
+import { type ChainedEntry, FIRST_EPOCH, genesis, type Sha256 } from "./event.ts";
 import { addGrant, canHold, voidGrant } from "./granting.ts";
 import { type Paid, type PastGrant, type PastRequest, readPast } from "./past-usage.ts";
 import type { Plan } from "./plan.ts";
@@ -177,7 +177,7 @@ class Rerun {
 
   #begin(plan: Plan): AccountState {
     const id = this.#accountId;
-    const epoch = 1;
+    const epoch = FIRST_EPOCH;
     const head = genesis(this.#sha256, id, epoch);
     const nothing = { seq: 0, head, balance: 0, used: 0, meters: {}, renewals: {}, learned: {} };
     return openAccount({ id, epoch, status: "active", statusReason: null, plan, ...nothing }, [], []);

@@ -85,6 +85,20 @@ export function isRenewal({ kind, reason }: { readonly kind: string; readonly re
   return kind === "entitlement" && /: (?:renewed|rolled over)$/.test(reason);
 }
 
+/** Which entitlement a grant has renewed, and from when its period is; `null` for one that no plan has made. */
+export function renewalOf(
+  sha256: Sha256,
+  accountId: string,
+  { id, kind, effectiveAt, reason }: Pick<Grant, "id" | "kind" | "effectiveAt" | "reason">,
+): { readonly entitlement: string; readonly start: number } | null {
+  if (!isRenewal({ kind, reason })) return null;
+  const entitlement = reason.slice(0, reason.lastIndexOf(": "));
+  const known = (["", "rollover"] as const).some(
+    (part) => grantId(sha256, accountId, entitlement, effectiveAt, part) === id,
+  );
+  return known ? { entitlement, start: effectiveAt } : null;
+}
+
 /** What lapses of a period's grant; held parts stay with their requests and do not roll over. */
 function leftOver(draft: AccountState, id: string): MicroCredits {
   const grant = draft.grants.get(id);

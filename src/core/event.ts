@@ -87,7 +87,9 @@ export type BalanceUpdateKind =
   /** A part of a charge that nothing covered … */
   | "overshoot"
   /** … and its refund, in the same entry. */
-  | "overshoot_refund";
+  | "overshoot_refund"
+  /** A further epoch begins with the balance that the one before ended with: `amount` says how much. Nothing moves. */
+  | "carry_over";
 
 /** What changed on the account's balance of credits, and why. */
 export interface BalanceUpdate {
@@ -109,6 +111,8 @@ export interface BalanceUpdate {
 
 export interface Reason {
   readonly reason: string;
+  /** How much of the grant is taken back in all, where that is why something was taken; absent where it was voided. */
+  readonly reclaimed?: MicroCredits;
 }
 
 /** The immutable part of a grant, as it stands in the ledger. */
@@ -127,9 +131,9 @@ export const ENTRY_VERSION = 1;
 export interface Entry {
   readonly v: typeof ENTRY_VERSION;
   readonly accountId: string;
-  /** Rises when an object's storage was restored, so that sequence numbers are never reused. */
+  /** Rises when an object's storage was restored or lost, so that no place in the history is ever used twice. */
   readonly epoch: number;
-  /** 1, 2, 3 … without gaps within an epoch. */
+  /** 1, 2, 3 … without gaps; a further epoch goes on where the ledger of the one before ends. */
   readonly seq: number;
   readonly at: number;
   readonly usage: UsageEvent | null;
@@ -147,7 +151,10 @@ export interface ChainedEntry extends Entry {
 /** A synchronous SHA-256 of UTF-8 text as lower-case hex; given from outside, because the core imports nothing. */
 export type Sha256 = (text: string) => string;
 
-/** The `prev` of the first entry of an epoch. */
+/** The epoch in which every account begins. */
+export const FIRST_EPOCH = 1;
+
+/** The `prev` of an account's first entry. */
 export function genesis(sha256: Sha256, accountId: string, epoch: number): string {
   return sha256(canonical({ accountId, epoch, genesis: true }));
 }

@@ -1,6 +1,8 @@
 import { invariant, type MicroCredits } from "./amount.ts";
 
-export type GrantKind = "entitlement" | "promotional" | "paid" | "adjustment";
+export const GRANT_KINDS = ["entitlement", "promotional", "paid", "adjustment"] as const;
+
+export type GrantKind = (typeof GRANT_KINDS)[number];
 
 /** An allotment of credits. Its terms never change; `used` moves by settlements and refunds. */
 export interface Grant {

@@ -1,7 +1,7 @@
 import type { AccountState, Change } from "./account.ts";
 import { heldOfGrant, NO_CHANGE } from "./account.ts";
 import { invariant, type MicroCredits, quantity } from "./amount.ts";
-import type { GrantTerms, Sha256 } from "./event.ts";
+import type { GrantTerms, Reason, Sha256 } from "./event.ts";
 import { type Grant, type GrantKind, owed, remaining } from "./grant.ts";
 import { type UpdateDraft, writeEntry } from "./journal.ts";
 
@@ -102,7 +102,7 @@ export function voidGrant(
   sha256: Sha256,
 ): { grant: Grant; change: Change } {
   if (grant.voidedAt !== null) return { grant, change: NO_CHANGE };
-  return takeAway(state, { ...grant, voidedAt: now }, notHeld(state, grant), reason, now, sha256);
+  return takeAway(state, { ...grant, voidedAt: now }, notHeld(state, grant), { reason }, now, sha256);
 }
 
 /** What is left of a grant and no request holds. */
@@ -115,7 +115,7 @@ export function takeAway(
   state: AccountState,
   grant: Grant,
   amount: MicroCredits,
-  reason: string,
+  detail: Reason,
   now: number,
   sha256: Sha256,
 ): { grant: Grant; change: Change } {
@@ -123,8 +123,8 @@ export function takeAway(
   const cause = grant.id;
   const update: UpdateDraft =
     amount > 0
-      ? { kind: "void", source: grant.id, amount, delta: -amount, cause, detail: { reason } }
-      : { kind: "none", source: null, amount: 0, delta: 0, cause, detail: { reason } };
+      ? { kind: "void", source: grant.id, amount, delta: -amount, cause, detail }
+      : { kind: "none", source: null, amount: 0, delta: 0, cause, detail };
   const { row, entry } = writeEntry(state.row, { usage: null, monetization: null, updates: [update] }, now, sha256);
   return { grant: taken, change: { ...NO_CHANGE, row, grants: [taken], entries: [entry] } };
 }

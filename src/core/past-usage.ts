@@ -1,6 +1,7 @@
 import { type MicroCredits, sum } from "./amount.ts";
 import { isRenewal } from "./entitlement.ts";
 import type { BalanceUpdate, BalanceUpdateKind, ChainedEntry, GrantTerms, UsageEvent } from "./event.ts";
+import { GRANT_KINDS } from "./grant.ts";
 import type { GrantCommand } from "./granting.ts";
 import type { Usage } from "./usage.ts";
 
@@ -114,8 +115,6 @@ function grantOf({ id, kind, source, amount, detail }: BalanceUpdate, place: Pla
   if (kind !== "grant" || source === null || detail === null || !("priority" in detail)) return [];
   return operatorsGrant(source, amount, detail, place);
 }
-
-const GRANT_KINDS = ["entitlement", "promotional", "paid", "adjustment"] as const;
 
 /** A grant by its terms in the ledger; none when its plan made it, which the plan that is tried does anew. */
 export function operatorsGrant(id: string, amount: MicroCredits, terms: GrantTerms, place: Placed): PastGrant[] {

@@ -21,5 +21,6 @@ export function reclaim(
   invariant(quantity(total, "what is taken back") <= grant.amount, "no more is taken back than was granted");
   if (total <= (grant.reclaimed ?? 0)) return { grant, change: NO_CHANGE };
   const wanted: Grant = { ...grant, reclaimed: total };
-  return takeAway(state, wanted, Math.min(owed(wanted), notHeld(state, grant)), reason, now, sha256);
+  const amount = Math.min(owed(wanted), notHeld(state, grant));
+  return takeAway(state, wanted, amount, { reason, reclaimed: total }, now, sha256);
 }

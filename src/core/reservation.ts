@@ -47,8 +47,11 @@ export interface Reservation {
   readonly state: ReservationState;
   /** Tells a caller's own repetition of a command from somebody else's request with the same id. */
   readonly owner: string;
-  /** Hash of method, path and body: the same id with another body is a different request. */
-  readonly fingerprint: string;
+  /**
+   * Hash of method, path and body: the same id with another body is a different request. `null` where only the ledger
+   * remembers the request.
+   */
+  readonly fingerprint: string | null;
   /** Hash of what a job is asked for, by which a repetition without a key is told; absent where none is looked for. */
   readonly content?: string;
   /** Whether the id comes from a client's `Idempotency-Key`, and so may come again. */
@@ -81,6 +84,8 @@ export interface Reservation {
   readonly late: Settlement | null;
   /** Credits of the charge that an operator gave back. */
   readonly refunds: readonly Refund[];
+  /** It ended in an earlier epoch and is known from the ledger: it is not served again, and no more is known of it here. */
+  readonly carried?: true;
   /** What corrections of its price did, so that the next one counts them before the ledger has them. */
   readonly corrections?: readonly ChargePart[];
   /** The price of its last correction, while more of what it used may come late: that costs the same. */

@@ -1,4 +1,5 @@
 import { type AccountState, type Change, NO_CHANGE } from "./account.ts";
+import { FIRST_EPOCH } from "./event.ts";
 import type { Reservation } from "./reservation.ts";
 import { type Demand, type Denial, decide } from "./waterfall.ts";
 
@@ -54,7 +55,7 @@ export function reserve(
   const { demand } = command;
   const reservation: Reservation = {
     requestId: command.requestId,
-    attempt: (existing?.attempt ?? 0) + 1,
+    attempt: Math.max(existing?.attempt ?? 0, attemptsBefore(state.row.epoch)) + 1,
     state: "pending",
     owner: command.owner,
     fingerprint: command.fingerprint,
@@ -81,6 +82,17 @@ export function reserve(
     refunds: [],
   };
   return { answer: { kind: "reserved", reservation }, change: { ...NO_CHANGE, reservations: [reservation] } };
+}
+
+/** More attempts than a request has within one epoch. */
+const ATTEMPTS_PER_EPOCH = 1_000_000;
+
+/**
+ * The numbers of attempts that belong to earlier epochs. What the object knew of them may be gone, so none is given out
+ * again: whoever still ends one of them is fenced off, and no event bears the id of another.
+ */
+function attemptsBefore(epoch: number): number {
+  return (epoch - FIRST_EPOCH) * ATTEMPTS_PER_EPOCH;
 }
 
 /**
@@ -117,7 +129,8 @@ export function recall(
   if (!existing) return null;
   const forgotten = existing.keyed && existing.endedAt !== null && now - existing.endedAt > REPLAY_MS;
   if (forgotten) return null;
-  if (existing.fingerprint !== command.fingerprint) return { kind: "mismatch" };
+  const unlike = existing.fingerprint !== null && existing.fingerprint !== command.fingerprint;
+  if (unlike) return { kind: "mismatch" };
   if (existing.state === "released") return null;
   if (existing.state !== "pending") return { kind: "ended", reservation: existing };
   return existing.owner === command.owner

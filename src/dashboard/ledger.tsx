@@ -125,6 +125,7 @@ const KINDS: Readonly<Record<BalanceUpdateKind, string>> = {
   refund: "refund",
   overshoot: "overshoot",
   overshoot_refund: "overshoot refunded",
+  carry_over: "carried over",
 };
 
 export function LedgerRows({

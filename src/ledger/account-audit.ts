@@ -1,8 +1,9 @@
 import type { MicroCredits } from "../core/amount.ts";
 import { type AuditState, auditEntry, auditHead, beginAudit, type Difference, type RateLookup } from "../core/audit.ts";
+import { type ChainedEntry, FIRST_EPOCH } from "../core/event.ts";
 import { sha256Hex } from "../sha256.ts";
 import { readAudited, saveAudited } from "./audited.ts";
-import { readEntries } from "./entry-rows.ts";
+import { readAcross, readEpochs } from "./epochs.ts";
 import { type LedgerTotals, readTotals } from "./totals.ts";
 
 /** What an account's object says of itself, all of one instant. */
@@ -42,28 +43,16 @@ export interface AccountAudit {
 const PAGE = 500;
 
 /**
- * Holds the whole ledger of one account against itself and against the account's object. Entries may arrive while it
- * runs: the ledger's extent is read before the object is asked and its entries after, so that neither can seem to be
- * ahead of the other.
+ * Holds the whole ledger of one account, all its epochs, against itself and against the account's object. Entries may
+ * arrive while it runs: the ledger's extent is read before the object is asked and its entries after, so that neither can
+ * seem to be ahead of the other.
  */
 export async function auditAccount(deps: AuditDeps, accountId: string): Promise<AccountAudit> {
   const before = await readTotals(deps.db, accountId);
   const head = await deps.headOf(accountId);
-  const differences: Difference[] = [];
-  let events = 0;
-  for (const { epoch, newest } of before.epochs) {
-    if (head && epoch >= head.epoch) continue;
-    const past = await auditEpoch(deps, beginAudit(sha256Hex, accountId, epoch), newest, NONE);
-    differences.push(...past.state.differences);
-    events += past.events;
-  }
-  if (head) {
-    const present = await auditPresent(deps, head, beginAudit(sha256Hex, accountId, head.epoch));
-    differences.push(...present.state.differences);
-    events += present.events;
-  }
-  differences.push(...aheadOf(head, before), ...wrongSums(before));
-  return { events, head, differences };
+  const begun = beginAudit(sha256Hex, accountId, FIRST_EPOCH);
+  const { state, events } = head ? await auditPresent(deps, head, begun) : await auditWhole(deps, begun, before);
+  return { events, head, differences: [...state.differences, ...aheadOf(head, before), ...wrongSums(before)] };
 }
 
 /**
@@ -73,15 +62,36 @@ export async function auditAccount(deps: AuditDeps, accountId: string): Promise<
 export async function auditRecent(deps: AuditDeps, accountId: string, now: number): Promise<AccountAudit> {
   const head = await deps.headOf(accountId);
   if (!head) return { events: 0, head, differences: [] };
-  const from = await readAudited(deps.db, accountId, head.epoch);
-  const present = await auditPresent(deps, head, from ?? beginAudit(sha256Hex, accountId, head.epoch));
+  const from = await readAudited(deps.db, accountId);
+  const present = await auditPresent(deps, head, from ?? beginAudit(sha256Hex, accountId, FIRST_EPOCH));
   const { state, events } = present;
   if (state.differences.length === 0 && events > 0) await saveAudited(deps.db, state, now);
   return { events, head, differences: state.differences };
 }
 
-async function auditPresent(deps: AuditDeps, head: ObjectHead, from: AuditState): Promise<EpochAudit> {
-  const present = await auditEpoch(deps, from, head.seq, unconfirmedOf(head));
+/** Holds the whole ledger against itself alone: what it says where there is no object to ask, or none to believe. */
+export async function auditLedger(
+  deps: Pick<AuditDeps, "db" | "rateOf">,
+  accountId: string,
+  onEntry: (entry: ChainedEntry) => void,
+): Promise<{ readonly state: AuditState; readonly differences: readonly Difference[] }> {
+  const before = await readTotals(deps.db, accountId);
+  const { state } = await auditWhole(deps, beginAudit(sha256Hex, accountId, FIRST_EPOCH), before, onEntry);
+  return { state, differences: [...state.differences, ...overlaps(before), ...wrongSums(before)] };
+}
+
+function auditWhole(
+  deps: Pick<AuditDeps, "db" | "rateOf">,
+  from: AuditState,
+  { epochs }: LedgerTotals,
+  onEntry: (entry: ChainedEntry) => void = () => {},
+): Promise<EntriesAudit> {
+  const { epoch = FIRST_EPOCH, newest = 0 } = epochs.at(-1) ?? {};
+  return auditEntries(deps, from, { epoch, seq: newest }, NONE, onEntry);
+}
+
+async function auditPresent(deps: AuditDeps, head: ObjectHead, from: AuditState): Promise<EntriesAudit> {
+  const present = await auditEntries(deps, from, head, unconfirmedOf(head));
   if (present.pending) present.state.differences.push(...lostBehind(present));
   else auditHead(present.state, { ...head, grants: new Map(head.grants) });
   return present;
@@ -98,7 +108,7 @@ function unconfirmedOf({ unconfirmed }: ObjectHead): IsUnconfirmed {
   return (seq) => listed.has(seq) || (full && seq > last);
 }
 
-interface EpochAudit {
+interface EntriesAudit {
   readonly state: AuditState;
   readonly events: number;
   /** Whether an entry is still on its way. What lies behind it cannot be checked yet. */
@@ -107,25 +117,28 @@ interface EpochAudit {
   readonly lost: readonly { readonly from: number; to: number }[];
 }
 
-/** Audits the entries of an epoch behind what `state` has seen, up to `to`, or up to the first one that is still on its way. */
-async function auditEpoch(
-  { db, rateOf }: AuditDeps,
+/** Audits the entries behind what `state` has seen, up to `to`, or up to the first one that is still on its way. */
+async function auditEntries(
+  { db, rateOf }: Pick<AuditDeps, "db" | "rateOf">,
   state: AuditState,
-  to: number,
+  to: { readonly epoch: number; readonly seq: number },
   isUnconfirmed: IsUnconfirmed,
-): Promise<EpochAudit> {
-  const { accountId, epoch } = state;
+  onEntry: (entry: ChainedEntry) => void = () => {},
+): Promise<EntriesAudit> {
+  const { accountId } = state;
+  const epochs = await readEpochs(db, accountId, state.epoch, to.epoch);
   const lost: { from: number; to: number }[] = [];
   let events = 0;
   let pending = false;
-  for (let after = state.seq; after < to; after += PAGE) {
-    const end = Math.min(to, after + PAGE);
-    const read = await readEntries(db, accountId, epoch, { after, to: end });
+  for (let after = state.seq; after < to.seq; after += PAGE) {
+    const end = Math.min(to.seq, after + PAGE);
+    const read = await readAcross(db, accountId, epochs, { after, to: end });
     const bySeq = new Map(read.map((entry) => [entry.seq, entry]));
     for (let seq = after + 1; seq <= end; seq += 1) {
       const entry = bySeq.get(seq);
       if (entry && !pending) {
         auditEntry(state, entry, rateOf, sha256Hex);
+        onEntry(entry);
         events += 1;
       } else if (!entry && isUnconfirmed(seq)) pending = true;
       else if (!entry) addLost(lost, seq);
@@ -141,21 +154,31 @@ function addLost(lost: { from: number; to: number }[], seq: number): void {
 }
 
 /** Lost entries behind the last one that was audited; those before it showed as gaps already. */
-function lostBehind({ state, lost }: EpochAudit): Difference[] {
+function lostBehind({ state, lost }: EntriesAudit): Difference[] {
   return lost
     .filter(({ from }) => from > state.seq)
     .map(({ from, to }) => gap(from, "entries in the ledger or the outbox", `${from} to ${to}`, "none"));
 }
 
 /** The ledger learns everything from the object: if it knows more, the object has lost its memory. */
-function aheadOf(head: ObjectHead | null, { epochs }: LedgerTotals): Difference[] {
+function aheadOf(head: ObjectHead | null, totals: LedgerTotals): Difference[] {
   const known = head ?? { epoch: 0, seq: 0 };
-  return epochs
+  const ahead = totals.epochs
     .filter(({ epoch, newest }) => epoch > known.epoch || (epoch === known.epoch && newest > known.seq))
-    .map(({ epoch, newest }) => {
-      const first = epoch === known.epoch ? known.seq + 1 : 1;
-      return gap(first, "newest entry of the object", `${epoch}.${newest}`, `${known.epoch}.${known.seq}`);
+    .map(({ epoch, first, newest }) => {
+      const from = epoch === known.epoch ? known.seq + 1 : first;
+      return gap(from, "newest entry of the object", `${epoch}.${newest}`, `${known.epoch}.${known.seq}`);
     });
+  return [...ahead, ...overlaps(totals)];
+}
+
+/** An epoch that another has followed ends before that: nothing can have been added to it since. */
+function overlaps({ epochs }: LedgerTotals): Difference[] {
+  return epochs.flatMap(({ epoch, newest }, index) => {
+    const next = epochs[index + 1];
+    if (!next || newest < next.first) return [];
+    return [gap(next.first, `last entry of epoch ${epoch}`, String(next.first - 1), String(newest))];
+  });
 }
 
 function gap(seq: number, subject: string, expected: string, found: string): Difference {

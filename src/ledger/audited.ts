@@ -3,11 +3,11 @@ import { drizzle } from "drizzle-orm/d1";
 import type { AuditState } from "../core/audit.ts";
 import { audited, balances } from "./schema.ts";
 
-/** The audit of an account as far as it went without a difference; `null` when there is none of this epoch. */
-export async function readAudited(db: D1Database, accountId: string, epoch: number): Promise<AuditState | null> {
+/** The audit of an account as far as it went without a difference; `null` when there is none. */
+export async function readAudited(db: D1Database, accountId: string): Promise<AuditState | null> {
   const row = await drizzle(db).select().from(audited).where(eq(audited.accountId, accountId)).get();
-  if (!row || row.epoch !== epoch) return null;
-  const { seq, head, balance, grants } = row;
+  if (!row) return null;
+  const { epoch, seq, head, balance, grants } = row;
   return { accountId, epoch, seq, head, balance, grants: new Map(grants), differences: [] };
 }
 

@@ -91,8 +91,12 @@ async function writeAll(
   const chunks = chunkByBytes(items).reverse();
   for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) {
     const failure = await tryWrite(db, chunk);
-    if (failure === null) {
-      written.push(...chunk);
+    if ("others" in failure) {
+      for (const item of chunk) {
+        const { message, entry } = item;
+        if (failure.others.has(entry)) refusals.push(refusal(message, entry.accountId, entry, OTHER_EPOCH));
+        else written.push(item);
+      }
     } else if (failure.kind !== "refused") {
       for (const { message } of [chunk, ...chunks].flat()) deferred.set(message, failure.kind);
       return written;
@@ -109,13 +113,16 @@ async function writeAll(
   return written;
 }
 
-async function tryWrite(db: D1Database, chunk: readonly Item[]): Promise<WriteFailure | null> {
+/** The account has gone on in a later epoch without this entry, or never was in the entry's. */
+const OTHER_EPOCH = "not of the present epoch";
+
+async function tryWrite(
+  db: D1Database,
+  chunk: readonly Item[],
+): Promise<WriteFailure | { readonly others: ReadonlySet<ChainedEntry> }> {
   try {
-    await writeEntries(
-      db,
-      chunk.map((item) => item.entry),
-    );
-    return null;
+    const entries = chunk.map((item) => item.entry);
+    return { others: await writeEntries(db, entries) };
   } catch (error) {
     return classify(error);
   }

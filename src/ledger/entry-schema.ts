@@ -126,6 +126,7 @@ const KINDS: Readonly<Record<BalanceUpdateKind, { readonly sign: 1 | -1 | 0; rea
   refund: { sign: 1, source: true },
   overshoot: { sign: -1, source: false },
   overshoot_refund: { sign: 1, source: false },
+  carry_over: { sign: 0, source: false },
 };
 
 const balanceUpdate = z
@@ -168,7 +169,7 @@ function incoherentUpdate({ kind, source, amount, delta, detail }: BalanceUpdate
   const rule = KINDS[kind];
   // `sign * 0` may be -0, which is equal to 0.
   if (delta !== rule.sign * amount) return `delta ${delta} does not fit ${kind} of ${amount}`;
-  if (kind === "none" ? amount !== 0 : amount === 0) return `amount ${amount} does not fit ${kind}`;
+  if (kind !== "carry_over" && (kind === "none") !== (amount === 0)) return `amount ${amount} does not fit ${kind}`;
   if ((source !== null) !== rule.source) return `source does not fit ${kind}`;
   return detailFits(kind, detail) ? null : `detail does not fit ${kind}`;
 }
@@ -180,7 +181,7 @@ function detailFits(kind: BalanceUpdateKind, detail: BalanceUpdate["detail"]): b
 }
 
 /** What a person did; a void of what requests hold altogether takes nothing yet, and is written as `none`. */
-const WITH_REASON: ReadonlySet<BalanceUpdateKind> = new Set(["void", "refund", "none"]);
+const WITH_REASON: ReadonlySet<BalanceUpdateKind> = new Set(["void", "refund", "none", "carry_over"]);
 
 function incoherentEvents({ usage, monetization }: ChainedEntry): string | null {
   if (usage && (usage.outcome === "denied") !== (usage.decision.denial !== undefined)) {

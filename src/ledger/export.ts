@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { RateLookup } from "../core/audit.ts";
-import { genesis } from "../core/event.ts";
+import { FIRST_EPOCH, genesis } from "../core/event.ts";
 import type { Rate } from "../core/rate-card.ts";
 import { sha256Hex } from "../sha256.ts";
 import type { AuditDeps, ObjectHead } from "./account-audit.ts";
-import { readEntries } from "./entry-rows.ts";
+import { type EpochSpan, readAcross, readEpochs } from "./epochs.ts";
 import { type LedgerExtent, readExtent, readUsedRates, type UsedRate } from "./extent.ts";
 
 /** The first line of an export. */
@@ -13,6 +13,7 @@ interface ExportHeader {
   /** The version of the format. */
   readonly v: 1;
   readonly account: string;
+  /** In which the account began. */
   readonly epoch: number;
   readonly genesis: string;
   readonly exported_at: string;
@@ -20,12 +21,21 @@ interface ExportHeader {
   readonly rates: Readonly<Record<string, Readonly<Record<string, Rate>>>>;
 }
 
+/** What the last line says of the entries. */
+interface ExportEnd {
+  /** Only where it is not the epoch in which the account began. */
+  readonly epoch?: number;
+  readonly head: string;
+  readonly entries: number;
+  readonly balance: number;
+}
+
 /** Entries read at once. */
 const PAGE = 200;
 
 /**
- * The present epoch of an account's ledger as NDJSON, for anyone to verify: a header with all rates that were used,
- * every entry as it was hashed, and an end line. It ends at the last entry that was there when it began, however many
+ * An account's ledger as NDJSON, for anyone to verify: a header with all rates that were used, every entry of all epochs
+ * as it was hashed, and an end line. It ends at the last entry that was there when it began, however many
  * arrive meanwhile. Amounts are micro-credits. The stream fails when D1 does, and then has no end line.
  */
 export async function exportLedger(
@@ -36,12 +46,13 @@ export async function exportLedger(
 ): Promise<ReadableStream<Uint8Array>> {
   const extent = await readExtent(db, accountId, head);
   const used = await readUsedRates(db, accountId, extent);
-  return exportStream(db, accountId, extent, {
+  const epochs = await readEpochs(db, accountId, FIRST_EPOCH, extent.epoch);
+  return exportStream(db, accountId, epochs, extent, {
     type: "spillway-ledger",
     v: 1,
     account: accountId,
-    epoch: extent.epoch,
-    genesis: genesis(sha256Hex, accountId, extent.epoch),
+    epoch: FIRST_EPOCH,
+    genesis: genesis(sha256Hex, accountId, FIRST_EPOCH),
     exported_at: new Date(now).toISOString(),
     rates: ratesOf(used, rateOf),
   });
@@ -62,13 +73,14 @@ function ratesOf(used: readonly UsedRate[], rateOf: RateLookup): ExportHeader["r
 function exportStream(
   db: D1Database,
   accountId: string,
-  { epoch, to }: LedgerExtent,
+  epochs: readonly EpochSpan[],
+  { to }: LedgerExtent,
   header: ExportHeader,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const digest = createHash("sha256");
   let after = 0;
-  let end = { head: header.genesis, entries: 0, balance: 0 };
+  let end: ExportEnd = { head: header.genesis, entries: 0, balance: 0 };
   const text = (values: readonly unknown[]): Uint8Array => {
     const bytes = encoder.encode(values.map((value) => `${JSON.stringify(value)}\n`).join(""));
     digest.update(bytes);
@@ -80,12 +92,13 @@ function exportStream(
     },
     async pull(controller) {
       while (after < to) {
-        const page = await readEntries(db, accountId, epoch, { after, to: Math.min(to, after + PAGE) });
+        const page = await readAcross(db, accountId, epochs, { after, to: Math.min(to, after + PAGE) });
         after += PAGE;
         const last = page.at(-1);
         if (!last) continue;
         const balance = last.updates.at(-1)?.balanceAfter ?? end.balance;
-        end = { head: last.hash, entries: end.entries + page.length, balance };
+        const epoch = last.epoch === header.epoch ? {} : { epoch: last.epoch };
+        end = { ...epoch, head: last.hash, entries: end.entries + page.length, balance };
         controller.enqueue(text(page));
         return;
       }

@@ -44,7 +44,7 @@ export interface UsedRate {
 }
 
 const USED_RATES = `SELECT DISTINCT card_id AS cardId, card_version AS cardVersion, model FROM monetization_events
-  WHERE account_id = ?1 AND epoch = ?2 AND seq <= ?3 ORDER BY cardId, cardVersion, model`;
+  WHERE account_id = ?1 AND epoch <= ?2 AND seq <= ?3 ORDER BY cardId, cardVersion, model`;
 
 /** The rates at which an account was charged, each once. */
 export async function readUsedRates(db: D1Database, accountId: string, extent: LedgerExtent): Promise<UsedRate[]> {

@@ -1,13 +1,14 @@
 import type { MicroCredits } from "../core/amount.ts";
 import { auditEntry, auditHead, beginAudit, type Difference } from "../core/audit.ts";
-import { genesis } from "../core/event.ts";
+import { FIRST_EPOCH, genesis } from "../core/event.ts";
 import { sha256Hex } from "../sha256.ts";
 import type { AuditDeps, ObjectHead } from "./account-audit.ts";
-import { readEntries } from "./entry-rows.ts";
+import { readAcross, readEpochs } from "./epochs.ts";
 import { readExtent, readNewest } from "./extent.ts";
 
-/** What an account's ledger proves of itself: its present epoch, from genesis to its newest entry. */
+/** What an account's ledger proves of itself: all its epochs, from genesis to its newest entry. */
 export interface LedgerProof {
+  /** The present epoch. */
   readonly epoch: number;
   /** The last entry that was checked; 0 when there is none. */
   readonly asOfSeq: number;
@@ -35,8 +36,8 @@ export interface TooLong {
 const PAGE = 500;
 
 /**
- * Checks the whole present epoch of an account's ledger, page by page, and holds it against the account's object where
- * nothing is on its way. `null` when there is no such account. Throws when the object or D1 cannot be reached.
+ * Checks the whole of an account's ledger, page by page, and holds it against the account's object where nothing is on
+ * its way. `null` when there is no such account. Throws when the object or D1 cannot be reached.
  */
 export async function proveLedger(deps: AuditDeps, accountId: string): Promise<LedgerProof | TooLong | null> {
   const newest = await readNewest(deps.db, accountId);
@@ -45,11 +46,12 @@ export async function proveLedger(deps: AuditDeps, accountId: string): Promise<L
   const { epoch, to, pending } = await readExtent(deps.db, accountId, head);
   if (to > MOST_PROVEN) return { tooLong: to };
 
-  const state = beginAudit(sha256Hex, accountId, epoch);
+  const state = beginAudit(sha256Hex, accountId, FIRST_EPOCH);
+  const epochs = await readEpochs(deps.db, accountId, FIRST_EPOCH, epoch);
   const first = new FirstDifference();
   let entries = 0;
   for (let after = 0; after < to; after += PAGE) {
-    const page = await readEntries(deps.db, accountId, epoch, { after, to: Math.min(to, after + PAGE) });
+    const page = await readAcross(deps.db, accountId, epochs, { after, to: Math.min(to, after + PAGE) });
     for (const entry of page) auditEntry(state, entry, deps.rateOf, sha256Hex);
     entries += page.length;
     first.take(state.differences);
@@ -61,7 +63,7 @@ export async function proveLedger(deps: AuditDeps, accountId: string): Promise<L
   return {
     epoch,
     asOfSeq: state.seq,
-    genesis: genesis(sha256Hex, accountId, epoch),
+    genesis: genesis(sha256Hex, accountId, FIRST_EPOCH),
     head: state.head,
     entries,
     balance: state.balance,

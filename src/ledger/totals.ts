@@ -2,8 +2,8 @@ import type { MicroCredits } from "../core/amount.ts";
 
 /** The sums over one account's ledger, all of one instant. */
 export interface LedgerTotals {
-  /** The newest sequence number of each epoch. */
-  readonly epochs: readonly { readonly epoch: number; readonly newest: number }[];
+  /** The first and the newest sequence number of each epoch. */
+  readonly epochs: readonly { readonly epoch: number; readonly first: number; readonly newest: number }[];
   /** The sum of all balance updates. */
   readonly delta: MicroCredits;
   readonly entries: number;
@@ -18,6 +18,7 @@ export interface LedgerTotals {
 
 interface EpochRow {
   epoch: number;
+  first: number;
   newest: number;
   delta: number;
   entries: number;
@@ -25,7 +26,7 @@ interface EpochRow {
   namedMonetization: number;
 }
 
-const EPOCHS = `SELECT epoch, max(seq) AS newest, sum(delta) AS delta, count(DISTINCT seq) AS entries,
+const EPOCHS = `SELECT epoch, min(seq) AS first, max(seq) AS newest, sum(delta) AS delta, count(DISTINCT seq) AS entries,
   count(DISTINCT usage_id) AS namedUsage, count(DISTINCT monetization_id) AS namedMonetization
   FROM balance_updates WHERE account_id = ?1 GROUP BY epoch ORDER BY epoch`;
 const COUNT_USAGE = "SELECT count(*) AS count FROM usage_events WHERE account_id = ?1";

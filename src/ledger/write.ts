@@ -1,69 +1,27 @@
-import type { BalanceUpdate, ChainedEntry } from "../core/event.ts";
+import { type ChainedEntry, FIRST_EPOCH } from "../core/event.ts";
 import { utf8Length } from "../core/utf8.ts";
+import { MONETIZATION_COLUMNS, rowsOf, UPDATE_COLUMNS, USAGE_COLUMNS } from "./insert-rows.ts";
 
-const USAGE_COLUMNS = [
-  "account_id",
-  "id",
-  "epoch",
-  "seq",
-  "at",
-  "request_id",
-  "attempt",
-  "key_id",
-  "feature",
-  "model",
-  "outcome",
-  "estimated",
-  "usage",
-  "decision",
-] as const;
-
-const MONETIZATION_COLUMNS = [
-  "account_id",
-  "id",
-  "usage_id",
-  "epoch",
-  "seq",
-  "at",
-  "card_id",
-  "card_version",
-  "model",
-  "amount",
-] as const;
-
-const UPDATE_COLUMNS = [
-  "account_id",
-  "epoch",
-  "seq",
-  "draw",
-  "id",
-  "v",
-  "at",
-  "kind",
-  "source",
-  "amount",
-  "delta",
-  "balance_after",
-  "cause",
-  "detail",
-  "usage_id",
-  "monetization_id",
-  "prev",
-  "hash",
-  "summed",
-] as const;
-
-/** The values of one row, in the order of the table's columns. */
-type Row = readonly (string | number | null)[];
+/**
+ * Holds in the present epoch of an account. One that has been followed by another takes nothing more: what comes late would
+ * move a balance that was carried over. And none is begun by an entry from the queue. Part of each statement, because an
+ * epoch may begin between any two.
+ */
+function isPresent(accountId: string, epoch: string): string {
+  const ofEpoch = (is: string) =>
+    `EXISTS (SELECT 1 FROM balance_updates its WHERE its.account_id = ${accountId} AND its.epoch ${is} ${epoch})`;
+  return `NOT ${ofEpoch(">")} AND (${epoch} = ${FIRST_EPOCH} OR ${ofEpoch("=")})`;
+}
 
 /**
  * One statement for any number of rows: they travel as one JSON parameter, so the limit of 100 bound parameters does
- * not matter, and what is already there is left alone. `WHERE true` lets SQLite's grammar see ON CONFLICT.
+ * not matter, and what is already there is left alone.
  */
 function insertSql(table: string, columns: readonly string[]): string {
-  const values = columns.map((_, index) => `value ->> ${index}`).join(", ");
+  const valueAt = (index: number): string => `value ->> ${index}`;
+  const inPresentEpoch = isPresent(valueAt(columns.indexOf("account_id")), valueAt(columns.indexOf("epoch")));
   return `INSERT INTO ${table} (${columns.join(", ")})
-SELECT ${values} FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`;
+SELECT ${columns.map((_, index) => valueAt(index)).join(", ")} FROM json_each(?1) WHERE ${inPresentEpoch} ON CONFLICT DO NOTHING`;
 }
 
 const INSERT_USAGE = insertSql("usage_events", USAGE_COLUMNS);
@@ -83,7 +41,7 @@ SELECT account_id, sum(delta), sum(draw = 0), max(seq), max(at) FROM (
 WHERE NOT EXISTS (
   SELECT 1 FROM balance_updates known WHERE known.account_id = fresh.account_id AND known.epoch = fresh.epoch
     AND known.seq = fresh.seq AND known.draw = fresh.draw
-)
+) AND ${isPresent("fresh.account_id", "fresh.epoch")}
 GROUP BY account_id
 ON CONFLICT (account_id) DO UPDATE SET
   balance = balance + excluded.balance,
@@ -91,107 +49,29 @@ ON CONFLICT (account_id) DO UPDATE SET
   max_seq = max(max_seq, excluded.max_seq),
   updated_at = max(updated_at, excluded.updated_at)`;
 
-type Width<Columns extends readonly string[]> = { readonly [Index in keyof Columns]: string | number | null };
-
-// JSON inside a row travels as text, so that it is stored byte for byte.
-function usageRow({ accountId, epoch, seq, at, usage }: ChainedEntry): Row | null {
-  if (!usage) return null;
-  return [
-    accountId,
-    usage.id,
-    epoch,
-    seq,
-    at,
-    usage.requestId,
-    usage.attempt,
-    usage.keyId,
-    usage.feature,
-    usage.model,
-    usage.outcome,
-    usage.estimated ? 1 : 0,
-    JSON.stringify(usage.usage),
-    JSON.stringify(usage.decision),
-  ] satisfies Width<typeof USAGE_COLUMNS>;
-}
-
-function monetizationRow({ accountId, epoch, seq, at, monetization }: ChainedEntry): Row | null {
-  if (!monetization) return null;
-  return [
-    accountId,
-    monetization.id,
-    monetization.usageId,
-    epoch,
-    seq,
-    at,
-    monetization.cardId,
-    monetization.cardVersion,
-    monetization.model,
-    monetization.amount,
-  ] satisfies Width<typeof MONETIZATION_COLUMNS>;
-}
-
-function updateRow(entry: ChainedEntry, update: BalanceUpdate): Row {
-  return [
-    entry.accountId,
-    entry.epoch,
-    entry.seq,
-    update.draw,
-    update.id,
-    entry.v,
-    entry.at,
-    update.kind,
-    update.source,
-    update.amount,
-    update.delta,
-    update.balanceAfter,
-    update.cause,
-    update.detail && JSON.stringify(update.detail),
-    entry.usage?.id ?? null,
-    entry.monetization?.id ?? null,
-    entry.prev,
-    entry.hash,
-    SUMMED,
-  ] satisfies Width<typeof UPDATE_COLUMNS>;
-}
-
-/** Tells the trigger that the balance has been moved already. */
-const SUMMED = 1;
-
-/** The rows of some entries as the JSON texts of the three parameters, without their brackets. */
-interface Rows {
-  readonly usage: readonly string[];
-  readonly monetization: readonly string[];
-  readonly updates: readonly string[];
-}
-
-/** An entry's rows are asked for twice, for the size of its chunk and to write them. */
-const made = new WeakMap<ChainedEntry, Rows>();
-
-function rowsOf(entry: ChainedEntry): Rows {
-  const known = made.get(entry);
-  if (known) return known;
-  const usage = usageRow(entry);
-  const monetization = monetizationRow(entry);
-  const rows = {
-    usage: usage ? [JSON.stringify(usage)] : [],
-    monetization: monetization ? [JSON.stringify(monetization)] : [],
-    updates: entry.updates.map((update) => JSON.stringify(updateRow(entry, update))),
-  };
-  made.set(entry, rows);
-  return rows;
-}
+/** Entries that are not there and never will be, because their epoch is not the present one. */
+const OF_OTHER_EPOCHS = `SELECT DISTINCT account_id, epoch, seq, hash FROM (
+  SELECT ${(["account_id", "epoch", "seq", "hash"] as const).map(member).join(", ")} FROM json_each(?1)
+) fresh
+WHERE NOT (${isPresent("fresh.account_id", "fresh.epoch")}) AND NOT EXISTS (
+  SELECT 1 FROM balance_updates known WHERE known.account_id = fresh.account_id AND known.epoch = fresh.epoch
+    AND known.seq = fresh.seq AND known.hash = fresh.hash
+)`;
 
 /**
  * Writes whole entries to the three datasets in one transaction. Entries that are there already cost nothing and change
- * nothing, so a call whose outcome is unknown may be repeated. Throws what D1 throws; then nothing was written.
+ * nothing, so a call whose outcome is unknown may be repeated. Answers those that are of another epoch than the
+ * present one: they are not written. Throws what D1 throws; then nothing was written.
  */
-export async function writeEntries(db: D1Database, entries: readonly ChainedEntry[]): Promise<void> {
+export async function writeEntries(db: D1Database, entries: readonly ChainedEntry[]): Promise<Set<ChainedEntry>> {
   const rows = entries.map(rowsOf);
   const statement = (sql: string, texts: readonly string[]): D1PreparedStatement[] =>
     texts.length === 0 ? [] : [db.prepare(sql).bind(`[${texts.join(",")}]`)];
   const updates = rows.flatMap((row) => row.updates);
+  if (updates.length === 0) return new Set();
   // The events come first: when the balance moves, what it is attributed to is there.
-  await db.batch([
+  const [others] = await db.batch([
+    ...statement(OF_OTHER_EPOCHS, updates),
     ...statement(
       INSERT_USAGE,
       rows.flatMap((row) => row.usage),
@@ -203,6 +83,28 @@ export async function writeEntries(db: D1Database, entries: readonly ChainedEntr
     ...statement(MOVE_BALANCES, updates),
     ...statement(INSERT_UPDATES, updates),
   ]);
+  const hashes = new Set((others?.results ?? []).map((row) => (row as { hash: string }).hash));
+  return new Set(entries.filter(({ hash }) => hashes.has(hash)));
+}
+
+const NEWEST_HASH = `SELECT hash FROM balance_updates newest WHERE newest.account_id = value ->> 0
+  ORDER BY newest.epoch DESC, newest.seq DESC LIMIT 1`;
+
+const INSERT_OPENING = `INSERT INTO balance_updates (${UPDATE_COLUMNS.join(", ")})
+SELECT ${UPDATE_COLUMNS.map((column, index) => (column === "summed" ? "NULL" : `value ->> ${index}`)).join(", ")}
+FROM json_each(?1) WHERE value ->> ${UPDATE_COLUMNS.indexOf("prev")} = (${NEWEST_HASH}) RETURNING hash`;
+
+/**
+ * Writes the entry with which an epoch begins, if the ledger still ends where it goes on from; returns whether it does.
+ * From then on the epoch before takes nothing more.
+ */
+export async function writeOpening(db: D1Database, entry: ChainedEntry): Promise<boolean> {
+  const { updates } = rowsOf(entry);
+  const { results } = await db
+    .prepare(INSERT_OPENING)
+    .bind(`[${updates.join(",")}]`)
+    .all();
+  return results.length > 0;
 }
 
 /** D1 takes strings of up to 2 MB; half of it keeps one transaction short. */

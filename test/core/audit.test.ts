@@ -175,7 +175,7 @@ describe("history cannot be changed without being seen", () => {
     for (const begun of [beginAudit(sha256, "acct_2", 1), beginAudit(sha256, "acct_1", 2)]) {
       const [first] = entries;
       if (first) auditEntry(begun, first, rateOf, sha256);
-      expect(begun.differences).toMatchObject([{ rule: "chain", seq: 1 }]);
+      expect(begun.differences[0]).toMatchObject({ rule: "chain", seq: 1 });
     }
   });
 

@@ -1,5 +1,5 @@
-import type { AccountState, Change } from "../../src/core/account.ts";
-import { applyChange } from "../../src/core/account.ts";
+import type { AccountRow, AccountState, Change } from "../../src/core/account.ts";
+import { applyChange, openAccount } from "../../src/core/account.ts";
 import type { RateLookup } from "../../src/core/audit.ts";
 import { type Denials, foldDenial, writeDenials } from "../../src/core/denials.ts";
 import { renewEntitlements } from "../../src/core/entitlement.ts";
@@ -43,9 +43,17 @@ export class History {
   readonly #ended = new Map<string, Reservation>();
   readonly #grants = new Map<string, Grant>();
 
-  constructor(id = "acct_1", plan: Plan = planOf(), epoch = 1) {
+  constructor(id = "acct_1", plan: Plan = planOf(), state: AccountState = accountWith({ id, plan })) {
     this.id = id;
-    this.state = accountWith({ id, plan, epoch });
+    this.state = state;
+  }
+
+  /** A history that goes on from a state. */
+  static from(row: AccountRow, grants: readonly Grant[], now: number): History {
+    const history = new History(row.id, row.plan, openAccount(row, grants, []));
+    for (const grant of grants) history.#grants.set(grant.id, grant);
+    history.now = now;
+    return history;
   }
 
   give(grant: GrantCommand): this {

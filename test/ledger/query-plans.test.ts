@@ -76,6 +76,13 @@ describe("however long an account's history is", () => {
     expect([...asked].flatMap(wholeReads)).toEqual([]);
   });
 
+  it("entries are written without a look at it", async () => {
+    asked.clear();
+    await writeEntries(noted, history.entries);
+    expect(asked.size).toBe(5);
+    expect([...asked].flatMap(wholeReads)).toEqual([]);
+  });
+
   it("a look at all of an account would be noticed", () => {
     const query = "SELECT * FROM balance_updates WHERE account_id = ? AND cause = ? AND kind IN ('refund', 'grant')";
     expect(wholeReads(query)).toHaveLength(1);

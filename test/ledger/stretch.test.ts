@@ -6,7 +6,7 @@ import { dailyTotals, type KindTotal, kindTotals } from "../../src/ledger/kind-t
 import { STRETCHES_OF_ACCOUNT } from "../../src/ledger/stretch.ts";
 import { USAGE_GROUPS, type UsageGroup, type UsageTotal, usageTotals } from "../../src/ledger/usage-report.ts";
 import { writeEntries } from "../../src/ledger/write.ts";
-import { DAY, grantOf, HOUR, planOf, T0 } from "../support/core-fixtures.ts";
+import { accountWith, DAY, grantOf, HOUR, planOf, T0 } from "../support/core-fixtures.ts";
 import { migratedD1 } from "../support/sqlite-d1.ts";
 import { History } from "./history.ts";
 
@@ -37,7 +37,7 @@ type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** The history of these steps, and the entries of it that have arrived. The clock is never a day behind its latest. */
 function live(steps: readonly Step[], epoch: number, since: number): ChainedEntry[] {
-  const history = new History("acct_1", planOf(), epoch);
+  const history = new History("acct_1", planOf(), accountWith({ id: "acct_1", epoch }));
   history.now = since;
   history.give(grantOf(`grt_${epoch}`, 100_000));
   const arrived = [...history.entries];

@@ -95,8 +95,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/ledger/write.ts",
-        find: "  await db.batch([\n",
-        replace: "  await db.batch(statement(MOVE_BALANCES, updates));\n  await db.batch([\n",
+        find: "  const [others] = await db.batch([\n",
+        replace: "  await db.batch(statement(MOVE_BALANCES, updates));\n  const [others] = await db.batch([\n",
       },
       { file: "src/ledger/write.ts", find: "    ...statement(MOVE_BALANCES, updates),\n", replace: "" },
     ],
@@ -140,7 +140,7 @@ import { sha256Hex } from "../src/sha256.ts";`,
   },
   {
     safeguard: "who moves a balance says so, and the trigger does not move it too",
-    edits: [{ file: "src/ledger/write.ts", find: "const SUMMED = 1;", replace: "const SUMMED = null;" }],
+    edits: [{ file: "src/ledger/insert-rows.ts", find: "const SUMMED = 1;", replace: "const SUMMED = null;" }],
   },
   {
     safeguard: "what entries carry is read when the account is loaded",
@@ -316,7 +316,7 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "src/core/reserve.ts",
-        find: `  if (existing.fingerprint !== command.fingerprint) return { kind: "mismatch" };\n`,
+        find: `  if (unlike) return { kind: "mismatch" };\n`,
         replace: "",
       },
     ],

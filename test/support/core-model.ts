@@ -7,6 +7,7 @@ import {
   openAccount,
 } from "../../src/core/account.ts";
 import { type AuditState, auditEntry, beginAudit, type RateLookup } from "../../src/core/audit.ts";
+import { Carrying, openingEntry } from "../../src/core/carry-over.ts";
 import { checkpoint } from "../../src/core/checkpoint.ts";
 import { type Denials, foldDenial, writeDenials } from "../../src/core/denials.ts";
 import { renewEntitlements } from "../../src/core/entitlement.ts";
@@ -261,6 +262,22 @@ export class CoreModel {
       case "status":
         return this.commit({ ...NO_CHANGE, row: { ...this.state.row, status: step.frozen ? "frozen" : "active" } });
     }
+  }
+
+  /** Forgets everything, and goes on from what the ledger says in a further epoch. */
+  reopen(): void {
+    const { row } = this.state;
+    const carrying = new Carrying(row.id, row.plan, sha256, this.rateOf, this.now);
+    for (const entry of this.entries) carrying.take(entry);
+    const opening = openingEntry(sha256, { ...row, accountId: row.id }, "its object was lost", this.now);
+    this.entries.push(opening);
+    auditEntry(this.audit, opening, this.rateOf, sha256);
+    const { epoch, seq, hash: head } = opening;
+    const carried = carrying.until({ accountId: row.id, epoch, seq, head, balance: row.balance }, "lost");
+    this.grants.clear();
+    this.reservations.clear();
+    for (const grant of carried.grants) this.grants.set(grant.id, grant);
+    this.state = openAccount({ ...carried.row, status: "active", statusReason: null }, carried.grants, []);
   }
 
   /** Forgets the state in memory and folds it again from what is stored. */

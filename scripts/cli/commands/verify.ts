@@ -41,7 +41,7 @@ function summaryText({
   const amount = (micro: number): string => credits(formatCredits(micro));
   const at = (instant: number | null): string | null => when(instant === null ? null : new Date(instant).toISOString());
   return [
-    `Everything adds up: ${counted(entries, "entry", "entries")} of ${account}, epoch ${epoch}.`,
+    `Everything adds up: ${counted(entries, "entry", "entries")} of ${account}, ${epoch === 1 ? "epoch 1" : `up to epoch ${epoch}`}.`,
     facts([
       ["From", at(firstAt)],
       ["To", at(lastAt)],

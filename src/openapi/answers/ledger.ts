@@ -49,6 +49,7 @@ const BALANCE_KINDS = [
   "refund",
   "overshoot",
   "overshoot_refund",
+  "carry_over",
 ] as const;
 
 const balanceKind = answer("BalanceUpdateKind", z.enum(BALANCE_KINDS));

@@ -5,7 +5,7 @@ import type { Grant } from "../../../src/core/grant.ts";
 import type { Usage } from "../../../src/core/usage.ts";
 import { credits, DAY, HOUR, MINUTE, SECOND, usageOf } from "../../support/core-fixtures.ts";
 import { CoreModel, type Happened, PLANS, type Step } from "../../support/core-model.ts";
-import { checkAccount, checkHappened, checkQuiet } from "./checks.ts";
+import { checkAccount, checkHappened, checkMoney, checkQuiet } from "./checks.ts";
 
 const REQUESTS = 8;
 const request = fc.nat(REQUESTS - 1);
@@ -180,6 +180,29 @@ describe("whatever happens, in whatever order", { timeout: 30_000 }, () => {
         expect(split.state).toEqual(whole.state);
         expect(split.entries).toEqual(whole.entries);
         expect(split.reservations).toEqual(whole.reservations);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("an account that goes on from its ledger alone has what it had, and goes on adding up", () => {
+    const steps = fc.array(forward, { maxLength: 40, size: "max" });
+    fc.assert(
+      fc.property(steps, steps, (before, after) => {
+        const model = new CoreModel();
+        for (const step of before) model.run(step);
+        const { balance, used, renewals } = model.state.row;
+        const grants = new Map(model.grants);
+        model.reopen();
+        expect(model.state.row).toMatchObject({ epoch: 2, balance, used, renewals });
+        expect(model.grants).toEqual(grants);
+        for (const step of after) {
+          model.run(step);
+          checkMoney(model);
+        }
+        quiesce(model);
+        checkQuiet(model);
+        checkMoney(model);
       }),
       { numRuns: 150 },
     );
