@@ -19,6 +19,8 @@ import type {
   Page,
   Receipt,
   Refund,
+  ReopenedAccount,
+  Reopening,
   ReservationResolution,
   ResolvedReservation,
   RestoredLedger,
@@ -62,6 +64,11 @@ export class AccountsAdmin {
 
   update(id: string, patch: AccountPatch, options?: ActOptions): Promise<OperatorAccount> {
     return this.#transport.json("PATCH", pathOf(id), { ...options, body: patch });
+  }
+
+  /** Lets an account go on from its ledger, whose object was restored to an earlier moment, or lost. */
+  reopen(id: string, reopening: Reopening, options?: CallOptions): Promise<ReopenedAccount> {
+    return this.#transport.json("POST", pathOf(id, "reopen"), { ...options, body: reopening });
   }
 
   async keys(id: string, options?: CallOptions): Promise<readonly ApiKey[]> {

@@ -29,6 +29,7 @@ export interface Page<Item> {
 
 export type Account = z.output<typeof accounts.account>;
 export type OperatorAccount = z.output<typeof accounts.operatorAccount>;
+export type ReopenedAccount = z.output<typeof accounts.reopenedAccount>;
 export type Grant = z.output<typeof accounts.grant>;
 export type ApiKey = z.output<typeof accounts.apiKey>;
 export type NewApiKey = z.output<typeof accounts.newApiKey>;
@@ -98,6 +99,7 @@ export type NewKey = z.input<typeof bodies.newKey>;
 export type NewGrant = z.input<typeof bodies.newGrant>;
 export type NewRefund = z.input<typeof bodies.newRefund>;
 export type LedgerRestore = z.input<typeof bodies.ledgerRestore>;
+export type Reopening = z.input<typeof bodies.reopening>;
 export type NewRerating = z.input<typeof bodies.newRerating>;
 export type ReservationResolution = z.input<typeof bodies.reservationResolution>;
 export type BacktestRequest = z.input<typeof bodies.backtestRequest>;

@@ -62,6 +62,11 @@ export class AccountAlarm {
     if (this.#delivery.sentSeq - sentBefore > 1) this.#turns.armBy(now + FLUSH_EVERY_MS, now);
   }
 
+  /** The outbox is another one than before. */
+  forgetDelivery(): void {
+    this.#delivery = deliveryOnLoad(this.#turns.store);
+  }
+
   /** At most once a minute, so that a storm of denials writes almost nothing, however often the alarm rings. */
   #journalDenials(): void {
     const now = this.#turns.now();
@@ -97,7 +102,8 @@ export class AccountAlarm {
     const before = this.#delivery;
     pace.flushed(now());
     const delivery = await deliver(store, state.row.id, now(), before, send, report);
-    if (!delivery) return;
+    // Another history than this one's may have begun meanwhile.
+    if (!delivery || this.#delivery !== before) return;
     this.#delivery = delivery;
     const isTrouble = delivery.tries > 0 || before.tries > 0;
     if (isTrouble) this.#platform.transactionSync(() => store.writeDelivery(delivery));

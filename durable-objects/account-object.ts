@@ -92,6 +92,9 @@ export class AccountObject extends DurableObject<AccountEnv> {
   unfreeze(...given: Arguments<"unfreeze">) {
     return this.#asked.unfreeze(...given);
   }
+  reopen(...given: Arguments<"reopen">) {
+    return this.#asked.reopen(...given);
+  }
   grant(...given: Arguments<"grant">) {
     return this.#asked.grant(...given);
   }
@@ -139,6 +142,9 @@ export class AccountObject extends DurableObject<AccountEnv> {
   }
   head() {
     return this.#asked.head();
+  }
+  hashAt(...given: Arguments<"hashAt">) {
+    return this.#asked.hashAt(...given);
   }
   wake() {
     return this.#asked.alarm();

@@ -1,5 +1,5 @@
 import { type AccountRow, type AccountStatus, heldOfGrant, keepMeters, NO_CHANGE } from "../src/core/account.ts";
-import { genesis } from "../src/core/event.ts";
+import { FIRST_EPOCH, genesis } from "../src/core/event.ts";
 import { owed } from "../src/core/grant.ts";
 import { addGrant, canHold, type GrantCommand, sameTerms, voidGrant } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
@@ -9,9 +9,6 @@ import { correctionId, isOutdated, type RerateCommand, rerate } from "../src/cor
 import { sha256Hex } from "../src/sha256.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
 import type * as command from "./commands.ts";
-
-/** The first epoch of an object; a restore from a backup would raise it. */
-const FIRST_EPOCH = 1;
 
 /** Creates the account; `false` when it exists already. */
 export function createAccount(turns: AccountTurns, id: string, plan: Plan): boolean {
@@ -117,7 +114,7 @@ export function reclaimOf(
 export function refundRequest(turns: AccountTurns, request: command.RefundRequest): command.RefundReply {
   return turns.run<command.RefundReply>((state, now) => {
     const reservation = state && turns.reservation(state, request.requestId);
-    if (!state || !reservation?.settlement) return only({ kind: "unknown" });
+    if (!state || !reservation?.settlement || reservation.carried) return only({ kind: "unknown" });
     const refunded = turns.store.refundedRequest(request.id);
     if (refunded !== null && refunded !== request.requestId) return only({ kind: "mismatch" });
     const known = reservation.refunds.find(({ id }) => id === request.id);

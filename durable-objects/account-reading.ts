@@ -38,7 +38,8 @@ export function receiptOf(turns: AccountTurns, denials: Denials[], requestId: st
   return turns.run<command.ReceiptReply | null>((state) => {
     if (!state) return only(null);
     const reservation = turns.reservation(state, requestId);
-    if (reservation) return only(receiptOfRequest(turns, reservation));
+    // Of one that was carried over, the ledger can tell more.
+    if (reservation && !reservation.carried) return only(receiptOfRequest(turns, reservation));
     const { id, version } = state.row.plan;
     for (const remembered of denials) {
       const fold = recallDenial(remembered, requestId);
@@ -60,9 +61,10 @@ function receiptOfRequest(turns: AccountTurns, reservation: Reservation): comman
 export function headOf(turns: AccountTurns): command.HeadReply | null {
   return turns.run<command.HeadReply | null>((state, now) => {
     if (!state) return only(null);
-    const { epoch, seq, head, balance } = state.row;
+    const { status, epoch, seq, head, balance } = state.row;
     const pending = [...state.pending.values()];
     return only({
+      status,
       epoch,
       seq,
       head,
@@ -72,5 +74,13 @@ export function headOf(turns: AccountTurns): command.HeadReply | null {
       pendingReservations: pending.length,
       staleReservations: pending.filter(({ expiresAt }) => expiresAt + STALE_AFTER_MS < now).length,
     });
+  });
+}
+
+/** The hash that the object's own history has at an entry; `null` where it does not remember it. */
+export function hashAt(turns: AccountTurns, seq: number): string | null {
+  return turns.run((state) => {
+    if (!state) return only(null);
+    return only(seq === state.row.seq ? state.row.head : turns.store.unconfirmedHash(seq));
   });
 }

@@ -1,4 +1,5 @@
 import type { Change } from "../src/core/account.ts";
+import type { CarryOver } from "../src/core/carry-over.ts";
 import type { ChainedEntry } from "../src/core/event.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import { type KeyColumns, type StoredKey, toKey, toReservation } from "./account-rows.ts";
@@ -43,6 +44,22 @@ export class AccountStore {
       const state = entry === last ? carried : null;
       this.#sql.run("INSERT INTO outbox (seq, entry, state) VALUES (?, ?, ?)", entry.seq, JSON.stringify(entry), state);
     }
+  }
+
+  /**
+   * Puts what the ledger knows in the place of what the object remembered: requests that were under way are forgotten,
+   * and so are entries that the ledger will never take. Keys, and what requests have made, stay. Load it afterwards.
+   */
+  replace({ row, grants, requests, corrections }: CarryOver): void {
+    for (const table of ["outbox", "delivery", "reservations", "corrections"]) this.#sql.run(`DELETE FROM ${table}`);
+    this.state.replace(row, grants);
+    for (const request of requests) this.#writeEnded(request);
+    for (const { id, difference } of corrections) this.addCorrection(id, difference);
+  }
+
+  #writeEnded(request: Reservation): void {
+    const body = JSON.stringify(request);
+    this.#sql.run("INSERT INTO reservations (pending, request_id, body) VALUES (0, ?, ?)", request.requestId, body);
   }
 
   // — reservations —
@@ -198,6 +215,16 @@ export class AccountStore {
       requestId,
     );
     return rows.map(({ entry }) => JSON.parse(entry) as ChainedEntry);
+  }
+
+  /** The hash of an entry, by itself or by the one after it, as far as they are unconfirmed. */
+  unconfirmedHash(seq: number): string | null {
+    const [row] = this.#sql.all<{ hash: string }>(
+      `SELECT entry ->> (CASE seq WHEN ?1 THEN '$.hash' ELSE '$.prev' END) AS hash FROM outbox
+       WHERE seq IN (?1, ?1 + 1) ORDER BY seq LIMIT 1`,
+      seq,
+    );
+    return row?.hash ?? null;
   }
 
   outboxSpan(): { count: number; first: number | null; last: number | null } {

@@ -1,4 +1,5 @@
 import type { AccountStatus } from "../src/core/account.ts";
+import type { CarryOver } from "../src/core/carry-over.ts";
 import type { GrantCommand } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { RerateCommand } from "../src/core/rerate.ts";
@@ -8,6 +9,7 @@ import { AccountAlarm } from "./account-alarm.ts";
 import * as ownKeys from "./account-keys.ts";
 import * as operations from "./account-operations.ts";
 import * as reading from "./account-reading.ts";
+import * as reopening from "./account-reopening.ts";
 import * as requests from "./account-requests.ts";
 import * as resources from "./account-resources.ts";
 import type { StoredKey } from "./account-rows.ts";
@@ -136,6 +138,12 @@ export class Account {
     return operations.unfreeze(this.#turns, reason);
   }
 
+  reopen(carried: CarryOver): command.ReopenReply {
+    const reply = reopening.reopenAccount(this.#turns, carried);
+    this.#alarm.forgetDelivery();
+    return reply;
+  }
+
   grant(request: GrantCommand): command.GrantReply {
     return operations.grant(this.#turns, request);
   }
@@ -213,6 +221,10 @@ export class Account {
 
   head(): command.HeadReply | null {
     return reading.headOf(this.#turns);
+  }
+
+  hashAt(seq: number): string | null {
+    return reading.hashAt(this.#turns, seq);
   }
 
   /** Work done since the object was loaded, for measuring. */

@@ -1,4 +1,5 @@
 import type { AccountStatus } from "../src/core/account.ts";
+import type { CarryOver } from "../src/core/carry-over.ts";
 import type { GrantCommand } from "../src/core/granting.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { RerateCommand } from "../src/core/rerate.ts";
@@ -113,6 +114,10 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.unfreeze(reason));
   }
 
+  reopen(accountId: string, carried: CarryOver): Promise<command.ReopenReply> {
+    return this.#call(accountId, (stub) => stub.reopen(carried));
+  }
+
   grant(accountId: string, request: GrantCommand): Promise<command.GrantReply> {
     return this.#call(accountId, (stub) => stub.grant(request));
   }
@@ -178,6 +183,10 @@ export class AccountClient {
 
   head(accountId: string): Promise<command.HeadReply | null> {
     return this.#call(accountId, (stub) => stub.head());
+  }
+
+  hashAt(accountId: string, seq: number): Promise<string | null> {
+    return this.#call(accountId, (stub) => stub.hashAt(seq));
   }
 
   wake(accountId: string): Promise<void> {

@@ -262,6 +262,8 @@ export type ReceiptReply =
 
 /** What the reconciler asks of an object. */
 export interface HeadReply {
+  /** Absent where the object runs older code. */
+  readonly status?: AccountStatus;
   readonly epoch: number;
   readonly seq: number;
   readonly head: string;
@@ -273,6 +275,12 @@ export interface HeadReply {
   /** Pending reservations whose time was over more than six minutes ago. */
   readonly staleReservations: number;
 }
+
+/** An epoch is begun once: `outdated` where the object is in a later one already. */
+export type ReopenReply =
+  | { readonly kind: "reopened"; readonly status: AccountStatus; readonly keys: number }
+  | { readonly kind: "active" }
+  | { readonly kind: "outdated"; readonly epoch: number };
 
 /** Work done since the object was loaded, for measuring. */
 export interface WorkReply {

@@ -90,6 +90,13 @@ export class StateStore {
     this.#writeAccount(row);
   }
 
+  /** Stores an account and its grants in the place of whatever was there. Load it afterwards. */
+  replace(row: AccountRow, grants: readonly Grant[]): void {
+    this.#sql.run("DELETE FROM grants");
+    this.create(row);
+    for (const grant of grants) this.#writeGrant(grant);
+  }
+
   writePlan(plan: Plan): void {
     this.#sql.run(
       "INSERT INTO plan (id, document) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET document = excluded.document",

@@ -2,18 +2,20 @@ import { Hono } from "hono";
 import { customAlphabet } from "nanoid";
 import type { AccountReply } from "../../durable-objects/commands.ts";
 import { createAccount } from "../catalog/write.ts";
-import type { Plan } from "../core/plan.ts";
 import { tellAct } from "../http/admin-act.ts";
 import { mintApiKey } from "../http/api-key.ts";
 import { readAs } from "../http/body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
+import { readNewest } from "../ledger/extent.ts";
 import { accountWire } from "../wire/account.ts";
 import { instant } from "../wire/time.ts";
 import { accountHistoryRoutes } from "./account-history.ts";
 import { accountList } from "./account-list.ts";
 import { existing, type KnownAccount } from "./existing-account.ts";
 import { grant, refund, voidGrant } from "./grants.ts";
+import { planOf } from "./named-plan.ts";
+import { reopen } from "./reopening.ts";
 import { resolveReservation } from "./resolving.ts";
 import { restoreLedger } from "./restoring.ts";
 import { accountPatch, newAccount, newKey } from "./schemas.ts";
@@ -33,6 +35,7 @@ export function accountAdminRoutes(): Hono<HttpEnv> {
   routes.post("/:id/grants", grant);
   routes.delete("/:id/grants/:grant", voidGrant);
   routes.post("/:id/refunds", refund);
+  routes.post("/:id/reopen", reopen);
   routes.post("/:id/reservations/:request/resolve", resolveReservation);
   routes.post("/:id/ledger/entries", restoreLedger);
   routes.get("/:id/work", async (c) => {
@@ -70,6 +73,7 @@ async function create(c: HttpContext): Promise<Response> {
   const body = await readAs(c, newAccount);
   const plan = await planOf(c, body.plan);
   const id = body.id ?? `acct_${newAccountId()}`;
+  await refuseLost(c, id);
   const registered = await createAccount(c.env.DB, { id, name: body.name ?? null }, Date.now());
   const created = await c.var.services.accounts.create(id, plan);
   // What was begun and not ended is completed by the repetition: an account that was registered but whose object was
@@ -83,13 +87,10 @@ async function create(c: HttpContext): Promise<Response> {
   return c.json(account, 201);
 }
 
-/** The newest version of a plan; read afresh, because an operator may have just written it elsewhere. */
-async function planOf(c: HttpContext, planId: string): Promise<Plan> {
-  const { catalog } = c.var.services;
-  catalog.drop();
-  const plan = (await catalog.get((work) => c.executionCtx.waitUntil(work))).plan(planId);
-  if (!plan) throw new HttpFault(400, "unknown_plan", `There is no plan ${planId}; PUT /admin/plans/${planId} first.`);
-  return plan;
+/** An account with a ledger and no object is never made anew: it would write another history under the same numbers. */
+async function refuseLost(c: HttpContext, id: string): Promise<void> {
+  if ((await readNewest(c.env.DB, id)) === null || (await c.var.services.accounts.head(id))) return;
+  throw new HttpFault(409, "account_lost", `The account ${id} has a ledger and no object; reopen it.`);
 }
 
 async function patch(c: HttpContext): Promise<Response> {

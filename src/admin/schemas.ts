@@ -69,6 +69,9 @@ export const newRefund = z.strictObject({
   reason: why,
 });
 
+/** Without `plan`, the account is put on the plan that it was on last, as far as that is known. */
+export const reopening = z.strictObject({ reason: why, plan: z.string().min(1).max(64).optional() });
+
 export const voiding = z.strictObject({ reason: why.default("Voided by an operator") });
 
 /** `versions` are the wrong ones, `to_version` the right one. */

@@ -36,6 +36,14 @@ function stateText(state: unknown): string | null {
   return text.length <= STATE_CHARACTERS ? text : JSON.stringify({ omitted: `${text.length} characters` });
 }
 
+const PLAN_TOLD = `SELECT "after" ->> '$.plan' AS plan FROM admin_log
+  WHERE account_id = ?1 AND action LIKE 'account.%' AND "after" ->> '$.plan' IS NOT NULL ORDER BY id DESC LIMIT 1`;
+
+/** The plan that an account was on after what operators did to it last; `null` where the log does not say. */
+export function planToldOf(database: D1Database, accountId: string): Promise<string | null> {
+  return database.prepare(PLAN_TOLD).bind(accountId).first<string>("plan");
+}
+
 export interface AdminLogQuery extends PageRequest {
   readonly account: string | null;
 }

@@ -10,6 +10,7 @@ import {
   newRefund,
   newRerating,
   reconciliationRequest,
+  reopening,
   reservationResolution,
   voiding,
 } from "../admin/schemas.ts";
@@ -28,6 +29,7 @@ const NAMES: Readonly<Record<string, z.ZodType>> = {
   NewKey: newKey,
   NewGrant: newGrant,
   Voiding: voiding,
+  Reopening: reopening,
   NewRefund: newRefund,
   NewRerating: newRerating,
   LedgerRestore: ledgerRestore,

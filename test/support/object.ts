@@ -1,4 +1,4 @@
-import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { AccountClient } from "../../durable-objects/client.ts";
 import type { Caller, HeldRequest, ReserveRequest } from "../../durable-objects/commands.ts";
@@ -83,4 +83,41 @@ export function alarmAt(account: { id: string }): Promise<number | null> {
 
 export function runAlarm(account: { id: string }): Promise<boolean> {
   return runDurableObjectAlarm(stubOf(account));
+}
+
+/** The storage of an object as it was at some moment. */
+export type StoredObject = readonly {
+  readonly table: string;
+  readonly rows: readonly Record<string, SqlStorageValue>[];
+}[];
+
+const TABLES = `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'`;
+
+/** What the object's storage holds now. */
+export function storedNow(account: { id: string }): Promise<StoredObject> {
+  return runInDurableObject(stubOf(account), (_, { storage: { sql } }) => {
+    const tables = sql.exec<{ name: string }>(TABLES).toArray();
+    return tables.map(({ name }) => ({ table: name, rows: sql.exec(`SELECT * FROM "${name}"`).toArray() }));
+  });
+}
+
+/** Takes the object back to what it held then, as Cloudflare's point-in-time recovery does. */
+export async function restore(account: { id: string }, stored: StoredObject): Promise<void> {
+  await runInDurableObject(stubOf(account), (_, { storage: { sql } }) => {
+    for (const { table, rows } of stored) {
+      sql.exec(`DELETE FROM "${table}"`);
+      for (const row of rows) {
+        const names = Object.keys(row).map((name) => `"${name}"`);
+        const places = names.map(() => "?");
+        sql.exec(`INSERT INTO "${table}" (${names}) VALUES (${places})`, ...Object.values(row));
+      }
+    }
+  });
+  await evictDurableObject(stubOf(account));
+}
+
+/** Takes everything from the object. */
+export async function lose(account: { id: string }): Promise<void> {
+  await runInDurableObject(stubOf(account), (_, { storage }) => storage.deleteAll());
+  await evictDurableObject(stubOf(account));
 }

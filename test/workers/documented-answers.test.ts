@@ -15,12 +15,13 @@ import {
   call,
   confirmedReceipt,
   endedReceipt,
+  eventually,
   gatewayWith,
   openGateway,
   requestIdOf,
   type TestAccount,
 } from "../support/gateway.ts";
-import { hold } from "../support/object.ts";
+import { hold, lose, outboxOf, runAlarm } from "../support/object.ts";
 import { CARD, includedPlan } from "../support/offer.ts";
 import { fakeStripe, orderFor, sessionOf, tell } from "../support/stripe.ts";
 
@@ -237,6 +238,19 @@ describe("an operator", () => {
     expect((await operator.ledger.latestReconciliation()).account).toBeNull();
     expect((await anybody.pipeline()).status).toBe("ok");
     expect((await anybody.health()).status).toBe("ok");
+  });
+
+  test("lets an account go on whose object was lost", async () => {
+    const { id } = await operator.accounts.create({ id: "acct_lost", plan: "everything" });
+    expect(await refusalOf(operator.accounts.reopen(id, { reason: "in vain" }))).toBe("409 account_active");
+    await runAlarm({ id });
+    await eventually(async () => expect(await outboxOf({ id })).toEqual([]));
+    await lose({ id });
+    expect(await refusalOf(operator.accounts.create({ id, plan: "everything" }))).toBe("409 account_lost");
+    const reopened = await operator.accounts.reopen(id, { reason: "lost" });
+    expect(reopened).toMatchObject({ epoch: 2, balance: "1.000000", plan: "everything", keys: 0 });
+    const [logged] = await operator.ledger.log({ account: id }).all(1);
+    expect(logged).toMatchObject({ action: "account.reopen", reason: "lost", before: null });
   });
 
   test("sums up, tries prices and plans on what was used, and corrects a wrong price", async () => {

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import type { AccountQuery } from "../../../client/operator-accounts.ts";
-import type { OperatorAccount } from "../../../client/types.ts";
+import type { OperatorAccount, ReopenedAccount } from "../../../client/types.ts";
 import { accountText } from "../account-text.ts";
 import { command, group } from "../command.ts";
 import { wholeNumber } from "../inputs.ts";
-import { table } from "../table.ts";
+import { facts, table } from "../table.ts";
 import type { Tool } from "../tool.ts";
-import { credits, when } from "../words.ts";
+import { counted, credits, when } from "../words.ts";
 
 const LISTED = 50;
 
@@ -26,8 +26,12 @@ interface ReasonOption {
   readonly reason: string;
 }
 
+interface ReopenOptions extends ReasonOption {
+  readonly plan?: string;
+}
+
 export function accountCommands(tool: Tool): Command {
-  return group("accounts", "Accounts: find, show, create, suspend, change the plan", [
+  return group("accounts", "Accounts: find, show, create, suspend, reopen, change the plan", [
     listCommand(tool),
     command("show", "Show an account: plan, limits, credits and grants", ["accounts show acct_acme"])
       .argument("<account>", "its id")
@@ -35,6 +39,7 @@ export function accountCommands(tool: Tool): Command {
     createCommand(tool),
     statusCommand(tool, "suspend", "suspended", "Suspend an account: all its requests are refused", "unpaid invoice"),
     statusCommand(tool, "activate", "active", "Open an account that was suspended or frozen", "invoice was paid"),
+    reopenCommand(tool),
     command("plan", "Put an account on a plan; it counts from the next request on", ["accounts plan acct_acme pro"])
       .argument("<account>", "its id")
       .argument("<plan>", "the id of the plan")
@@ -96,6 +101,37 @@ function statusCommand(
     .action(async (id: string, { reason }: ReasonOption) => {
       await showAccount(tool, await (await tool.operator()).accounts.update(id, { status, reason }));
     });
+}
+
+function reopenCommand(tool: Tool): Command {
+  return command("reopen", "Let an account go on from its ledger after its object was restored or lost", [
+    'accounts reopen acct_acme --reason "object restored to 12:00, ticket 4711"',
+    'accounts reopen acct_acme --plan plus --reason "object lost"',
+  ])
+    .argument("<account>", "its id; it must be frozen or suspended")
+    .requiredOption("--reason <text>", "why; it is kept in the log and in the ledger")
+    .option("--plan <id>", "its plan; without it, the one that it was put on last")
+    .action(async (id: string, reopening: ReopenOptions) => {
+      const reopened = await (await tool.operator()).accounts.reopen(id, reopening);
+      await tool.show(reopened, () => reopenedText(reopened));
+    });
+}
+
+function reopenedText({ account, epoch, seq, head, balance, status, plan, grants, keys }: ReopenedAccount): string {
+  return [
+    facts([
+      ["Account", account],
+      ["Epoch", `${epoch}, from entry ${seq} on`],
+      ["Balance", `${credits(balance)} carried over, ${counted(grants, "grant")} with something left`],
+      ["Plan", plan],
+      ["Keys", `${keys} that are not revoked`],
+      ["Status", status],
+      ["Head", head],
+    ]),
+    "",
+    `Look through its keys: those made since are gone, those revoked since are good again (spillway keys list ${account}).`,
+    `Then: spillway reconcile --account ${account} and spillway accounts activate ${account} --reason …`,
+  ].join("\n");
 }
 
 function showAccount(tool: Tool, account: OperatorAccount): Promise<void> {

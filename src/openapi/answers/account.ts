@@ -92,6 +92,21 @@ export const operatorAccount = answer(
   }),
 );
 
+export const reopenedAccount = answer(
+  "ReopenedAccount",
+  z.strictObject({
+    account: z.string(),
+    epoch: count.describe("The epoch that has begun."),
+    seq: count.describe("The entry with which it begins."),
+    head: z.string().describe("The hash of that entry."),
+    balance: credits.describe("What is carried over."),
+    status: account.shape.status,
+    plan: z.string(),
+    grants: count.describe("Grants with something left."),
+    keys: count.describe("Keys that are not revoked, as far as the account still has them. No ledger tells of keys."),
+  }),
+);
+
 const keyFields = {
   id: z.string(),
   name: z.string().nullable(),

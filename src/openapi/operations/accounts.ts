@@ -5,6 +5,7 @@ import {
   newGrant,
   newKey,
   newRefund,
+  reopening,
   reservationResolution,
   voiding,
 } from "../../admin/schemas.ts";
@@ -16,6 +17,7 @@ import {
   objectWork,
   operatorAccount,
   refund,
+  reopenedAccount,
   resolvedReservation,
   revokedKey,
 } from "../answers/account.ts";
@@ -64,7 +66,7 @@ export const accountOperations: readonly Operation[] = [
     summary: "Create an account",
     body: [json(newAccount)],
     answers: { 201: told("The new account.", operatorAccount) },
-    refusals: ["unknown_plan", "account_exists", "account_incomplete"],
+    refusals: ["unknown_plan", "account_exists", "account_incomplete", "account_lost"],
   },
   {
     ...common,
@@ -85,6 +87,31 @@ export const accountOperations: readonly Operation[] = [
     body: [json(accountPatch)],
     answers: { 200: told("The account.", operatorAccount) },
     refusals: ["account_not_found", "account_incomplete", "unknown_plan", "reason_required"],
+  },
+  {
+    ...common,
+    id: "reopenAccount",
+    method: "post",
+    path: "/admin/accounts/{id}/reopen",
+    summary: "Let an account go on from its ledger",
+    description:
+      "For an account whose object was restored to an earlier moment, or lost. Its ledger must add up by itself; it goes " +
+      "on in a further epoch, with the balance and the grants of its ledger. Requests that were under way are forgotten. " +
+      "The account stays as it is, frozen or suspended, until it is activated.",
+    body: [json(reopening)],
+    answers: { 200: told("Where it goes on from.", reopenedAccount) },
+    refusals: [
+      "account_not_found",
+      "account_active",
+      "account_in_step",
+      "account_incomplete",
+      "entries_undelivered",
+      "ledger_behind",
+      "ledger_differs",
+      "ledger_moved",
+      "plan_unknown",
+      "unknown_plan",
+    ],
   },
   {
     ...common,
