@@ -12,6 +12,7 @@ import { readAudited } from "../../src/ledger/audited.ts";
 import { exportLedger } from "../../src/ledger/export.ts";
 import { proveLedger } from "../../src/ledger/proof.ts";
 import { listBalanceUpdates } from "../../src/ledger/read.ts";
+import { restoreEntries } from "../../src/ledger/restore.ts";
 import { writeEntries, writeOpening } from "../../src/ledger/write.ts";
 import { DAY, grantOf, sha256, T0 } from "../support/core-fixtures.ts";
 import { textOf } from "../support/ledger-export.ts";
@@ -44,6 +45,14 @@ async function twoEpochs(history = fullHistory()) {
 
 const CLEAN: readonly string[] = [];
 
+/** Every row of the three datasets and the balances. */
+async function ledgerOf(db: D1Database): Promise<unknown[]> {
+  const tables = ["usage_events", "monetization_events", "balance_updates", "balances"];
+  return Promise.all(
+    tables.map(async (table) => (await db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2, 3, 4`).all()).results),
+  );
+}
+
 async function differences(deps: Parameters<typeof auditAccount>[0]): Promise<string[]> {
   const whole = await auditAccount(deps, "acct_1");
   return whole.differences.map(({ rule, seq, subject }) => `${rule} ${seq}: ${subject}`);
@@ -68,6 +77,29 @@ describe("a ledger of two epochs", () => {
     const listed = await listBalanceUpdates(db, "acct_1", { after: null, limit: 500, order: "oldest" });
     const seqs = listed.data.map(({ place }) => place.seq);
     expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+  });
+
+  it("is put back from its exports, over the beginning of the epoch, once", async () => {
+    const { db, before, opening, next } = await twoEpochs();
+    const entries = [...before.entries, opening, ...next.entries];
+    const lost = migratedD1().db;
+    await writeEntries(lost, before.entries.slice(0, 3));
+    const back = entries.slice(3);
+    expect(await restoreEntries(lost, "acct_1", entries)).toEqual({ kind: "restored", present: 3, restored: back });
+    expect(await restoreEntries(lost, "acct_1", back)).toEqual({
+      kind: "restored",
+      present: back.length,
+      restored: [],
+    });
+    expect(await ledgerOf(lost)).toEqual(await ledgerOf(db));
+  });
+
+  it("takes back nothing of an epoch that it never had", async () => {
+    const { before, opening, next } = await twoEpochs();
+    const lost = migratedD1().db;
+    await writeEntries(lost, before.entries.slice(0, 3));
+    const outcome = await restoreEntries(lost, "acct_1", [opening, ...next.entries]);
+    expect(outcome).toMatchObject({ kind: "conflict" });
   });
 
   it("is rebuilt from its usage and prices alone", async () => {

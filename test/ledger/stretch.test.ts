@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { openingEntry } from "../../src/core/carry-over.ts";
 import type { ChainedEntry } from "../../src/core/event.ts";
 import { entriesOf, type Span } from "../../src/ledger/history.ts";
 import { dailyTotals, type KindTotal, kindTotals } from "../../src/ledger/kind-totals.ts";
 import { STRETCHES_OF_ACCOUNT } from "../../src/ledger/stretch.ts";
 import { USAGE_GROUPS, type UsageGroup, type UsageTotal, usageTotals } from "../../src/ledger/usage-report.ts";
-import { writeEntries } from "../../src/ledger/write.ts";
-import { accountWith, DAY, grantOf, HOUR, planOf, T0 } from "../support/core-fixtures.ts";
+import { writeEntries, writeOpening } from "../../src/ledger/write.ts";
+import { accountWith, DAY, emptyRow, grantOf, HOUR, planOf, sha256, T0 } from "../support/core-fixtures.ts";
 import { migratedD1 } from "../support/sqlite-d1.ts";
 import { History } from "./history.ts";
 
@@ -36,8 +37,9 @@ const step = fc.record({
 type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** The history of these steps, and the entries of it that have arrived. The clock is never a day behind its latest. */
-function live(steps: readonly Step[], epoch: number, since: number): ChainedEntry[] {
-  const history = new History("acct_1", planOf(), accountWith({ id: "acct_1", epoch }));
+function live(steps: readonly Step[], since: number, opening: ChainedEntry | null = null): ChainedEntry[] {
+  const { epoch, seq, hash: head } = opening ?? { epoch: 1, seq: 0, hash: emptyRow().head };
+  const history = new History("acct_1", planOf(), accountWith({ id: "acct_1", epoch, seq, head }));
   history.now = since;
   history.give(grantOf(`grt_${epoch}`, 100_000));
   const arrived = [...history.entries];
@@ -52,6 +54,25 @@ function live(steps: readonly Step[], epoch: number, since: number): ChainedEntr
     latest = Math.max(latest, ...written.map(({ at }) => at));
   }
   return arrived;
+}
+
+/** The next epoch of a ledger that ends with what has arrived of `before`. */
+async function goOn(
+  db: D1Database,
+  before: readonly ChainedEntry[],
+  steps: readonly Step[],
+  since: number,
+): Promise<ChainedEntry[]> {
+  const { accountId, epoch, seq, hash: head } = newestOf(before);
+  const opening = openingEntry(sha256, { accountId, epoch, seq, head, balance: 0 }, "the object was lost", since);
+  expect(await writeOpening(db, opening)).toBe(true);
+  const entries = live(steps, since, opening);
+  await writeEntries(db, entries);
+  return [opening, ...entries];
+}
+
+function newestOf(entries: readonly ChainedEntry[]): ChainedEntry {
+  return entries.reduce((newest, entry) => (entry.seq > newest.seq ? entry : newest));
 }
 
 /** `open` are requests that nothing was done about since they ended. */
@@ -145,11 +166,12 @@ describe("whatever is asked of a span of time", () => {
     await fc.assert(
       fc.asyncProperty(ledgers, spans, async ({ first, second }, edges) => {
         const { db } = migratedD1();
-        const before = live(first, 1, T0);
+        const before = live(first, T0);
         const end = Math.max(...before.map(({ at }) => at));
-        const entries = [...before, ...(second.length > 0 ? live(second, 2, end + HOUR) : [])];
         const others = new History("acct_2").give(grantOf("grt_a", 9)).request("req_1", 2, 2).entries;
-        await writeEntries(db, [...entries, ...others]);
+        await writeEntries(db, [...before, ...others]);
+        const after = second.length > 0 ? await goOn(db, before, second, end + HOUR) : [];
+        const entries = [...before, ...after];
         const instants = entries.map(({ at }) => at).sort((a, b) => a - b);
         // An edge is the instant of an entry, or one beside it.
         const instantAt = ({ share, beside }: { share: number; beside: number }): number => {
