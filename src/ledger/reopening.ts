@@ -4,6 +4,7 @@ import type { ChainedEntry } from "../core/event.ts";
 import type { Plan } from "../core/plan.ts";
 import { sha256Hex } from "../sha256.ts";
 import { type AuditDeps, auditLedger } from "./account-audit.ts";
+import { readNewest } from "./extent.ts";
 import { writeOpening } from "./write.ts";
 
 export interface ReopenDeps extends AuditDeps {
@@ -18,7 +19,7 @@ export type Reopening =
   | { readonly kind: "repeated"; readonly opening: ChainedEntry }
   /** The ledger itself does not add up, or lacks an entry. */
   | { readonly kind: "differs"; readonly difference: Difference }
-  | { readonly kind: Exclude<Standing, "lost" | "behind" | "forked"> | "no_ledger" | "moved" };
+  | { readonly kind: Exclude<Standing, "lost" | "behind" | "forked"> | "no_ledger" };
 
 /** How an account's object stands to its ledger. */
 type Standing =
@@ -32,7 +33,9 @@ type Standing =
   /** The object has entries that the ledger can still take. */
   | "undelivered"
   /** The ledger lacks what the object saw confirmed. */
-  | "ledger_behind";
+  | "ledger_behind"
+  /** The ledger has taken more in since it was read. */
+  | "moved";
 
 /**
  * Ends the present epoch of an account's ledger and begins the next, for an object that was restored to an earlier moment
@@ -69,10 +72,9 @@ export async function reopenLedger(
 async function standingOf(deps: ReopenDeps, { accountId, epoch, seq, head }: AuditState): Promise<Standing> {
   const object = await deps.headOf(accountId);
   if (!object) return "lost";
-  if (object.epoch > epoch) return "ledger_behind";
-  if (object.epoch < epoch || object.seq < seq) return "behind";
-  const hash = object.seq === seq ? object.head : await deps.hashAt(accountId, seq);
-  if (hash === null) return "ledger_behind";
+  if (object.epoch < epoch || (object.epoch === epoch && object.seq < seq)) return "behind";
+  const hash = object.epoch > epoch ? null : object.seq === seq ? object.head : await deps.hashAt(accountId, seq);
+  if (hash === null) return (await readNewest(deps.db, accountId))?.seq === seq ? "ledger_behind" : "moved";
   if (hash !== head) return "forked";
   return object.seq === seq ? "in_step" : "undelivered";
 }

@@ -20,6 +20,8 @@ export class Cast {
   readonly queue: LedgerQueue;
   /** Bodies that were put on the queue to do harm, as they should stand in quarantine. */
   readonly poison = new Set<string>();
+  /** Accounts that nothing can be made of any more; a person goes on with others in their place. */
+  readonly givenUp = new Set<string>();
   /** What upstream has taken on, by its id. */
   readonly jobs = new Map<string, UpstreamJob>();
   /** Attempts whose Workers cannot reach the object for a long time, by account, request and attempt. */

@@ -37,6 +37,7 @@ const FAULTS = {
   "sweeper slow": 1,
   "answer lost on its way to the client": 0.3,
   "Worker dies while it takes steps of others along": 0.3,
+  "object restored to an earlier moment, or lost": 1,
 } as const;
 
 export type Fault = keyof typeof FAULTS;

@@ -672,4 +672,34 @@ import { sha256Hex } from "../src/sha256.ts";`,
       },
     ],
   },
+  {
+    safeguard: "an epoch takes nothing more once another has begun",
+    edits: [
+      {
+        file: "src/ledger/write.ts",
+        find: `NOT \${ofEpoch(">")} AND `,
+        replace: "",
+      },
+    ],
+  },
+  {
+    safeguard: "a key that was charged in an earlier epoch is not charged again",
+    edits: [
+      {
+        file: "src/core/carried-requests.ts",
+        find: "    if (rate) this.#remember(",
+        replace: "    if (rate && at < 0) this.#remember(",
+      },
+    ],
+  },
+  {
+    safeguard: "attempts of an epoch are numbered above those of the one before",
+    edits: [
+      {
+        file: "src/core/reserve.ts",
+        find: "  return (epoch - FIRST_EPOCH) * ATTEMPTS_PER_EPOCH;",
+        replace: "  return (epoch - FIRST_EPOCH) * 0 * ATTEMPTS_PER_EPOCH;",
+      },
+    ],
+  },
 ];

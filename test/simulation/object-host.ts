@@ -3,7 +3,7 @@ import type { RerateReply } from "../../durable-objects/commands.ts";
 import type { Platform } from "../../durable-objects/platform.ts";
 import type { RerateCommand } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
-import { Injected, ObjectStorage } from "./object-storage.ts";
+import { Injected, ObjectStorage, type StorageCopy } from "./object-storage.ts";
 import { readStored } from "./stored-state.ts";
 import type { World } from "./world.ts";
 
@@ -152,6 +152,15 @@ export class ObjectHost {
     this.#noteMove(this.now(), this.world.now + skewMs);
     this.crash("and moves to a machine with another clock");
     this.skewMs = skewMs;
+    this.#schedule();
+  }
+
+  /** The object goes on with what it stored then, or with nothing. */
+  restore(copy: StorageCopy | null): void {
+    this.crash(copy ? "and is taken back to an earlier moment" : "and loses everything");
+    if (copy) this.storage.putBack(copy);
+    else this.storage.lose();
+    this.#load();
     this.#schedule();
   }
 

@@ -5,6 +5,14 @@ export class Injected extends Error {
   override readonly name = "Injected";
 }
 
+type Stored = Record<string, string | number | null>;
+
+/** A storage as it was at some moment. */
+export interface StorageCopy {
+  readonly tables: readonly { readonly table: string; readonly rows: readonly Stored[] }[];
+  readonly alarmAt: number | null;
+}
+
 /** The storage of one object: it outlives every instance. SQLite in memory, and the alarm. */
 export class ObjectStorage {
   alarmAt: number | null = null;
@@ -46,6 +54,34 @@ export class ObjectStorage {
 
   all<Row>(query: string, ...values: (string | number)[]): Row[] {
     return this.#prepare(query).all(...values) as Row[];
+  }
+
+  /** All that is stored now. */
+  copy(): StorageCopy {
+    const tables = this.all<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table'");
+    const rows = tables.map(({ name }) => ({ table: name, rows: this.all<Stored>(`SELECT * FROM ${name}`) }));
+    return { tables: rows, alarmAt: this.alarmAt };
+  }
+
+  /** Goes back to what was stored then. */
+  putBack({ tables, alarmAt }: StorageCopy): void {
+    for (const { table, rows } of tables) {
+      this.#prepare(`DELETE FROM ${table}`).run();
+      for (const row of rows) {
+        const names = Object.keys(row);
+        this.#prepare(`INSERT INTO ${table} (${names}) VALUES (${names.map(() => "?")})`).run(...Object.values(row));
+      }
+    }
+    this.alarmAt = alarmAt;
+    this.written += 1;
+  }
+
+  /** Everything is gone. */
+  lose(): void {
+    for (const { table } of this.copy().tables) this.#database.exec(`DROP TABLE ${table}`);
+    this.#statements.clear();
+    this.alarmAt = null;
+    this.written += 1;
   }
 
   close(): void {

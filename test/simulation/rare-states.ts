@@ -90,6 +90,12 @@ export const RARE_STATES = [
   "receipt of a forgotten request ahead of the ledger",
   "dry run of a correction",
   "late duplicate of rerate",
+  "restored account reopened",
+  "lost account reopened",
+  "reopened again, because the object was not reached",
+  "entry of an epoch that has ended",
+  "key of an earlier epoch comes again",
+  "end of an attempt of an earlier epoch",
 ] as const;
 
 export type RareState = (typeof RARE_STATES)[number];

@@ -17,6 +17,7 @@ import { begin } from "./operator-story.ts";
 import { Promises } from "./promises.ts";
 import { Random } from "./random.ts";
 import type { RareState } from "./rare-states.ts";
+import { RESTORED, RESTORES, RestoredStory } from "./restored-story.ts";
 import { inVirtualTime } from "./virtual-time.ts";
 import { workloadOf } from "./workload.ts";
 import { type Violation, World } from "./world.ts";
@@ -61,12 +62,14 @@ export async function simulate(seed: number, without: Without = EVERYTHING): Pro
       const accountId = workload.accounts[action.account] ?? "";
       world.at(action.at, () => begin(cast, accountId, action));
     }
-    sweepEvery(cast, faults.has("sweeper slow") ? 4 * MINUTE : MINUTE);
     const last = workload.actions.at(-1)?.at ?? workload.begin;
-    await world.runUntil(last + 1_000);
+    const restored = cast.hosts.has(RESTORED) ? new RestoredStory(cast, workload.begin, last) : null;
+    sweepEvery(cast, faults.has("sweeper slow") ? 4 * MINUTE : MINUTE);
+    await world.runUntil((restored?.end ?? last) + 1_000);
     await comeToRest(cast);
     if (!world.violation && (await correctLongAfter(cast))) await comeToRest(cast);
     if (!world.violation) await checkAtRest(cast);
+    if (!world.violation) restored?.check();
     const run = {
       seed,
       violation: world.violation,
@@ -99,13 +102,14 @@ function castOf(world: World, accounts: readonly string[], seed: string): Cast {
   };
   const cast = new Cast({ world, hosts, watches, offers, promises, database, queue });
   const planId = world.random.pick(["plus", "pro"]);
-  for (const id of accounts) {
+  for (const id of world.faults.has(RESTORES) ? [...accounts, RESTORED] : accounts) {
     const host = new ObjectHost(id, world, watch, {
       send: (messages) => queue.send(messages),
       poll: (messages) => askAfterJobs(cast, messages),
     });
     hosts.set(id, host);
-    watches.set(id, new AccountWatch(host, promises, offers.rateOf));
+    // What is promised of a journal is not promised of one that somebody takes back.
+    if (id !== RESTORED) watches.set(id, new AccountWatch(host, promises, offers.rateOf));
     database.sqlite.prepare("INSERT INTO accounts (id, created_at) VALUES (?, ?)").run(id, world.now);
     host.look((account) => account.create(id, offers.plan(planId)));
     const key = { ...keyOf(id), name: null, scopes: null, createdAt: world.now, expiresAt: null, revokedAt: null };
@@ -144,10 +148,11 @@ async function comeToRest(cast: Cast): Promise<void> {
   world.violate("I5, I7: everything comes to rest", stillToDo(cast) ?? "");
 }
 
-function stillToDo({ busy, queue, hosts }: Cast): string | null {
+function stillToDo({ busy, queue, hosts, givenUp }: Cast): string | null {
   if (busy) return "a Worker is at work";
   if (!queue.idle) return "the queue is not empty";
   for (const host of hosts.values()) {
+    if (givenUp.has(host.id)) continue;
     const [pending, outbox, jobs] = [host.pending().length, host.outboxSize(), host.openJobs()];
     if (pending > 0 || outbox > 0 || jobs > 0) {
       const [entry] = host.storage.all<{ entry: string }>("SELECT entry FROM outbox ORDER BY seq LIMIT 1");
