@@ -1,6 +1,7 @@
 import type { Cast } from "./cast.ts";
 import { CORRECTED_VERSIONS } from "./offers.ts";
 import { rerateSome } from "./rerating-story.ts";
+import { RESTORED } from "./restored-story.ts";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -22,6 +23,8 @@ export async function correctLongAfter(cast: Cast): Promise<boolean> {
   world.leap(LATER_MS);
   const versions = random.shuffle(CORRECTED_VERSIONS).slice(0, random.int(1, 3));
   for (const accountId of hosts.keys()) {
+    // Its entries are not all of its object's making, and its story keeps a book of its own.
+    if (accountId === RESTORED) continue;
     for (const [n, toVersion] of [...versions, ...versions].entries()) {
       const at = world.now + random.int(2 * MINUTE, 2 * MINUTE + random.pick([10, 3_000, 30_000]));
       const action = {
