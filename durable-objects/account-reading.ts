@@ -4,6 +4,7 @@ import { type Denials, recallDenial } from "../src/core/denials.ts";
 import { remaining } from "../src/core/grant.ts";
 import { partsOf } from "../src/core/refund.ts";
 import type { Reservation } from "../src/core/reservation.ts";
+import { REPLAY_MS } from "../src/core/reserve.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
 import { KEY_REFUSED, NO_KEY, refuseCaller, scopesOf } from "./callers.ts";
 import type * as command from "./commands.ts";
@@ -35,7 +36,7 @@ function describe(state: AccountState, keyId: string, now: number): command.Acco
 
 /** What a request came to, as far as the object remembers it; `null` when it does not. */
 export function receiptOf(turns: AccountTurns, denials: Denials[], requestId: string): command.ReceiptReply | null {
-  return turns.run<command.ReceiptReply | null>((state) => {
+  return turns.run<command.ReceiptReply | null>((state, now) => {
     if (!state) return only(null);
     const reservation = turns.reservation(state, requestId);
     // Of one that was carried over, the ledger can tell more.
@@ -43,7 +44,8 @@ export function receiptOf(turns: AccountTurns, denials: Denials[], requestId: st
     const { id, version } = state.row.plan;
     for (const remembered of denials) {
       const fold = recallDenial(remembered, requestId);
-      if (fold) return only({ kind: "denial", fold, plan: { id, version } });
+      // An older one may have been let through after it, and be forgotten.
+      if (fold && now - fold.latest.at <= REPLAY_MS) return only({ kind: "denial", fold, plan: { id, version } });
     }
     const unread = turns.store.unconfirmedCorrections(requestId);
     return only(unread.length > 0 ? { kind: "forgotten", unread } : null);

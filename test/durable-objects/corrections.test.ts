@@ -352,7 +352,10 @@ describe("a receipt knows what the object has done and the ledger does not have 
     await deliver();
     const entries = await readRequest(ledger.db, ACCOUNT, id);
     expect(entries.map(({ usage }) => usage?.outcome)).toEqual(["completed", "denied"]);
-    expect(await receipt(id)).toMatchObject({ denial: null, charge: { amount: credits(8) }, outcome: "completed" });
+    const told = await receipt(id);
+    expect(told).toMatchObject({ denial: null, charge: { amount: credits(8) }, outcome: "completed" });
+    await forget(id);
+    expect(await receipt(id)).toEqual(told);
   });
 
   it("names no entry twice, whoever has confirmed what", async () => {

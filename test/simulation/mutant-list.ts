@@ -360,8 +360,6 @@ import { sha256Hex } from "../src/sha256.ts";`,
         replace: "    } catch (error) {\n      throw error;",
       },
     ],
-    knownEquivalent:
-      "A turn changes memory only after its transaction; what is stored and held stays the same without it.",
   },
   {
     safeguard: "a change is stored before it is in memory",
