@@ -20,12 +20,10 @@ const PORTION_BYTES = 200_000;
 const PORTION_ENTRIES = 200;
 
 /** The entries of an export that was verified, in portions that the gateway takes at once. */
-export async function* portionsOf(path: string): AsyncGenerator<unknown[]> {
-  let portion: unknown[] = [];
+export async function* portionsOf(path: string): AsyncGenerator<object[]> {
+  let portion: object[] = [];
   let bytes = 0;
-  for await (const line of linesOf(new Response(createReadStream(path)))) {
-    const entry = entryOf(line);
-    if (entry === null) continue;
+  for await (const { line, entry } of entriesOf(path)) {
     const size = Buffer.byteLength(line) + 1;
     if (portion.length === PORTION_ENTRIES || (portion.length > 0 && bytes + size > PORTION_BYTES)) {
       yield portion;
@@ -38,11 +36,19 @@ export async function* portionsOf(path: string): AsyncGenerator<unknown[]> {
   if (portion.length > 0) yield portion;
 }
 
-/** `null` for what is no entry: the header, the end line, what is blank. */
-function entryOf(line: string): unknown {
-  if (line.trim() === "") return null;
-  const value: unknown = JSON.parse(line);
-  return typeof value === "object" && value !== null && "type" in value ? null : value;
+/** Whether an export that was verified has the entry with this hash. */
+export async function hasEntry(path: string, hash: string): Promise<boolean> {
+  for await (const { entry } of entriesOf(path)) if ("hash" in entry && entry.hash === hash) return true;
+  return false;
+}
+
+/** The entries of an export that was verified: not the header, the end, and what is blank. */
+async function* entriesOf(path: string): AsyncGenerator<{ readonly line: string; readonly entry: object }> {
+  for await (const line of linesOf(new Response(createReadStream(path)))) {
+    if (line.trim() === "") continue;
+    const entry: unknown = JSON.parse(line);
+    if (typeof entry === "object" && entry !== null && !("type" in entry)) yield { line, entry };
+  }
 }
 
 export interface Write {

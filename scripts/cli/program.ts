@@ -93,7 +93,10 @@ export async function runTool(args: readonly string[], terminal: Terminal): Prom
     return tool.exitCode;
   } catch (error) {
     terminal.progress("");
-    if (terminal.stop.aborted) return EXIT.done;
+    if (terminal.stop.aborted) {
+      if (tool.exitCode !== EXIT.done) terminal.note("spillway: stopped before it was done.");
+      return tool.exitCode;
+    }
     if (error instanceof CommanderError && HELP_SHOWN.has(error.code)) {
       return error.exitCode === 0 ? EXIT.done : EXIT.misused;
     }

@@ -3,7 +3,8 @@ import type { Terminal } from "../../scripts/cli/terminal.ts";
 /** A terminal that keeps what is written to it. */
 export class KeptTerminal implements Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stop = new AbortController().signal;
+  readonly #stop = new AbortController();
+  readonly stop = this.#stop.signal;
   #out = "";
   #notes = "";
 
@@ -30,4 +31,9 @@ export class KeptTerminal implements Terminal {
   }
 
   progress(): void {}
+
+  /** What Ctrl-C does. */
+  interrupt(): void {
+    this.#stop.abort();
+  }
 }

@@ -202,6 +202,19 @@ describe("the books", () => {
     expect((await run(["health"])).out).toMatch(/Status\s+ok/);
     expect((await run(["quarantine", "list"])).out).toContain("empty");
   });
+
+  it("are backed up for every account, and a restore that finds nothing lost writes nothing", async () => {
+    const backUp = join(directory, "ledgers");
+    const done = await run(["export", "--all", "--out", backUp]);
+    expect([done.exitCode, done.out]).toEqual([0, expect.stringMatching(/^1 account with \d+ entries exported/)]);
+    const file = join(backUp, `${account.id}.ndjson`);
+    const restored = await run(["ledger", "restore", file, "--reason", "D1 was restored"]);
+    expect(restored.out).toMatch(/: \d+ entries were there, 0 put back, 0 refused /);
+    expect([restored.exitCode, restored.out]).toEqual([0, expect.stringContaining("It adds up, and is active.")]);
+    await writeFile(file, (await readFile(file, "utf8")).replace('"amount":25000000', '"amount":26000000'));
+    const forged = await run(["ledger", "restore", file, "--reason", "D1 was restored"]);
+    expect([forged.exitCode, forged.out]).toEqual([1, expect.stringContaining("Nothing of it was sent.")]);
+  });
 });
 
 describe("the catalog", () => {

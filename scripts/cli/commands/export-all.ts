@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs";
 import { mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { SpillwayError, SpillwayUnreachable } from "../../../client/errors.ts";
 import type { SpillwayOperator } from "../../../client/operator.ts";
 import { EXIT } from "../failure.ts";
 import { FileError, messageOf } from "../inputs.ts";
-import { copy, fileWriter, verifiedFile } from "../ledger-file.ts";
+import { copy, fileWriter, hasEntry, verifiedFile } from "../ledger-file.ts";
 import { table } from "../table.ts";
 import type { Tool } from "../tool.ts";
 import { counted } from "../words.ts";
@@ -19,12 +20,14 @@ const PAGE = 500;
 
 /**
  * Exports every account to a file of its own in `directory`, and verifies each. A file takes the place of an earlier one
- * only when it verifies; until then, and otherwise, it ends in `.unverified`. What fails for one account does not keep
- * the others waiting.
+ * only when it verifies and goes on from there; until then, and otherwise, it ends in `.unverified`. What fails for one
+ * account does not keep the others waiting.
  */
 export async function exportAll(tool: Tool, directory: string): Promise<void> {
   const operator = await tool.operator();
   await made(directory);
+  // A back-up that is stopped in the middle is none.
+  tool.exitCode = EXIT.refused;
   let accounts = 0;
   let entries = 0;
   const failed: Failed[] = [];
@@ -39,7 +42,7 @@ export async function exportAll(tool: Tool, directory: string): Promise<void> {
     }
   }
   await tool.show({ directory, accounts, entries, failed }, () => allText(directory, accounts, entries, failed));
-  if (failed.length > 0) tool.exitCode = EXIT.refused;
+  if (failed.length === 0) tool.exitCode = EXIT.done;
 }
 
 async function made(directory: string): Promise<void> {
@@ -68,8 +71,22 @@ async function exportTo(
   }
   const verified = await verifiedFile(unverified);
   if (!verified.ok) return `${unverified}, line ${verified.line}: ${verified.reason}`;
+  const lost = existsSync(path) ? await missingFrom(unverified, path) : null;
+  if (lost !== null) return lost;
   await rename(unverified, path);
   return verified.summary.entries;
+}
+
+/**
+ * Why the export `newer` must not take the place of `earlier`; `null` when it has all of it. A database that has lost
+ * entries exports well, and the file of before may be the only one that still has them.
+ */
+async function missingFrom(newer: string, earlier: string): Promise<string | null> {
+  const before = await verifiedFile(earlier);
+  if (!before.ok) return `${earlier} was changed: line ${before.line}: ${before.reason}; the new one is ${newer}`;
+  const { entries, head } = before.summary;
+  if (entries === 0 || (await hasEntry(newer, head))) return null;
+  return `the ledger no longer has entry ${entries} of ${earlier}, which was kept; the new one is ${newer}`;
 }
 
 /** Whether the accounts that follow would fare no better. */

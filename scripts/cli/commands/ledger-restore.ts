@@ -5,6 +5,7 @@ import type { OperatorAccount, Reconciliation } from "../../../client/types.ts";
 import type { LedgerSummary } from "../../verify.mjs";
 import { command } from "../command.ts";
 import { EXIT } from "../failure.ts";
+import { FileError } from "../inputs.ts";
 import { portionsOf, verifiedFile } from "../ledger-file.ts";
 import { printable } from "../table.ts";
 import type { Tool } from "../tool.ts";
@@ -47,12 +48,17 @@ export function restoreCommand(tool: Tool): Command {
     .argument("<file...>", "exports; each is verified before anything of it is sent")
     .requiredOption("--reason <text>", "why, for the log")
     .action(async (files: readonly string[], { reason }: RestoreOptions) => {
+      if (files.includes("-")) throw new FileError("Standard input can be read only once; name a file.");
       const operator = await tool.operator();
+      // Until all files are through: what is stopped in the middle is not restored.
+      tool.exitCode = EXIT.refused;
+      let good = true;
       for (const file of files) {
         const report = await restoreFile(tool, operator, file, reason);
         await tool.showOne(report, () => reportText(report));
-        if (!isGood(report)) tool.exitCode = EXIT.refused;
+        good &&= isGood(report);
       }
+      if (good) tool.exitCode = EXIT.done;
     });
 }
 
