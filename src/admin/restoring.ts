@@ -48,7 +48,7 @@ function refused(index: number, why: string): HttpFault {
 }
 
 function follows({ epoch, seq }: ChainedEntry, before: ChainedEntry | undefined): boolean {
-  return !before || epoch > before.epoch || (epoch === before.epoch && seq > before.seq);
+  return !before || (epoch >= before.epoch && seq > before.seq);
 }
 
 /** Entries that were all there change nothing, and are not logged. */

@@ -1,8 +1,8 @@
 import { isOpening } from "../core/carry-over.ts";
-import { type ChainedEntry, genesis } from "../core/event.ts";
+import { type ChainedEntry, FIRST_EPOCH, genesis } from "../core/event.ts";
 import { sha256Hex } from "../sha256.ts";
 import { classify } from "./failure.ts";
-import { writeEntries, writeOpening } from "./write.ts";
+import { writeHistory } from "./write.ts";
 
 /** What became of entries that were to be put back. */
 export type Restored =
@@ -37,14 +37,14 @@ export async function restoreEntries(
   entries: readonly ChainedEntry[],
 ): Promise<Restored> {
   try {
-    const known = new Map((await readKnown(db, accountId, entries)).map((one) => [placeOf(one), one]));
-    const missing = entries.filter((entry) => known.get(placeOf(entry))?.hash !== entry.hash);
-    const reason = contradiction(entries, known);
+    const known = await readKnown(db, accountId, entries);
+    const missing = missingOf(entries, known);
+    const reason = contradiction(entries, known) ?? (await ended(db, accountId, missing));
     if (reason !== null) return { kind: "conflict", reason };
-    for (const run of runsOf(missing)) {
-      const reason = await write(db, run);
-      if (reason !== null) return { kind: "conflict", reason };
-    }
+    if (missing.length > 0) await writeHistory(db, missing);
+    // What somebody else wrote in between, such as another epoch, may have kept some of them out.
+    const whole = missing.length === 0 || missingOf(entries, await readKnown(db, accountId, entries)).length === 0;
+    if (!whole) return { kind: "unavailable" };
     return { kind: "restored", present: entries.length - missing.length, restored: missing };
   } catch (error) {
     const failure = classify(error);
@@ -52,72 +52,63 @@ export async function restoreEntries(
   }
 }
 
-/** Entries that are written together: those of one epoch, and by itself what an epoch begins with. */
-function runsOf(entries: readonly ChainedEntry[]): ChainedEntry[][] {
-  const runs: ChainedEntry[][] = [];
-  for (const [index, entry] of entries.entries()) {
-    const before = entries[index - 1];
-    const goesOn = before?.epoch === entry.epoch && !isOpening(before) && !isOpening(entry);
-    if (goesOn) runs.at(-1)?.push(entry);
-    else runs.push([entry]);
-  }
-  return runs;
-}
-
-/** Why a run cannot be written, or `null` once it is. */
-async function write(db: D1Database, run: readonly ChainedEntry[]): Promise<string | null> {
-  const [first] = run;
-  if (!first) return null;
-  if (isOpening(first)) {
-    const begun = await writeOpening(db, first);
-    return begun ? null : `epoch: the ledger does not end where epoch ${first.epoch} begins`;
-  }
-  const others = await writeEntries(db, run);
-  return others.size === 0 ? null : `epoch: ${placeOf(first)} is not of the present epoch`;
-}
-
 const placeOf = ({ epoch, seq }: Pick<Known, "epoch" | "seq">): string => `${epoch}.${seq}`;
 
+/** What the ledger has, by its numbers, which go on from one epoch to the next. */
+type KnownBySeq = ReadonlyMap<number, Known>;
+
+function missingOf(entries: readonly ChainedEntry[], known: KnownBySeq): ChainedEntry[] {
+  return entries.filter(({ seq, hash }) => known.get(seq)?.hash !== hash);
+}
+
 /** Each place is one search in the primary key, in this order of the tables. */
-const KNOWN = `SELECT DISTINCT known.epoch, known.seq, known.prev, known.hash
+const KNOWN = `SELECT known.epoch, known.seq, known.prev, known.hash
 FROM json_each(?2) place CROSS JOIN balance_updates known
 WHERE known.account_id = ?1 AND known.epoch = place.value ->> 0 AND known.seq = place.value ->> 1 AND known.draw = 0`;
 
-/** What the ledger has at the places of `entries` and beside them. */
-async function readKnown(db: D1Database, accountId: string, entries: readonly ChainedEntry[]): Promise<Known[]> {
-  // Numbers go on over epochs: beside an entry may be one of the epoch before, or after.
-  const places = entries.flatMap(({ epoch, seq }) => [
-    [epoch - 1, seq - 1],
-    ...[seq - 1, seq, seq + 1].map((near) => [epoch, near]),
-    [epoch + 1, seq + 1],
-  ]);
-  const { results } = await db.prepare(KNOWN).bind(accountId, JSON.stringify(places)).all<Known>();
-  return results;
+/** What the ledger has at the places of `entries` and beside them, in their epochs and those beside. */
+async function readKnown(db: D1Database, accountId: string, entries: readonly ChainedEntry[]): Promise<KnownBySeq> {
+  const beside = (value: number): number[] => [value - 1, value, value + 1];
+  const places = entries.flatMap(({ epoch, seq }) =>
+    beside(epoch).flatMap((e) => beside(seq).map((s) => `[${e},${s}]`)),
+  );
+  const asked = `[${[...new Set(places)].join(",")}]`;
+  const { results } = await db.prepare(KNOWN).bind(accountId, asked).all<Known>();
+  return new Map(results.map((one) => [one.seq, one]));
+}
+
+const NEWEST_EPOCH = "SELECT max(epoch) AS epoch FROM balance_updates WHERE account_id = ?1";
+
+/** Why the first of `missing` comes too late; `null` when its epoch, or one before it, is the newest. */
+async function ended(db: D1Database, accountId: string, [first]: readonly ChainedEntry[]): Promise<string | null> {
+  if (!first) return null;
+  const newest = await db.prepare(NEWEST_EPOCH).bind(accountId).first<number | null>("epoch");
+  return (newest ?? FIRST_EPOCH) > first.epoch ? `epoch: that of ${placeOf(first)} has ended` : null;
 }
 
 /** The first reason why `entries` and the ledger are not one history without a hole; `null` when they are. */
-function contradiction(entries: readonly ChainedEntry[], known: ReadonlyMap<string, Known>): string | null {
-  let last: Known | null = null;
+function contradiction(entries: readonly ChainedEntry[], known: KnownBySeq): string | null {
+  let last: Before | null = null;
   for (const entry of entries) {
-    const { epoch, seq, prev, hash } = entry;
+    const { seq, prev, hash } = entry;
     const place = placeOf(entry);
-    const there = known.get(place);
-    const before = hashBefore(entry, last, known);
-    const after = known.get(placeOf({ epoch, seq: seq + 1 })) ?? known.get(placeOf({ epoch: epoch + 1, seq: seq + 1 }));
+    const there = known.get(seq);
+    const before = last?.seq === seq - 1 ? last : beforeOf(entry, known);
+    const after = known.get(seq + 1);
     if (there && there.hash !== hash) return `fork: the ledger has another entry at ${place}`;
-    if (before === null) return `gap: the entry before ${place} is missing; entries are put back from the oldest on`;
-    if (before !== prev) return `chain: ${place} does not continue the entry before it`;
+    if (!before) return `gap: the entry before ${place} is missing; entries are put back from the oldest on`;
+    if (before.hash !== prev) return `chain: ${place} does not continue the entry before it`;
+    if (entry.epoch !== before.epoch + (isOpening(entry) ? 1 : 0)) return `epoch: ${place} is of another epoch`;
     if (after && after.prev !== hash) return `chain: the entry after ${place} continues another one`;
     last = entry;
   }
   return null;
 }
 
-/** The hash that `entry` must continue; `null` when the entry before it is nowhere. */
-function hashBefore(entry: ChainedEntry, last: Known | null, known: ReadonlyMap<string, Known>): string | null {
-  const { accountId, epoch, seq } = entry;
-  if (seq === 1) return genesis(sha256Hex, accountId, epoch);
-  const before = isOpening(entry) ? epoch - 1 : epoch;
-  if (last?.epoch === before && last.seq === seq - 1) return last.hash;
-  return known.get(placeOf({ epoch: before, seq: seq - 1 }))?.hash ?? null;
+type Before = Pick<Known, "epoch" | "seq" | "hash">;
+
+/** What `entry` must continue. */
+function beforeOf({ accountId, seq }: ChainedEntry, known: KnownBySeq): Before | undefined {
+  if (seq > 1) return known.get(seq - 1);
+  return { epoch: FIRST_EPOCH, seq: 0, hash: genesis(sha256Hex, accountId, FIRST_EPOCH) };
 }

@@ -1,3 +1,4 @@
+import { isOpening } from "../core/carry-over.ts";
 import { type ChainedEntry, FIRST_EPOCH } from "../core/event.ts";
 import { utf8Length } from "../core/utf8.ts";
 import { MONETIZATION_COLUMNS, rowsOf, UPDATE_COLUMNS, USAGE_COLUMNS } from "./insert-rows.ts";
@@ -64,13 +65,20 @@ WHERE NOT (${isPresent("fresh.account_id", "fresh.epoch")}) AND NOT EXISTS (
  * present one: they are not written. Throws what D1 throws; then nothing was written.
  */
 export async function writeEntries(db: D1Database, entries: readonly ChainedEntry[]): Promise<Set<ChainedEntry>> {
+  if (entries.length === 0) return new Set();
+  const [others] = await db.batch(entryStatements(db, entries));
+  const hashes = new Set((others?.results ?? []).map((row) => (row as { hash: string }).hash));
+  return new Set(entries.filter(({ hash }) => hashes.has(hash)));
+}
+
+/** The first of them tells the entries of other epochs. */
+function entryStatements(db: D1Database, entries: readonly ChainedEntry[]): D1PreparedStatement[] {
   const rows = entries.map(rowsOf);
   const statement = (sql: string, texts: readonly string[]): D1PreparedStatement[] =>
     texts.length === 0 ? [] : [db.prepare(sql).bind(`[${texts.join(",")}]`)];
   const updates = rows.flatMap((row) => row.updates);
-  if (updates.length === 0) return new Set();
   // The events come first: when the balance moves, what it is attributed to is there.
-  const [others] = await db.batch([
+  return [
     ...statement(OF_OTHER_EPOCHS, updates),
     ...statement(
       INSERT_USAGE,
@@ -82,9 +90,7 @@ export async function writeEntries(db: D1Database, entries: readonly ChainedEntr
     ),
     ...statement(MOVE_BALANCES, updates),
     ...statement(INSERT_UPDATES, updates),
-  ]);
-  const hashes = new Set((others?.results ?? []).map((row) => (row as { hash: string }).hash));
-  return new Set(entries.filter(({ hash }) => hashes.has(hash)));
+  ];
 }
 
 const NEWEST_HASH = `SELECT hash FROM balance_updates newest WHERE newest.account_id = value ->> 0
@@ -99,12 +105,35 @@ FROM json_each(?1) WHERE value ->> ${UPDATE_COLUMNS.indexOf("prev")} = (${NEWEST
  * From then on the epoch before takes nothing more.
  */
 export async function writeOpening(db: D1Database, entry: ChainedEntry): Promise<boolean> {
-  const { updates } = rowsOf(entry);
-  const { results } = await db
-    .prepare(INSERT_OPENING)
-    .bind(`[${updates.join(",")}]`)
-    .all();
+  const { results } = await openingStatement(db, entry).all();
   return results.length > 0;
+}
+
+function openingStatement(db: D1Database, entry: ChainedEntry): D1PreparedStatement {
+  return db.prepare(INSERT_OPENING).bind(`[${rowsOf(entry).updates.join(",")}]`);
+}
+
+/**
+ * Writes a stretch of one account's history in one transaction, in its order, with the epochs that begin in it. As
+ * {@link writeEntries} and {@link writeOpening} do, it leaves out what the present epoch does not take. Throws what D1
+ * throws; then nothing was written.
+ */
+export async function writeHistory(db: D1Database, entries: readonly ChainedEntry[]): Promise<void> {
+  const statements: D1PreparedStatement[] = [];
+  let open: ChainedEntry[] = [];
+  const close = (): void => {
+    if (open.length > 0) statements.push(...entryStatements(db, open));
+    open = [];
+  };
+  for (const entry of entries) {
+    if (!isOpening(entry)) open.push(entry);
+    else {
+      close();
+      statements.push(openingStatement(db, entry));
+    }
+  }
+  close();
+  await db.batch(statements);
 }
 
 /** D1 takes strings of up to 2 MB; half of it keeps one transaction short. */

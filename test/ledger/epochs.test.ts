@@ -5,8 +5,7 @@ import { describe, expect, it } from "vitest";
 import { replayAccount } from "../../scripts/ledger-replay.ts";
 import { sourceOfExport } from "../../scripts/replay-source.ts";
 import { verifyLedger } from "../../scripts/verify.mjs";
-import { Carrying, openingEntry } from "../../src/core/carry-over.ts";
-import type { ChainedEntry } from "../../src/core/event.ts";
+import { openingEntry } from "../../src/core/carry-over.ts";
 import { auditAccount, auditRecent } from "../../src/ledger/account-audit.ts";
 import { readAudited } from "../../src/ledger/audited.ts";
 import { exportLedger } from "../../src/ledger/export.ts";
@@ -17,19 +16,8 @@ import { writeEntries, writeOpening } from "../../src/ledger/write.ts";
 import { DAY, grantOf, sha256, T0 } from "../support/core-fixtures.ts";
 import { textOf } from "../support/ledger-export.ts";
 import { migratedD1 } from "../support/sqlite-d1.ts";
-import { fullHistory, History, rateOf } from "./history.ts";
-
-/** The entry with which the epoch after `history` begins, and the history that goes on from there. */
-function reopened(history: History): { readonly opening: ChainedEntry; readonly next: History } {
-  const { row } = history.state;
-  const carrying = new Carrying(row.id, row.plan, sha256, rateOf, history.now);
-  for (const entry of history.entries) carrying.take(entry);
-  const opening = openingEntry(sha256, { ...row, accountId: row.id }, "the object was lost", history.now);
-  const { epoch, seq, hash: head } = opening;
-  const carried = carrying.until({ accountId: row.id, epoch, seq, head, balance: row.balance }, "lost");
-  const next = History.from({ ...carried.row, status: "active" }, carried.grants, history.now + 1_000);
-  return { opening, next };
-}
+import { fullHistory, rateOf } from "./history.ts";
+import { reopened } from "./reopened.ts";
 
 /** A ledger of two epochs, and the history that its object would go on with. */
 async function twoEpochs(history = fullHistory()) {

@@ -95,8 +95,11 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/ledger/write.ts",
-        find: "  const [others] = await db.batch([\n",
-        replace: "  await db.batch(statement(MOVE_BALANCES, updates));\n  const [others] = await db.batch([\n",
+        find: "  const [others] = await db.batch(entryStatements(db, entries));\n",
+        replace:
+          "  const moved = entries.flatMap((entry) => rowsOf(entry).updates);\n" +
+          '  await db.batch([db.prepare(MOVE_BALANCES).bind("[" + moved.join() + "]")]);\n' +
+          "  const [others] = await db.batch(entryStatements(db, entries));\n",
       },
       { file: "src/ledger/write.ts", find: "    ...statement(MOVE_BALANCES, updates),\n", replace: "" },
     ],

@@ -23,7 +23,7 @@ import {
   send,
   type TestAccount,
 } from "../support/gateway.ts";
-import { outboxOf, replaceQueue } from "../support/object.ts";
+import { outboxOf, replaceQueue, restore as restoreObject, storedNow } from "../support/object.ts";
 import { includedPlan } from "../support/offer.ts";
 import { rowsOfD1 } from "../support/stored-rows.ts";
 import { backTo, thisMinute } from "../support/time-travel.ts";
@@ -209,6 +209,32 @@ describe("a database that was taken back to an earlier minute", () => {
     expect(await ledgerOf(account)).toEqual(rows);
     expect((await reconcile(account)).differences).toEqual([]);
     await charged(account);
+  });
+
+  test("to before an epoch began, gets the epochs back as well", async () => {
+    const account = await newAccount({ credits: "10" });
+    await charged(account);
+    const then = await storedNow(account);
+    await charged(account);
+    const minute = await thisMinute();
+    await charged(account);
+    // The object is taken back, and goes on from its ledger.
+    await restoreObject(account, then);
+    await reconcile(account);
+    await asOperator("POST", `/admin/accounts/${account.id}/reopen`, { reason: "the object was restored" });
+    await activate(account);
+    await charged(account);
+    const [entries, rows] = [await exportOf(account), await ledgerOf(account)];
+    expect(entries.map(({ epoch }) => epoch)).toEqual([1, 1, 1, 1, 2, 2]);
+    await backTo(minute);
+
+    expect((await reconcile(account)).differences).toMatchObject([{ rule: "gap", seq: 4 }]);
+    expect(await restore(account, entries)).toMatchObject({ present: 3, restored: 3 });
+    expect(await ledgerOf(account)).toEqual(rows);
+    expect((await reconcile(account)).differences).toEqual([]);
+    await activate(account);
+    await charged(account);
+    expect((await reconcile(account)).differences).toEqual([]);
   });
 });
 
