@@ -66,10 +66,7 @@ export async function simulate(seed: number, without: Without = EVERYTHING): Pro
     const restored = cast.hosts.has(RESTORED) ? new RestoredStory(cast, workload.begin, last) : null;
     sweepEvery(cast, faults.has("sweeper slow") ? 4 * MINUTE : MINUTE);
     await world.runUntil((restored?.end ?? last) + 1_000);
-    await comeToRest(cast);
-    if (!world.violation && (await correctLongAfter(cast))) await comeToRest(cast);
-    if (!world.violation) await checkAtRest(cast);
-    if (!world.violation) restored?.check();
+    await endWell(cast, restored);
     const run = {
       seed,
       violation: world.violation,
@@ -86,6 +83,15 @@ export async function simulate(seed: number, without: Without = EVERYTHING): Pro
     cast.database.sqlite.close();
     return run;
   });
+}
+
+/** Nothing fails any more, and what was promised of the end is looked at. */
+async function endWell(cast: Cast, restored: RestoredStory | null): Promise<void> {
+  const { world } = cast;
+  await comeToRest(cast);
+  if (!world.violation && (await correctLongAfter(cast))) await comeToRest(cast);
+  if (!world.violation) await checkAtRest(cast);
+  if (!world.violation) restored?.check();
 }
 
 function castOf(world: World, accounts: readonly string[], seed: string): Cast {
