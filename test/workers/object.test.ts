@@ -389,6 +389,7 @@ describe("a denial", () => {
     const account = await newAccount({ credits: "5" });
     const { id, key } = await newKey(account.id);
     await asOperator("DELETE", `/admin/accounts/${account.id}/keys/${id}`);
+    await eventually(async () => expect(await outboxOf(account)).toEqual([]));
     const before = await objects.work(account.id);
     expect((await ask({ id: account.id, key }, ONE_CREDIT)).status).toBe(401);
     expect((await objects.work(account.id)).rowsWritten).toBe(before.rowsWritten);
