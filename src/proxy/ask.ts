@@ -2,6 +2,7 @@ import { failureOf, NO_UPSTREAM, type UpstreamFailure, unreachable } from "./fai
 import type { GatewayDeps, Journey } from "./journey.ts";
 import type { Target } from "./target.ts";
 import { callUpstream, type UpstreamCall, UpstreamUnreachable } from "./upstream.ts";
+import { refusalToClient, type UpstreamRefusal } from "./upstream-refusal.ts";
 import { readWhole } from "./whole-body.ts";
 
 /** What asking the upstreams came to. */
@@ -9,11 +10,9 @@ export type Asked =
   | { readonly kind: "answered"; readonly call: UpstreamCall; readonly target: Target; readonly upstreamMs: number }
   /** None of them could serve it: the operator's trouble, told in our words. */
   | { readonly kind: "failed"; readonly failure: UpstreamFailure }
-  /** The request itself was refused, and repeating it elsewhere would not help: told in upstream's words. */
-  | { readonly kind: "rejected"; readonly status: number; readonly text: string; readonly headers: Headers };
+  /** The request itself was refused, and repeating it elsewhere would not help. */
+  | ({ readonly kind: "rejected" } & UpstreamRefusal);
 
-/** Of an upstream's refusal, at most this much is passed on. */
-const REFUSAL_CHARACTERS = 16_000;
 /** A request is not sent to more upstreams than this, so that its client gets an answer in time. */
 const MOST_TARGETS = 3;
 
@@ -81,8 +80,9 @@ async function attempt(deps: GatewayDeps, journey: Journey, target: Target): Pro
   const failure = failureOf(response.status, response.headers.get("retry-after"));
   if (failure === "pass") {
     deps.upstreams.succeeded(target);
-    const text = ((await readWhole(call)) ?? "").slice(0, REFUSAL_CHARACTERS);
-    return { kind: "rejected", status: response.status, text, headers: response.headers };
+    const { status, headers } = response;
+    const text = (await readWhole(call)) ?? "";
+    return { kind: "rejected", ...refusalToClient({ status, text, headers }, incoming.requestId) };
   }
   deps.upstreams.failed(target, response.status === 429 ? (failure.retryAfterSeconds ?? undefined) : undefined);
   call.watchdog.stop();

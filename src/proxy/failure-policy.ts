@@ -42,12 +42,27 @@ const BUSY = {
   outcome: "upstream_error",
 } as const;
 
+/** Too little of the operator's money or too many of the operator's requests, and what was lost or led astray on the way. */
+const TROUBLES: ReadonlySet<number> = new Set([402, 408, 421, 425, 426, 429]);
+
+/** What came back is no answer to what was asked: half of one, a page for people, nothing at all. */
+export const UNREADABLE: UpstreamFailure = {
+  status: 502,
+  type: "server_error",
+  code: "upstream_protocol",
+  message: "The model provider's answer could not be read. Nothing was charged.",
+  retryAfterSeconds: null,
+  outcome: "upstream_error",
+};
+
 /**
- * Translates an upstream's refusal. Its 401, 403 and 429 concern the operator's account, not the caller's, and its text
- * may repeat parts of the operator's key: only refusals of the request itself pass with their own words.
+ * Translates an upstream's refusal. Its 401, 402, 403 and 429 concern the operator's account, not the caller's, and its
+ * text may repeat parts of the operator's key; others speak of the way there. Only refusals of the request itself pass
+ * with their own words.
  */
 export function failureOf(status: number, retryAfter: string | null): UpstreamFailure | "pass" {
-  if (status === 401 || status === 403) {
+  if (status < 300) return UNREADABLE;
+  if (status === 401 || status === 403 || status === 407) {
     return {
       status: 502,
       type: "server_error",
@@ -67,7 +82,7 @@ export function failureOf(status: number, retryAfter: string | null): UpstreamFa
       outcome: "upstream_error",
     };
   }
-  if (status === 429 || status >= 500) return { ...BUSY, retryAfterSeconds: wholeSeconds(retryAfter) ?? 5 };
+  if (TROUBLES.has(status) || status >= 500) return { ...BUSY, retryAfterSeconds: wholeSeconds(retryAfter) ?? 5 };
   return "pass";
 }
 

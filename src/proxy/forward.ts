@@ -1,9 +1,10 @@
+import type { Reading } from "../protocol/adapter.ts";
 import { openAIError } from "../protocol/error-body.ts";
 import { errorResponse } from "../protocol/refusals.ts";
 import { answerHeaders } from "./answer-headers.ts";
 import { askUpstream } from "./ask.ts";
 import { attachJob, checkpoint, endJourney, madeBy } from "./ending.ts";
-import { endingOf, type UpstreamFailure, unreachable } from "./failure-policy.ts";
+import { endingOf, UNREADABLE, type UpstreamFailure, unreachable } from "./failure-policy.ts";
 import type { Answer, GatewayDeps, Journey } from "./journey.ts";
 import { keepAliveFor } from "./keep-alive.ts";
 import { relay } from "./relay.ts";
@@ -82,6 +83,7 @@ async function whole(
   const text = await readWhole(call);
   if (text === null) return refuse(deps, journey, unreachable(), answer);
   const reading = journey.prepared.read(text);
+  if (saysNothing(reading)) return refuse(deps, journey, UNREADABLE, answer);
   const made = madeBy(journey, target, reading);
   if (journey.prepared.background && reading.end === "open" && made) {
     if (!(await attachJob(deps, journey, made))) return answer(unknownCreation(journey.incoming.requestId, NOT_KEPT));
@@ -89,6 +91,11 @@ async function whole(
     await endJourney(accounts, journey, endingOf(reading, "whole"), made);
   }
   answer(new Response(journey.prepared.repair?.(text) ?? text, { headers }));
+}
+
+/** Whether what was read is an answer at all: an object of the protocol has an id, an end or something produced. */
+function saysNothing({ end, produced, answerId }: Reading): boolean {
+  return end === "open" && !produced && answerId === null;
 }
 
 const NOT_KEPT =

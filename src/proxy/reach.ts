@@ -18,6 +18,7 @@ export interface Question {
   readonly body?: string;
 }
 
+/** An answer to it, which may be that nothing has changed (304), or a failure. */
 export type Reached =
   | { readonly kind: "reached"; readonly call: UpstreamCall }
   | { readonly kind: "failed"; readonly failure: UpstreamFailure };
@@ -32,7 +33,7 @@ export async function reach(deps: Pick<GatewayDeps, "catalog" | "upstreams">, qu
   try {
     const call = await callUpstream(inTime(target), { ...request, body: question.body ?? null });
     const { status, headers, ok, body } = call.response;
-    const failure = ok ? "pass" : failureOf(status, headers.get("retry-after"));
+    const failure = ok || isUnchanged(question, status) ? "pass" : failureOf(status, headers.get("retry-after"));
     if (failure === "pass") return { kind: "reached", call };
     call.watchdog.stop();
     await body?.cancel();
@@ -42,6 +43,13 @@ export async function reach(deps: Pick<GatewayDeps, "catalog" | "upstreams">, qu
     return { kind: "failed", failure: unreachable() };
   }
 }
+
+/** The client has what it asks for already: no redirect, unlike the statuses beside this one. */
+function isUnchanged({ from }: Pick<Question, "from">, status: number): boolean {
+  return status === NOT_MODIFIED && from.has("if-none-match");
+}
+
+const NOT_MODIFIED = 304;
 
 /** What upstream keeps it has at hand: nobody waits for that as long as for an answer that has to be made. */
 const AT_HAND_MS = 30_000;

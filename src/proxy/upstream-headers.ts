@@ -67,7 +67,17 @@ export function headersToClient(from: Headers): PlainHeaders {
   const to: PlainHeaders = {};
   for (const name of TO_CLIENT) {
     const value = from.get(name);
-    if (value !== null) to[name] = value;
+    if (value !== null && mayPass(name, value)) to[name] = value;
   }
   return to;
+}
+
+/** A client reads its headers into a small memory, and closes the connection over bytes that headers may not have. */
+const READABLE = /^[\t\x20-\x7e]{0,4096}$/;
+/** What would let a cache between here and the client show one account's answer to another. */
+const SHARED = /\b(?:public|s-maxage)\b/i;
+
+/** Whether a header of an upstream may go on as it is. */
+export function mayPass(name: string, value: string): boolean {
+  return READABLE.test(value) && !(name === "cache-control" && SHARED.test(value));
 }

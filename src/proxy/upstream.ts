@@ -29,6 +29,8 @@ export interface TypedBody {
 /** A call to the upstream that can be cut while it runs. */
 export interface UpstreamCall {
   readonly response: Response;
+  /** The key that it was asked with, which no text of its answer may tell. */
+  readonly secret: string;
   /** Touched by whoever reads the answer, and stopped at its end. */
   readonly watchdog: Watchdog;
   cut(reason: string): void;
@@ -59,7 +61,7 @@ export async function callUpstream(target: Target, call: Call): Promise<Upstream
       signal: broken ? AbortSignal.any([controller.signal, broken]) : controller.signal,
     });
     watchdog.answered();
-    return { response, watchdog, cut };
+    return { response, secret: target.apiKey, watchdog, cut };
   } catch (error) {
     watchdog.stop();
     throw new UpstreamUnreachable(String(error), { cause: error });

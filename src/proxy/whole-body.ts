@@ -3,8 +3,19 @@ import type { UpstreamCall } from "./upstream.ts";
 /** Answers that are not streamed are read whole, up to this size. */
 const WHOLE_BYTES = 32 * 1024 * 1024;
 
-/** Reads a whole answer as text; `null` when it breaks off, falls silent or is too large. */
-export async function readWhole({ response, watchdog, cut }: UpstreamCall): Promise<string | null> {
+/** Shorter ones are no keys, but settings of tests and of upstreams without keys. */
+const SECRET_LENGTH = 8;
+
+/**
+ * Reads a whole answer as text; `null` when it breaks off, falls silent or is too large. An upstream that repeats the key
+ * it was asked with, as in an error's message, tells it to nobody.
+ */
+export async function readWhole(call: UpstreamCall): Promise<string | null> {
+  const text = await readText(call);
+  return call.secret.length < SECRET_LENGTH ? text : (text?.replaceAll(call.secret, "…") ?? null);
+}
+
+async function readText({ response, watchdog, cut }: UpstreamCall): Promise<string | null> {
   try {
     const announced = Number(response.headers.get("content-length") ?? Number.POSITIVE_INFINITY);
     // An answer of known and moderate size is read by the runtime in one go, which costs a fraction.

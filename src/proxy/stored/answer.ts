@@ -3,8 +3,8 @@ import { errorResponse } from "../../protocol/refusals.ts";
 import type { UpstreamFailure } from "../failure-policy.ts";
 import { unreachable } from "../failure-policy.ts";
 import type { Reached } from "../reach.ts";
-import type { UpstreamCall } from "../upstream.ts";
 import { headersToClient, type PlainHeaders } from "../upstream-headers.ts";
+import { refusalToClient } from "../upstream-refusal.ts";
 import { readWhole } from "../whole-body.ts";
 
 /**
@@ -20,13 +20,19 @@ export async function passWhole(
   const { call } = reached;
   const text = await readWhole(call);
   if (text === null) return failed(unreachable(), requestId);
-  if (call.response.ok) await observe(text);
-  return new Response(text, { status: call.response.status, headers: freeHeaders(call, requestId) });
+  const { ok, status, headers } = call.response;
+  if (!ok && status !== 304) {
+    const refusal = refusalToClient({ status, text, headers }, requestId);
+    return new Response(refusal.text, { status, headers: freeHeaders(refusal, requestId) });
+  }
+  if (ok) await observe(text);
+  // A status without a body takes no body, not even an empty one.
+  return new Response(text === "" ? null : text, { status, headers: freeHeaders(call.response, requestId) });
 }
 
 /** The headers of an answer that costs nothing. */
-export function freeHeaders({ response }: UpstreamCall, requestId: string): PlainHeaders {
-  return { ...headersToClient(response.headers), "x-request-id": requestId };
+export function freeHeaders({ headers }: { readonly headers: Headers }, requestId: string): PlainHeaders {
+  return { ...headersToClient(headers), "x-request-id": requestId };
 }
 
 export function failed(failure: UpstreamFailure, requestId: string): Response {

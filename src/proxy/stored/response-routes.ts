@@ -66,7 +66,7 @@ function resume(
     resource.job === null ? undefined : endJob(accounts, accountId, resource, endOfReading(reading, resource)),
   );
   waitUntil(settled);
-  return new Response(relayed.readable, { headers: freeHeaders(call, c.var.requestId) });
+  return new Response(relayed.readable, { headers: freeHeaders(call.response, c.var.requestId) });
 }
 
 async function cancel(c: HttpContext, owned: Owned): Promise<Response> {

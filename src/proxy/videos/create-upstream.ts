@@ -4,21 +4,20 @@ import { failureOf, NO_UPSTREAM, type UpstreamFailure } from "../failure-policy.
 import type { GatewayDeps, Incoming } from "../journey.ts";
 import type { Target } from "../target.ts";
 import { callUpstream, type UpstreamCall, UpstreamUnreachable } from "../upstream.ts";
+import { refusalToClient, type UpstreamRefusal } from "../upstream-refusal.ts";
 import { readWhole } from "../whole-body.ts";
 
 /** What asking upstream for a video came to. */
 export type Creation =
   | { readonly kind: "created"; readonly text: string; readonly headers: Headers; readonly target: Target }
-  /** Upstream refused the request itself, in its own words. */
-  | { readonly kind: "rejected"; readonly status: number; readonly text: string; readonly headers: Headers }
+  /** Upstream refused the request itself. */
+  | ({ readonly kind: "rejected" } & UpstreamRefusal)
   /** The rest of the body turned out to be wrong on its way. */
   | { readonly kind: "faulty"; readonly fault: RequestFault }
   | { readonly kind: "failed"; readonly failure: UpstreamFailure }
   /** Nobody can say whether upstream has begun it: its answer was lost. */
   | { readonly kind: "unknown"; readonly target: Target };
 
-/** Of an upstream's refusal, at most this much is passed on. */
-const REFUSAL_CHARACTERS = 16_000;
 const MOST_TARGETS = 3;
 /** Told by something between us and the upstream, which may have taken the request on all the same. */
 const SAYS_NOTHING: ReadonlySet<number> = new Set([408, 502, 504, 522, 524]);
@@ -76,5 +75,5 @@ async function attempt(
   deps.upstreams.succeeded(target);
   return ok
     ? { kind: "created", text, headers: answered, target }
-    : { kind: "rejected", status, text: text.slice(0, REFUSAL_CHARACTERS), headers: answered };
+    : { kind: "rejected", ...refusalToClient({ status, text, headers: answered }, requestId) };
 }

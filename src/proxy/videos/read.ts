@@ -8,6 +8,7 @@ import { reach } from "../reach.ts";
 import { failed, passWhole } from "../stored/answer.ts";
 import type { Owned } from "../stored/own-resource.ts";
 import { questionOf } from "../stored/question.ts";
+import { mayPass } from "../upstream-headers.ts";
 
 /** Of a file's headers, those that tell a client what it gets, and how to go on with a part of it. */
 const FILE_HEADERS = [
@@ -55,13 +56,13 @@ export async function downloadContent(c: HttpContext, owned: Owned): Promise<Res
   const reached = await reach(depsOf(c), question);
   if (reached.kind === "failed") return failed(reached.failure, requestId);
   const { call } = reached;
-  if (!call.response.ok) return passWhole(reached, requestId);
+  if (!call.response.ok && call.response.status !== 304) return passWhole(reached, requestId);
   // Nothing is metered here: the runtime passes the file, and ends upstream's side when the client leaves.
   call.watchdog.stop();
   const headers = new Headers({ "x-request-id": requestId });
   for (const name of FILE_HEADERS) {
     const value = call.response.headers.get(name);
-    if (value !== null) headers.set(name, value);
+    if (value !== null && mayPass(name, value)) headers.set(name, value);
   }
   return new Response(call.response.body, { status: call.response.status, headers });
 }

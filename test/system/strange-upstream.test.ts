@@ -1,0 +1,240 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
+import { deflateSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { AdminClient } from "../../scripts/admin-client.ts";
+import { type LocalGateway, startLocalGateway } from "../../scripts/local-gateway.ts";
+import { CARD } from "../support/offer.ts";
+import { type Customer, endedReceipt, makeCustomer, readOwn } from "./customer.ts";
+
+const UPSTREAM_KEY = "sk-upstream-canary-0123456789";
+
+type Answer = (response: ServerResponse, request: IncomingMessage) => void;
+
+const USAGE = { input_tokens: 1, output_tokens: 2, total_tokens: 3 };
+const OUTPUT = [{ type: "message", id: "msg_1", role: "assistant", content: [{ type: "output_text", text: "hello" }] }];
+const WHOLE = { id: "resp_1", object: "response", status: "completed", model: "flat-1", output: OUTPUT, usage: USAGE };
+
+const told =
+  (status: number, body: string | Uint8Array, headers: Record<string, string> = {}): Answer =>
+  (response) =>
+    response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
+
+/** The answer as it stands on the wire. */
+const bytes =
+  (answer: string): Answer =>
+  ({ socket }) =>
+    socket?.end(Buffer.from(answer, "latin1"));
+
+const PLAN = { name: "Credits", features: { codex: { models: ["*"] }, sora: { models: ["*"] } } };
+const JSON_HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+const HTML = "<html><body><h1>400</h1>nginx/1.18 at 10.0.0.7</body></html>";
+const keyOf = (request: IncomingMessage) => request.headers.authorization ?? "";
+
+let answer: Answer = told(200, JSON.stringify(WHOLE));
+let upstream: Server;
+let gateway: LocalGateway;
+let customer: Customer;
+
+beforeAll(async () => {
+  upstream = createServer(async (request, response) => {
+    await text(request);
+    answer(response, request);
+  });
+  await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
+  const address = upstream.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const vars = {
+    SPILLWAY_ADMIN_TOKEN: "operator-of-the-strange-upstream-test",
+    SPILLWAY_KEY_SECRET: "key-secret-of-the-strange-upstream-test",
+    UPSTREAM_BASE_URL: `http://127.0.0.1:${port}/v1`,
+    UPSTREAM_API_KEY: UPSTREAM_KEY,
+    UPSTREAM_FIRST_BYTE_MS: "2000",
+    UPSTREAM_IDLE_MS: "1000",
+  };
+  gateway = await startLocalGateway({ port: 0, vars, log: "none" });
+  const admin = new AdminClient(gateway.url, vars.SPILLWAY_ADMIN_TOKEN);
+  await admin.request("PUT", "/admin/rate-cards/default", { body: CARD });
+  await admin.request("PUT", "/admin/plans/credits", { body: PLAN });
+  customer = await makeCustomer(admin, { plan: "credits", credits: "1000" });
+});
+
+afterAll(async () => {
+  await gateway?.dispose();
+  upstream?.close();
+});
+
+const ROUTES = {
+  "/v1/responses": { model: "flat-1", input: "x", max_output_tokens: 10 },
+  "/v1/chat/completions": { model: "flat-1", messages: [{ role: "user", content: "x" }], max_completion_tokens: 10 },
+};
+type Route = keyof typeof ROUTES;
+
+/** Asks while upstream answers so. */
+async function ask(told: Answer, route: Route = "/v1/responses", stream = false): Promise<Response> {
+  answer = told;
+  return fetch(gateway.url + route, {
+    method: "POST",
+    headers: { authorization: `Bearer ${customer.key}`, "content-type": "application/json" },
+    body: JSON.stringify({ ...ROUTES[route], stream }),
+  });
+}
+
+interface Refused {
+  readonly error: { readonly code: string | null; readonly message: string; readonly request_id?: string };
+}
+
+/** What a refusal is in the protocol, whoever speaks it; and that it has cost nothing. */
+async function expectRefusal(response: Response, status: number, code: string | null, outcome: string): Promise<void> {
+  const body = await response.text();
+  expect(response.status, body).toBe(status);
+  expect(response.headers.get("content-type")).toContain("application/json");
+  expect(body).not.toContain(UPSTREAM_KEY);
+  const { error } = JSON.parse(body) as Refused;
+  expect(error.code).toBe(code);
+  expect(error.message.length).toBeGreaterThan(10);
+  expect(error.message).not.toContain("nginx");
+  const receipt = await endedReceipt(gateway.url, customer, response.headers.get("x-request-id") ?? "");
+  expect(receipt).toMatchObject({
+    reservation: { state: "released" },
+    usage: { outcome },
+    charge: { amount: "0.000000" },
+  });
+}
+
+describe.each([
+  ["/v1/responses", false],
+  ["/v1/responses", true],
+  ["/v1/chat/completions", false],
+] as const)("%s (stream: %s)", (route, stream) => {
+  test.each<[name: string, answer: Answer]>([
+    ["nothing", told(200, "")],
+    ["204", (response) => response.writeHead(204).end()],
+    ["null", told(200, "null")],
+    ["an array", told(200, "[]")],
+    ["an empty object", told(200, "{}")],
+    ["half a JSON", told(200, JSON.stringify(WHOLE).slice(0, -20))],
+    ["a million brackets", told(200, "[".repeat(1_000_000))],
+    ["a page", told(200, "<html>It works!</html>", { "content-type": "text/html" })],
+    [
+      "a coding that nobody asked for",
+      told(200, deflateSync(JSON.stringify(WHOLE)), { "content-encoding": "deflate" }),
+    ],
+    ["the end of HTTP", bytes("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")],
+  ])("an answer that cannot be read is no answer, and free: %s", async (_, unreadable) => {
+    const response = await ask(unreadable, route, stream);
+    await expectRefusal(response, 502, "upstream_protocol", "upstream_error");
+  });
+
+  test.each<[name: string, answer: Answer]>([
+    ["402: the operator's account is empty", told(402, '{"error":{"message":"Insufficient Balance of org-operator"}}')],
+    ["408", told(408, "{}")],
+    ["421", told(421, "{}")],
+    ["425", told(425, "{}")],
+    ["426", told(426, '{"error":{"message":"Use another protocol"}}')],
+    ["broken chunks", bytes(`${JSON_HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n`)],
+    ["chunks that end early", bytes(`${JSON_HEAD}Transfer-Encoding: chunked\r\n\r\n5\r\n{"id"\r\n`)],
+    ["less than it announced", bytes(`${JSON_HEAD}Content-Length: 500\r\n\r\n{"id"`)],
+    ["gzip that is none", told(200, "{}", { "content-encoding": "gzip" })],
+    ["no HTTP", bytes("\x00\x01 hello\r\n\r\n")],
+  ])("what concerns the operator or the way there is no refusal of the request: %s", async (_, trouble) => {
+    const response = await ask(trouble, route, stream);
+    await expectRefusal(response, 503, "server_is_overloaded", "upstream_error");
+  });
+
+  test.each<[name: string, status: number, answer: Answer]>([
+    ["a page", 400, told(400, HTML, { "content-type": "text/html" })],
+    ["a page of something between", 413, told(413, HTML, { "content-type": "text/html" })],
+    ["nothing", 400, told(400, "")],
+    ["null", 422, told(422, "null")],
+    ["text", 404, told(404, "nginx: not found", { "content-type": "text/plain" })],
+    ["an essay", 400, told(400, JSON.stringify({ error: { message: "nginx".repeat(10_000) } }))],
+  ])("a refusal that is none of the protocol is told in the gateway's words: %s", async (_, status, refusal) => {
+    const response = await ask(refusal, route, stream);
+    await expectRefusal(response, status, "upstream_refused", "rejected");
+  });
+
+  test("a refusal that tells the operator's key tells it to nobody", async () => {
+    const leak: Answer = (response, request) =>
+      told(400, JSON.stringify({ error: { code: "bad", message: `Not with ${keyOf(request)}, sorry` } }))(
+        response,
+        request,
+      );
+    await expectRefusal(await ask(leak, route, stream), 400, "bad", "rejected");
+  });
+});
+
+test("an answer that tells the operator's key tells it to nobody", async () => {
+  const leak: Answer = (response, request) =>
+    told(200, JSON.stringify({ ...WHOLE, metadata: { debug: keyOf(request) } }))(response, request);
+  const response = await ask(leak);
+  expect(response.status).toBe(200);
+  expect(await response.text()).not.toContain(UPSTREAM_KEY);
+});
+
+test.each<[name: string, line: string]>([
+  ["that a client could not read", "openai-version: a\x01b\xff"],
+  ["that would fill a client's memory for headers", `openai-version: ${"y".repeat(60_000)}`],
+  ["that would put the answer into shared caches", "cache-control: public, max-age=9999"],
+  ["that would put the answer into shared caches, otherwise", "cache-control: S-MaxAge=9999"],
+])("a header %s stops here, the answer does not", async (_, line) => {
+  const body = JSON.stringify(WHOLE);
+  const response = await ask(bytes(`${JSON_HEAD}${line}\r\nContent-Length: ${body.length}\r\n\r\n${body}`));
+  expect(response.status).toBe(200);
+  expect(await response.json()).toMatchObject({ id: "resp_1" });
+  expect(response.headers.has(line.slice(0, line.indexOf(":")))).toBe(false);
+});
+
+test.each(["9007199254740992", "1e999", "-5", "1.5", '"2"', "null", "[]"])(
+  "usage of %s is not believed: the answer is charged as it was counted",
+  async (count) => {
+    const body = JSON.stringify(WHOLE).replace('"output_tokens":2', `"output_tokens":${count}`);
+    const response = await ask(told(200, body));
+    expect(response.status).toBe(200);
+    const receipt = await endedReceipt(gateway.url, customer, response.headers.get("x-request-id") ?? "");
+    expect(receipt).toMatchObject({ reservation: { state: "settled" }, usage: { estimated: true } });
+    expect(Number(receipt.charge?.amount)).toBeLessThanOrEqual(1);
+  },
+);
+
+describe("of what upstream keeps", () => {
+  const own = (method: string, path: string, told: Answer, headers: Record<string, string> = {}) => {
+    answer = told;
+    return fetch(gateway.url + path, { method, headers: { authorization: `Bearer ${customer.key}`, ...headers } });
+  };
+
+  test("a page in place of it is no answer, and one that upstream deletes without a word is deleted", async () => {
+    const id = "resp_kept";
+    expect((await ask(told(200, JSON.stringify({ ...WHOLE, id })))).status).toBe(200);
+    const page = await own("GET", `/v1/responses/${id}`, told(404, HTML, { "content-type": "text/html" }));
+    expect([page.status, await page.json()]).toMatchObject([404, { error: { code: "upstream_refused" } }]);
+    const leak: Answer = (response, request) =>
+      told(400, JSON.stringify({ error: { message: keyOf(request) } }))(response, request);
+    expect(await (await own("GET", `/v1/responses/${id}`, leak)).text()).not.toContain(UPSTREAM_KEY);
+    const deleted = await own("DELETE", `/v1/responses/${id}`, (response) => response.writeHead(204).end());
+    expect([deleted.status, await deleted.text()]).toEqual([204, ""]);
+    expect((await own("GET", `/v1/responses/${id}`, told(200, JSON.stringify(WHOLE)))).status).toBe(404);
+  });
+
+  test("a file that has not changed is not sent again, and is no redirect", async () => {
+    const video = { id: "video_1", object: "video", status: "completed", seconds: "4", size: "720x1280" };
+    answer = told(200, JSON.stringify(video));
+    const made = await fetch(`${gateway.url}/v1/videos`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${customer.key}`, "content-type": "application/json" },
+      body: JSON.stringify({ model: "sora-2", prompt: "x", seconds: "4", size: "720x1280" }),
+    });
+    expect(made.status, await made.text()).toBe(200);
+    const unchanged: Answer = (response) => response.writeHead(304, { etag: '"v1"' }).end();
+    const again = await own("GET", "/v1/videos/video_1/content", unchanged, { "if-none-match": '"v1"' });
+    expect([again.status, again.headers.get("etag"), await again.text()]).toEqual([304, '"v1"', ""]);
+    const beyond = told(416, "", { "content-range": "bytes */9" });
+    expect((await own("GET", "/v1/videos/video_1/content", beyond, { range: "bytes=99-" })).status).toBe(416);
+    const gone = await own("DELETE", "/v1/videos/video_1", (response) => response.writeHead(204).end());
+    expect([gone.status, await gone.json()]).toEqual([200, { id: "video_1", object: "video.deleted", deleted: true }]);
+  });
+});
+
+test("after all this nothing is held", async () => {
+  expect(await readOwn(gateway.url, customer, "/api/account")).toMatchObject({ credits: { reserved: "0.000000" } });
+});
