@@ -393,6 +393,7 @@ describe("a job", () => {
 
   test("is attached once, however often that is told, and only to its own attempt", async () => {
     const account = await newAccount({ credits: "10" });
+    await eventually(async () => expect(await outboxOf(account)).toEqual([]));
     const { requestId, attempt } = await begin(account, VIDEO);
     const before = await objects.work(account.id);
     const attach = (part: { attempt?: number; made?: MadeResource }) =>
