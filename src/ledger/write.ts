@@ -4,15 +4,18 @@ import { utf8Length } from "../core/utf8.ts";
 import { MONETIZATION_COLUMNS, rowsOf, UPDATE_COLUMNS, USAGE_COLUMNS } from "./insert-rows.ts";
 
 /**
- * Holds in the present epoch of an account. One that has been followed by another takes nothing more: what comes late would
- * move a balance that was carried over. And none is begun by an entry from the queue. Part of each statement, because an
- * epoch may begin between any two.
+ * Holds where the epoch of an account is its present one. One that has been followed by another takes nothing more: what
+ * comes late would move a balance that was carried over. And none is begun by an entry from the queue.
  */
-function isPresent(accountId: string, epoch: string): string {
-  const ofEpoch = (is: string) =>
-    `EXISTS (SELECT 1 FROM balance_updates its WHERE its.account_id = ${accountId} AND its.epoch ${is} ${epoch})`;
-  return `NOT ${ofEpoch(">")} AND (${epoch} = ${FIRST_EPOCH} OR ${ofEpoch("=")})`;
+const IS_PRESENT = `(NOT ${hasEntries(">")} AND (its.value ->> 1 = ${FIRST_EPOCH} OR ${hasEntries("=")}))`;
+
+function hasEntries(ofEpoch: string): string {
+  return `EXISTS (SELECT 1 FROM balance_updates of
+    WHERE of.account_id = its.value ->> 0 AND of.epoch ${ofEpoch} its.value ->> 1)`;
 }
+
+/** Of the accounts and epochs in the second parameter, those: looked up once for a statement, not for each of its rows. */
+const PRESENT = `(SELECT its.value ->> 0, its.value ->> 1 FROM json_each(?2) its WHERE ${IS_PRESENT})`;
 
 /**
  * One statement for any number of rows: they travel as one JSON parameter, so the limit of 100 bound parameters does
@@ -20,9 +23,9 @@ function isPresent(accountId: string, epoch: string): string {
  */
 function insertSql(table: string, columns: readonly string[]): string {
   const valueAt = (index: number): string => `value ->> ${index}`;
-  const inPresentEpoch = isPresent(valueAt(columns.indexOf("account_id")), valueAt(columns.indexOf("epoch")));
+  const epoch = `(${valueAt(columns.indexOf("account_id"))}, ${valueAt(columns.indexOf("epoch"))})`;
   return `INSERT INTO ${table} (${columns.join(", ")})
-SELECT ${columns.map((_, index) => valueAt(index)).join(", ")} FROM json_each(?1) WHERE ${inPresentEpoch} ON CONFLICT DO NOTHING`;
+SELECT ${columns.map((_, index) => valueAt(index)).join(", ")} FROM json_each(?1) WHERE ${epoch} IN ${PRESENT} ON CONFLICT DO NOTHING`;
 }
 
 const INSERT_USAGE = insertSql("usage_events", USAGE_COLUMNS);
@@ -42,7 +45,7 @@ SELECT account_id, sum(delta), sum(draw = 0), max(seq), max(at) FROM (
 WHERE NOT EXISTS (
   SELECT 1 FROM balance_updates known WHERE known.account_id = fresh.account_id AND known.epoch = fresh.epoch
     AND known.seq = fresh.seq AND known.draw = fresh.draw
-) AND ${isPresent("fresh.account_id", "fresh.epoch")}
+) AND (fresh.account_id, fresh.epoch) IN ${PRESENT}
 GROUP BY account_id
 ON CONFLICT (account_id) DO UPDATE SET
   balance = balance + excluded.balance,
@@ -50,36 +53,52 @@ ON CONFLICT (account_id) DO UPDATE SET
   max_seq = max(max_seq, excluded.max_seq),
   updated_at = max(updated_at, excluded.updated_at)`;
 
-/** Entries that are not there and never will be, because their epoch is not the present one. */
-const OF_OTHER_EPOCHS = `SELECT DISTINCT account_id, epoch, seq, hash FROM (
-  SELECT ${(["account_id", "epoch", "seq", "hash"] as const).map(member).join(", ")} FROM json_each(?1)
-) fresh
-WHERE NOT (${isPresent("fresh.account_id", "fresh.epoch")}) AND NOT EXISTS (
-  SELECT 1 FROM balance_updates known WHERE known.account_id = fresh.account_id AND known.epoch = fresh.epoch
-    AND known.seq = fresh.seq AND known.hash = fresh.hash
-)`;
+/** Of those accounts and epochs, the others. */
+const OTHERS = `SELECT its.value ->> 0 AS accountId, its.value ->> 1 AS epoch FROM json_each(?1) its WHERE NOT ${IS_PRESENT}`;
+
+/** Of the entries in the parameter, the hashes of those that are there. */
+const KNOWN = `SELECT DISTINCT known.hash FROM json_each(?1) entry JOIN balance_updates known
+  ON known.account_id = entry.value ->> 0 AND known.epoch = entry.value ->> 1 AND known.seq = entry.value ->> 2
+WHERE known.hash = entry.value ->> 3`;
 
 /**
  * Writes whole entries to the three datasets in one transaction. Entries that are there already cost nothing and change
  * nothing, so a call whose outcome is unknown may be repeated. Answers those that are of another epoch than the
- * present one: they are not written. Throws what D1 throws; then nothing was written.
+ * present one: they are not written. Throws what D1 throws.
  */
 export async function writeEntries(db: D1Database, entries: readonly ChainedEntry[]): Promise<Set<ChainedEntry>> {
   if (entries.length === 0) return new Set();
   const [others] = await db.batch(entryStatements(db, entries));
-  const hashes = new Set((others?.results ?? []).map((row) => (row as { hash: string }).hash));
-  return new Set(entries.filter(({ hash }) => hashes.has(hash)));
+  const epochs = new Set((others?.results ?? []).map((row) => epochKey(row as AccountEpoch)));
+  if (epochs.size === 0) return new Set();
+  const ofOthers = entries.filter((entry) => epochs.has(epochKey(entry)));
+  const known = await knownHashes(db, ofOthers);
+  return new Set(ofOthers.filter(({ hash }) => !known.has(hash)));
 }
 
-/** The first of them tells the entries of other epochs. */
+type AccountEpoch = Pick<ChainedEntry, "accountId" | "epoch">;
+
+function epochKey({ accountId, epoch }: AccountEpoch): string {
+  return `${accountId}.${epoch}`;
+}
+
+async function knownHashes(db: D1Database, entries: readonly ChainedEntry[]): Promise<Set<string>> {
+  const asked = entries.map(({ accountId, epoch, seq, hash }) => [accountId, epoch, seq, hash]);
+  const { results } = await db.prepare(KNOWN).bind(JSON.stringify(asked)).all<{ hash: string }>();
+  return new Set(results.map(({ hash }) => hash));
+}
+
+/** The first of them tells which epochs are not the present ones. */
 function entryStatements(db: D1Database, entries: readonly ChainedEntry[]): D1PreparedStatement[] {
   const rows = entries.map(rowsOf);
+  const epochs = new Map(entries.map((entry) => [epochKey(entry), [entry.accountId, entry.epoch]]));
+  const pairs = JSON.stringify([...epochs.values()]);
   const statement = (sql: string, texts: readonly string[]): D1PreparedStatement[] =>
-    texts.length === 0 ? [] : [db.prepare(sql).bind(`[${texts.join(",")}]`)];
+    texts.length === 0 ? [] : [db.prepare(sql).bind(`[${texts.join(",")}]`, pairs)];
   const updates = rows.flatMap((row) => row.updates);
   // The events come first: when the balance moves, what it is attributed to is there.
   return [
-    ...statement(OF_OTHER_EPOCHS, updates),
+    db.prepare(OTHERS).bind(pairs),
     ...statement(
       INSERT_USAGE,
       rows.flatMap((row) => row.usage),
