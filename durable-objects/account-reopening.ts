@@ -28,7 +28,7 @@ export function reopenAccount(turns: AccountTurns, carried: CarryOver): command.
 
 /** What the object knows of a request beside what its ledger does: what it asked for, and the job that it has begun. */
 function remembered(turns: AccountTurns, request: Reservation): Reservation {
-  const known = turns.store.endedReservation(request.requestId);
+  const known = turns.store.reservations.ended(request.requestId);
   if (known?.attempt !== request.attempt) return request;
   const { fingerprint, job } = known;
   return { ...request, fingerprint, ...(job === undefined ? {} : { job }) };

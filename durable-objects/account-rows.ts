@@ -1,7 +1,6 @@
 import type { AccountRow, AccountStatus } from "../src/core/account.ts";
 import type { Grant, GrantKind } from "../src/core/grant.ts";
 import type { Plan } from "../src/core/plan.ts";
-import type { Reservation } from "../src/core/reservation.ts";
 import type { Resource, ResourceDetails, ResourceKind } from "../src/core/resource.ts";
 import type { Marks } from "../src/core/window.ts";
 
@@ -73,10 +72,6 @@ export type ResourceColumns = {
   poll_at: number | null;
   polls: number;
 };
-
-export function toReservation(row: { body: string }): Reservation {
-  return JSON.parse(row.body) as Reservation;
-}
 
 export function toGrant(row: GrantColumns): Grant {
   return {

@@ -1,10 +1,11 @@
 import type { Sql } from "./platform.ts";
+import { moveReservations } from "./reservation-move.ts";
 
 /**
  * The object's SQLite schema as a list that only grows: each step is run once, in order, and never edited after it has
  * been deployed. The CHECKs stay on in production: a broken rule aborts the command and nothing is half done.
  */
-const STEPS: readonly string[] = [
+const STEPS: readonly (string | ((sql: Sql) => void))[] = [
   `
   CREATE TABLE account (
     id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -114,6 +115,8 @@ const STEPS: readonly string[] = [
   // The account's row and the grants that the entry changed, as they are after it; NULL where the tables hold that. One
   // way: older code would not read it, and fails at the next entry's number.
   "ALTER TABLE outbox ADD COLUMN state TEXT",
+  // One way: older code looks for reservations where they are no more.
+  moveReservations,
 ];
 
 /**
@@ -127,7 +130,10 @@ export function migrateAccount(sql: Sql): void {
   const [row] = sql.exec<{ version: number }>("SELECT version FROM schema_version").toArray();
   const from = row?.version ?? 0;
   if (from >= STEPS.length) return;
-  for (const step of STEPS.slice(from)) sql.exec(step);
+  for (const step of STEPS.slice(from)) {
+    if (typeof step === "string") sql.exec(step);
+    else step(sql);
+  }
   sql.exec(
     "INSERT INTO schema_version (id, version) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET version = excluded.version",
     STEPS.length,

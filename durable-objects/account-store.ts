@@ -1,9 +1,9 @@
 import type { Change } from "../src/core/account.ts";
 import type { CarryOver } from "../src/core/carry-over.ts";
 import type { ChainedEntry } from "../src/core/event.ts";
-import type { Reservation } from "../src/core/reservation.ts";
-import { type KeyColumns, type StoredKey, toKey, toReservation } from "./account-rows.ts";
+import { type KeyColumns, type StoredKey, toKey } from "./account-rows.ts";
 import type { CountedSql } from "./counted-sql.ts";
+import { ReservationStore } from "./reservation-store.ts";
 import { StateStore } from "./state-store.ts";
 
 /** Where the delivery of the outbox stands. */
@@ -23,22 +23,24 @@ export interface OutboxRow {
 }
 
 /**
- * All SQL of the account object but that of its state and its resources. Every method is synchronous; the object wraps each command in
- * one transaction.
+ * All SQL of the account object but that of its state, its reservations and its resources. Every method is synchronous; the
+ * object wraps each command in one transaction.
  */
 export class AccountStore {
   readonly state: StateStore;
+  readonly reservations: ReservationStore;
   readonly #sql: CountedSql;
 
   constructor(sql: CountedSql) {
     this.#sql = sql;
     this.state = new StateStore(sql);
+    this.reservations = new ReservationStore(sql);
   }
 
   /** Stores what a command changed. */
   write(change: Change): void {
     const carried = this.state.take(change);
-    for (const reservation of change.reservations) this.#writeReservation(reservation);
+    for (const reservation of change.reservations) this.reservations.write(reservation);
     const last = change.entries.at(-1);
     for (const entry of change.entries) {
       const state = entry === last ? carried : null;
@@ -51,65 +53,13 @@ export class AccountStore {
    * and so are entries that the ledger will never take. Keys, and what requests have made, stay. Load it afterwards.
    */
   replace({ row, grants, requests, corrections }: CarryOver): void {
-    for (const table of ["outbox", "delivery", "reservations", "corrections"]) this.#sql.run(`DELETE FROM ${table}`);
+    for (const table of ["outbox", "delivery", "corrections"]) this.#sql.run(`DELETE FROM ${table}`);
     this.state.replace(row, grants);
-    for (const request of requests) this.#writeEnded(request);
+    this.reservations.replaceAll(requests);
     for (const { id, difference } of corrections) this.addCorrection(id, difference);
   }
 
-  #writeEnded(request: Reservation): void {
-    const body = JSON.stringify(request);
-    this.#sql.run("INSERT INTO reservations (pending, request_id, body) VALUES (0, ?, ?)", request.requestId, body);
-  }
-
-  // — reservations —
-
-  pendingReservations(): Reservation[] {
-    return this.#sql.all<{ body: string }>("SELECT body FROM reservations WHERE pending = 1").map(toReservation);
-  }
-
-  /** A request that has ended; the pending ones are all in memory. */
-  endedReservation(requestId: string): Reservation | null {
-    const [row] = this.#sql.all<{ body: string }>(
-      "SELECT body FROM reservations WHERE pending = 0 AND request_id = ?",
-      requestId,
-    );
-    return row ? toReservation(row) : null;
-  }
-
-  #writeReservation(reservation: Reservation): void {
-    const { requestId: id, state, attempt } = reservation;
-    const body = JSON.stringify(reservation);
-    if (state !== "pending") {
-      this.#sql.run(
-        "UPDATE reservations SET pending = 0, body = ? WHERE pending IN (0, 1) AND request_id = ?",
-        body,
-        id,
-      );
-      return;
-    }
-    // A new attempt takes the place of the one that was released.
-    if (attempt > 1) this.#sql.run("DELETE FROM reservations WHERE pending = 0 AND request_id = ?", id);
-    this.#sql.run(
-      `INSERT INTO reservations (pending, request_id, body) VALUES (1, ?, ?)
-       ON CONFLICT (pending, request_id) DO UPDATE SET body = excluded.body`,
-      id,
-      body,
-    );
-  }
-
-  /**
-   * Forgets ended requests whose ids sort before `beforeId`. Minted ids sort by time; those made from an
-   * `Idempotency-Key` sort after all of them and stay, so that their attempts are numbered on for ever.
-   */
-  prune(beforeId: string, limit: number): void {
-    this.#sql.run(
-      `DELETE FROM reservations WHERE pending = 0 AND request_id IN (
-         SELECT request_id FROM reservations WHERE pending = 0 AND request_id < ? LIMIT ?)`,
-      beforeId,
-      limit,
-    );
-  }
+  // — acts on requests —
 
   /** The request that a refund was for; `null` when there is no such refund. */
   refundedRequest(refundId: string): string | null {

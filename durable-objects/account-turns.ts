@@ -93,7 +93,7 @@ export class AccountTurns {
   load(): AccountState | null {
     if (this.#state === undefined) {
       const stored = this.store.state.load();
-      this.#state = stored && openAccount(stored.row, stored.grants, this.store.pendingReservations());
+      this.#state = stored && openAccount(stored.row, stored.grants, this.store.reservations.loadPending());
     }
     return this.#state;
   }
@@ -117,7 +117,7 @@ export class AccountTurns {
 
   /** A request of the account, pending or ended, as far back as it is kept. */
   reservation(state: AccountState, requestId: string): Reservation | null {
-    return state.pending.get(requestId) ?? this.store.endedReservation(requestId);
+    return state.pending.get(requestId) ?? this.store.reservations.ended(requestId);
   }
 
   /** Keys have changed. */

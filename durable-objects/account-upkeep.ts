@@ -2,7 +2,6 @@ import { NO_CHANGE } from "../src/core/account.ts";
 import { type Denials, writeDenials } from "../src/core/denials.ts";
 import { isRenewalDue, nextRenewalAt, renewEntitlements } from "../src/core/entitlement.ts";
 import { lapseGrants } from "../src/core/granting.ts";
-import { firstIdAt } from "../src/core/request-id.ts";
 import { REPLAY_MS } from "../src/core/reserve.ts";
 import { expire } from "../src/core/settlement.ts";
 import { sha256Hex } from "../src/sha256.ts";
@@ -58,7 +57,7 @@ export function journalDenials(turns: AccountTurns, denials: Denials): void {
 /** Forgets ended requests that nobody can ask for by their key any more, and responses that upstream has forgotten. */
 export function prune(turns: AccountTurns): void {
   turns.run((_, now) => {
-    turns.store.prune(firstIdAt(now - REPLAY_MS), PRUNE_ROWS);
+    turns.store.reservations.prune(now - REPLAY_MS, PRUNE_ROWS);
     turns.resources.store.prune(now - RESPONSE_MS, PRUNE_ROWS);
     return only(undefined);
   });

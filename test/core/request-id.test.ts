@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { firstIdAt, isRequestId } from "../../src/core/request-id.ts";
+import { firstPlaceAt, isRequestId, placeOf } from "../../src/core/request-id.ts";
+import { sha256Hex } from "../../src/sha256.ts";
 import { T0 } from "../support/core-fixtures.ts";
 
 const HEX = "0123456789abcdef";
@@ -22,12 +23,21 @@ describe("request ids", () => {
     "req_../../../../../../../../../../..",
   ])("%j is none", (id) => expect(isRequestId(id)).toBe(false));
 
-  it("sort by the instant at which they were minted, derived ones last", () => {
-    const minted = `${firstIdAt(T0)}7abcdef0123456789abc`;
-    expect(isRequestId(minted)).toBe(true);
-    expect(firstIdAt(T0) <= minted && minted < firstIdAt(T0 + 1)).toBe(true);
-    expect(firstIdAt(T0 - 1) < firstIdAt(T0)).toBe(true);
-    expect(firstIdAt(2 ** 47) < "req_k").toBe(true);
-    expect(firstIdAt(-5)).toBe(firstIdAt(0));
+  const mintedAt = (at: number, rest = "7abcdef0123456789abc") => `req_${at.toString(16).padStart(12, "0")}${rest}`;
+
+  it("are found in the order in which they were minted, derived ones last", () => {
+    const place = placeOf(mintedAt(T0));
+    expect(firstPlaceAt(T0) <= place && place < firstPlaceAt(T0 + 1)).toBe(true);
+    expect(placeOf(mintedAt(T0 - 1)) < firstPlaceAt(T0)).toBe(true);
+    expect(firstPlaceAt(-5)).toBe(firstPlaceAt(0));
+    const derived = placeOf(`req_k${HEX}${HEX}01234567`);
+    expect(placeOf(mintedAt(2 ** 42 - 1)) < derived).toBe(true);
+    expect(Number.isSafeInteger(derived)).toBe(true);
+  });
+
+  it("of one millisecond are told by their last digits, derived ones by all of them", () => {
+    expect(placeOf(mintedAt(T0, "7abcdef0123456789abd"))).not.toBe(placeOf(mintedAt(T0)));
+    const places = Array.from({ length: 1_000 }, (_, n) => placeOf(`req_k${sha256Hex(String(n)).slice(0, 40)}`));
+    expect(new Set(places).size).toBe(1_000);
   });
 });

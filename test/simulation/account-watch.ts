@@ -8,7 +8,7 @@ import { sha256Hex } from "../../src/sha256.ts";
 import type { ObjectHost } from "./object-host.ts";
 import type { Promises } from "./promises.ts";
 import { noteEntry, noteReservation } from "./sightings.ts";
-import { readStored, type StoredGrant, type StoredMeters, type StoredRow } from "./stored-state.ts";
+import { pendingRows, readStored, type StoredGrant, type StoredMeters, type StoredRow } from "./stored-state.ts";
 
 /** What is used and held of every window, by meter and mark. */
 type Use = ReadonlyMap<string, ReadonlyMap<number, number>>;
@@ -67,10 +67,7 @@ export class AccountWatch {
   }
 
   #pending(): Reservation[] {
-    const rows = this.#host.storage.all<{ request_id: string; body: string }>(
-      "SELECT request_id, body FROM reservations WHERE pending = 1",
-    );
-    return rows.map(({ request_id, body }) => {
+    return pendingRows(this.#host.storage).map(({ request_id, body }) => {
       const known = this.#bodies.get(request_id);
       if (known?.body === body) return known.reservation;
       const reservation = JSON.parse(body) as Reservation;

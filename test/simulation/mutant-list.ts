@@ -186,6 +186,46 @@ import { sha256Hex } from "../src/sha256.ts";`,
     ],
   },
   {
+    safeguard: "a reservation that has ended is pending no more, whatever its slot says",
+    edits: [
+      {
+        file: "durable-objects/reservation-store.ts",
+        find: "      AND ended.request_id = pending.request_id AND ended.attempt >= pending.attempt",
+        replace: "      AND ended.request_id = pending.request_id AND ended.attempt < 0",
+      },
+    ],
+  },
+  {
+    safeguard: "a request that is tried again is pending, though its first attempt has ended",
+    edits: [
+      {
+        file: "durable-objects/reservation-store.ts",
+        find: " AND ended.attempt >= pending.attempt",
+        replace: "",
+      },
+    ],
+  },
+  {
+    safeguard: "a slot is only written over when its request has ended",
+    edits: [
+      {
+        file: "durable-objects/reservation-store.ts",
+        find: "    this.#highest = rows[0]?.slot ?? 0;",
+        replace: "    this.#highest = 0;",
+      },
+    ],
+  },
+  {
+    safeguard: "an ended request is forgotten after its slot, never before",
+    edits: [
+      {
+        file: "durable-objects/reservation-store.ts",
+        find: `"DELETE FROM pending_reservations WHERE place < ? AND`,
+        replace: `"DELETE FROM pending_reservations WHERE place < ? AND false AND`,
+      },
+    ],
+  },
+  {
     safeguard: "exact numbers are confirmed, not all up to the highest",
     edits: [
       {

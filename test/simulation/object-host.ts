@@ -4,7 +4,7 @@ import type { Platform } from "../../durable-objects/platform.ts";
 import type { RerateCommand } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { Injected, ObjectStorage, type StorageCopy } from "./object-storage.ts";
-import { readStored } from "./stored-state.ts";
+import { pendingRows, readStored } from "./stored-state.ts";
 import type { World } from "./world.ts";
 
 /** One instance of an object in memory. A dead one can no longer reach its storage. */
@@ -134,8 +134,7 @@ export class ObjectHost {
   }
 
   pending(): Reservation[] {
-    const rows = this.storage.all<{ body: string }>("SELECT body FROM reservations WHERE pending = 1");
-    return rows.map(({ body }) => JSON.parse(body) as Reservation);
+    return pendingRows(this.storage).map(({ body }) => JSON.parse(body) as Reservation);
   }
 
   openJobs(): number {

@@ -1,3 +1,4 @@
+import { placeOf } from "../../src/core/request-id.ts";
 import type { ObjectStorage } from "./object-storage.ts";
 
 /** A grant as it is stored, wherever that is. */
@@ -51,4 +52,24 @@ function grantsTable(storage: ObjectStorage): StoredGrant[] {
     `SELECT id, amount, used, lapsed, effective_at AS effectiveAt, expires_at AS expiresAt, voided_at AS voidedAt
      FROM grants`,
   );
+}
+
+/** The reservations that a storage holds as pending: those in slots, unless the row of an ended request says otherwise. */
+export function pendingRows(storage: ObjectStorage): { readonly request_id: string; readonly body: string }[] {
+  return storage
+    .all<{ request_id: string; attempt: number; body: string }>(
+      "SELECT request_id, attempt, body FROM pending_reservations",
+    )
+    .filter(({ request_id, attempt }) => !endedAttempts(storage, request_id).some((ended) => ended >= attempt));
+}
+
+function endedAttempts(storage: ObjectStorage, requestId: string): number[] {
+  const from = placeOf(requestId);
+  return storage
+    .all<{ request_id: string; attempt: number }>(
+      "SELECT request_id, attempt FROM ended_reservations WHERE place BETWEEN ? AND ?",
+      from,
+      from + 100,
+    )
+    .flatMap(({ request_id, attempt }) => (request_id === requestId ? [attempt] : []));
 }

@@ -230,7 +230,7 @@ describe("the seconds of a day", () => {
     const first = await begin(account, "video_1", 12);
     wait(6 * HOUR + MINUTE);
     await runAlarm(account);
-    const [stored] = await sqlOf<{ body: string }>(account, "SELECT body FROM reservations WHERE pending = 0");
+    const [stored] = await sqlOf<{ body: string }>(account, "SELECT body FROM ended_reservations");
     expect((JSON.parse(stored?.body ?? "{}") as Reservation).state).toBe("expired");
     expect([await seconds(account), await credits(account)]).toEqual([
       [0, 0, 10],

@@ -147,6 +147,25 @@ describe("memory is not the truth", () => {
   });
 });
 
+test("requests whose ids share their time and their last digits are held, charged and remembered each by itself", async () => {
+  const account = await newAccount({ credits: "10" });
+  const minted = mintRequestId();
+  const ids = ["0", "1", "2"].map((digit) => `${minted.slice(0, 20)}${digit}${minted.slice(21)}`);
+  for (const id of ids) await objects.reserve(account.id, reserveRequest(account, id, 3));
+  await evict(account);
+  expect(await balance(account)).toEqual(["1", "9", "0"]);
+  for (const [n, requestId] of ids.entries()) {
+    await objects.settle(account.id, { requestId, attempt: 1, report: reportOf(worth(n)) });
+    await evict(account);
+  }
+  const known = await Promise.all(ids.map((id) => objects.receipt(account.id, id)));
+  expect(known.map((receipt) => receipt?.kind === "request" && receipt.reservation.settlement?.charge)).toEqual(
+    [0, 1, 2].map(credits),
+  );
+  expect(await balance(account)).toEqual(["7", "0", "3"]);
+  expect(await objects.head(account.id)).toMatchObject({ pendingReservations: 0 });
+});
+
 describe("a request ends once", () => {
   // C9, C23
   test("repeated settlements and releases change nothing", async () => {

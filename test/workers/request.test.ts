@@ -218,7 +218,7 @@ describe("the receipt", () => {
     );
     const before = await confirmedReceipt(account, requestIdOf(response));
     await runInDurableObject(stubOf(account), (_, state) => {
-      state.storage.sql.exec("DELETE FROM reservations");
+      state.storage.sql.exec("DELETE FROM ended_reservations");
     });
     expect(await receiptOf(account, requestIdOf(response))).toEqual(before);
   });
