@@ -89,12 +89,19 @@ function entryOf(accountId: string, seq: number, draws: number): ChainedEntry {
     source: `grt_${accountId.slice(5)}${draw}`,
     amount,
   }));
-  const considered = grants.map(({ kind, source }) => ({
+  const gates = (["requests", "tokens", "concurrency"] as const).map((unit) => ({
+    source: `codex-${unit}`,
+    kind: "gate" as const,
+    unit,
+    available: 4_000_000,
+    taken: 1,
+  }));
+  const sources = ["codex-included", ...grants.map(({ source }) => source)].map((source, index) => ({
     source,
-    kind,
+    kind: index === 0 ? ("allowance" as const) : ("grant" as const),
     unit: "credits" as const,
     available: 99_000_000,
-    taken: amount,
+    taken: index === 0 ? 0 : amount,
   }));
   const hash = String(seq).padStart(64, "0");
   return {
@@ -116,7 +123,7 @@ function entryOf(accountId: string, seq: number, draws: number): ChainedEntry {
       decision: {
         plan: { id: "bench", version: 1 },
         rateCard: { id: "default", version: 1 },
-        considered,
+        considered: [...gates, ...sources],
         draws: grants,
         reservedAt: 1_795_000_000_000 + seq,
         reserved: 22_825,

@@ -1,4 +1,5 @@
 import type { BalanceUpdate, ChainedEntry } from "../core/event.ts";
+import { packDecision } from "./packed-decision.ts";
 
 /* What an entry is in the three tables: its rows as JSON, in the order of their columns. */
 
@@ -76,7 +77,7 @@ function usageRow({ accountId, epoch, seq, at, usage }: ChainedEntry): Row | nul
     usage.outcome,
     usage.estimated ? 1 : 0,
     JSON.stringify(usage.usage),
-    JSON.stringify(usage.decision),
+    packDecision(usage.decision),
   ] satisfies Width<typeof USAGE_COLUMNS>;
 }
 

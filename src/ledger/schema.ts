@@ -1,11 +1,18 @@
-import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { customType, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { BalanceUpdateKind, GrantTerms, Reason, UsageEvent, UsageOutcome } from "../core/event.ts";
 import type { Usage } from "../core/usage.ts";
+import { packDecision, unpackDecision } from "./packed-decision.ts";
 
 /*
  * The ledger's tables as they are read. The migrations are written by hand, because STRICT, WITHOUT ROWID and triggers
  * cannot be said here; `scripts/check-migrations.ts` fails when the two drift apart.
  */
+
+const decisionText = customType<{ data: UsageEvent["decision"]; driverData: string }>({
+  dataType: () => "text",
+  toDriver: packDecision,
+  fromDriver: unpackDecision,
+});
 
 /** What happened: one row per usage event. */
 export const usageEvents = sqliteTable(
@@ -24,7 +31,7 @@ export const usageEvents = sqliteTable(
     outcome: text("outcome").$type<UsageOutcome>().notNull(),
     estimated: integer("estimated", { mode: "boolean" }).notNull(),
     usage: text("usage", { mode: "json" }).$type<Usage>().notNull(),
-    decision: text("decision", { mode: "json" }).$type<UsageEvent["decision"]>().notNull(),
+    decision: decisionText("decision").notNull(),
   },
   (table) => [primaryKey({ columns: [table.accountId, table.id] })],
 );
