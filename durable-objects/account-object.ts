@@ -2,8 +2,10 @@ import { DurableObject } from "cloudflare:workers";
 import type { LedgerMessage } from "../src/core/ledger-message.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import { Account } from "./account.ts";
-import type { EndReply, HeldRequest, JobMessage, ReserveOutcome, ReserveReply, StepOutcome } from "./commands.ts";
+import type { EndReply, HeldRequest, ReserveOutcome, ReserveReply } from "./commands.ts";
 import type { Platform } from "./platform.ts";
+import type { JobMessage } from "./resource-commands.ts";
+import type { StepOutcome } from "./steps.ts";
 
 export interface AccountEnv {
   readonly LEDGER_QUEUE: Queue<LedgerMessage>;

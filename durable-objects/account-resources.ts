@@ -6,6 +6,7 @@ import { type MadeResource, resourceOf } from "../src/core/resource.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
 import { KEY_REFUSED, refuseCaller } from "./callers.ts";
 import type * as command from "./commands.ts";
+import type { AttachRequest, ResourceReply, ResourcesQuery, ResourcesReply } from "./resource-commands.ts";
 
 const LIST_MOST = 100;
 
@@ -20,7 +21,7 @@ export function lookUp(
 }
 
 /** Remembers a job with its owner and holds its reservation for it; returns whether the job is attached. */
-export function attachJob(turns: AccountTurns, request: command.AttachRequest): boolean {
+export function attachJob(turns: AccountTurns, request: AttachRequest): boolean {
   return turns.run((state, now) => {
     const reservation = state && turns.reservation(state, request.requestId);
     if (!reservation || reservation.attempt !== request.attempt) return only(false);
@@ -57,8 +58,8 @@ export function concludeResources(
 }
 
 /** One of the account's resources, for the holder of a good key. */
-export function resourceFor(turns: AccountTurns, caller: command.Caller, id: string): command.ResourceReply {
-  return turns.run<command.ResourceReply>((state, now) => {
+export function resourceFor(turns: AccountTurns, caller: command.Caller, id: string): ResourceReply {
+  return turns.run<ResourceReply>((state, now) => {
     const refused = refuseCaller(turns, state, caller, "inference", now);
     if (refused || !state) return only(refused ?? KEY_REFUSED);
     const resource = turns.resources.store.resource(id);
@@ -70,9 +71,9 @@ export function resourceFor(turns: AccountTurns, caller: command.Caller, id: str
 export function resourcesFor(
   turns: AccountTurns,
   caller: command.Caller,
-  { kind, limit, after, order }: command.ResourcesQuery,
-): command.ResourcesReply {
-  return turns.run<command.ResourcesReply>((state, now) => {
+  { kind, limit, after, order }: ResourcesQuery,
+): ResourcesReply {
+  return turns.run<ResourcesReply>((state, now) => {
     const refused = refuseCaller(turns, state, caller, "inference", now);
     if (refused || !state) return only(refused ?? KEY_REFUSED);
     const { store } = turns.resources;

@@ -18,6 +18,8 @@ import { AccountTurns, only } from "./account-turns.ts";
 import * as upkeep from "./account-upkeep.ts";
 import type * as command from "./commands.ts";
 import type { Platform } from "./platform.ts";
+import type { AttachRequest, ResourceReply, ResourcesQuery, ResourcesReply } from "./resource-commands.ts";
+import type { Step, StepOutcome } from "./steps.ts";
 
 /**
  * One account on some platform: every command, each one turn, in the files beside this one. The rules are in the core.
@@ -64,7 +66,7 @@ export class Account {
   }
 
   /** Takes steps of several requests, each a turn of its own; all that they write is committed together. */
-  together(steps: readonly command.Step[]): command.StepOutcome<command.ReserveOutcome | command.EndReply | boolean>[] {
+  together(steps: readonly Step[]): StepOutcome<command.ReserveOutcome | command.EndReply | boolean>[] {
     return steps.map((step) => {
       try {
         return { answer: this.#take(step) };
@@ -75,7 +77,7 @@ export class Account {
     });
   }
 
-  #take(step: command.Step): command.ReserveOutcome | command.EndReply | boolean {
+  #take(step: Step): command.ReserveOutcome | command.EndReply | boolean {
     switch (step.kind) {
       case "reserve":
         return this.reserve(step.request);
@@ -88,17 +90,17 @@ export class Account {
     }
   }
 
-  attach(request: command.AttachRequest): boolean {
+  attach(request: AttachRequest): boolean {
     return resources.attachJob(this.#turns, request);
   }
 
   // — what requests made —
 
-  resource(caller: command.Caller, id: string): command.ResourceReply {
+  resource(caller: command.Caller, id: string): ResourceReply {
     return resources.resourceFor(this.#turns, caller, id);
   }
 
-  resources(caller: command.Caller, query: command.ResourcesQuery): command.ResourcesReply {
+  resources(caller: command.Caller, query: ResourcesQuery): ResourcesReply {
     return resources.resourcesFor(this.#turns, caller, query);
   }
 

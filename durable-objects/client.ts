@@ -12,6 +12,8 @@ import type { GroupedSteps } from "./grouped-steps.ts";
 import type { KnownDenials } from "./known-denials.ts";
 import { LeftAlone } from "./left-alone.ts";
 import type { AccountObjects } from "./placement.ts";
+import type { AttachRequest, ResourceReply, ResourcesQuery, ResourcesReply } from "./resource-commands.ts";
+import type { Step, StepAnswers, StepOutcome } from "./steps.ts";
 
 /** The account's object could not be reached. Nothing is known of what it did; every command may be repeated. */
 export class AccountUnreachable extends Error {
@@ -74,15 +76,15 @@ export class AccountClient {
     return this.#step(accountId, { kind: "checkpoint", request }, 1);
   }
 
-  attach(accountId: string, request: command.AttachRequest): Promise<boolean> {
+  attach(accountId: string, request: AttachRequest): Promise<boolean> {
     return this.#call(accountId, (stub) => stub.attach(request));
   }
 
-  resource(accountId: string, caller: command.Caller, id: string): Promise<command.ResourceReply> {
+  resource(accountId: string, caller: command.Caller, id: string): Promise<ResourceReply> {
     return this.#call(accountId, (stub) => stub.resource(caller, id));
   }
 
-  resources(accountId: string, caller: command.Caller, query: command.ResourcesQuery): Promise<command.ResourcesReply> {
+  resources(accountId: string, caller: command.Caller, query: ResourcesQuery): Promise<ResourcesReply> {
     return this.#call(accountId, (stub) => stub.resources(caller, query));
   }
 
@@ -198,11 +200,11 @@ export class AccountClient {
   }
 
   /** Takes a step with others of the account, and by itself where that failed. */
-  async #step<Kind extends command.Step["kind"]>(
+  async #step<Kind extends Step["kind"]>(
     accountId: string,
-    step: command.Step & { readonly kind: Kind },
+    step: Step & { readonly kind: Kind },
     repeats?: number,
-  ): Promise<command.StepAnswers[Kind]> {
+  ): Promise<StepAnswers[Kind]> {
     const take = async (stub: Stub, tried: number): Promise<unknown> => {
       if (tried > 0) return takeStep(stub, repeated(step));
       if (this.#steps === null) return takeStep(stub, step);
@@ -236,13 +238,13 @@ export class AccountClient {
 }
 
 /** A step alone needs no wrapping. */
-async function takeSteps(stub: Stub, steps: readonly command.Step[]): Promise<readonly command.StepOutcome[]> {
+async function takeSteps(stub: Stub, steps: readonly Step[]): Promise<readonly StepOutcome[]> {
   const [first] = steps;
-  if (first && steps.length === 1) return [{ answer: (await takeStep(stub, first)) as command.StepAnswers["reserve"] }];
-  return (await stub.together([...steps])) as readonly command.StepOutcome[];
+  if (first && steps.length === 1) return [{ answer: (await takeStep(stub, first)) as StepAnswers["reserve"] }];
+  return (await stub.together([...steps])) as readonly StepOutcome[];
 }
 
-function takeStep(stub: Stub, step: command.Step): Promise<unknown> {
+function takeStep(stub: Stub, step: Step): Promise<unknown> {
   switch (step.kind) {
     case "reserve":
       return stub.reserve(step.request);
@@ -256,7 +258,7 @@ function takeStep(stub: Stub, step: command.Step): Promise<unknown> {
 }
 
 /** A step whose outcome is unknown, once more: nothing changes by that, and denials that it told of count once. */
-function repeated(step: command.Step): command.Step {
+function repeated(step: Step): Step {
   if (step.kind !== "reserve") return step;
   const { remembered: _, ...request } = step.request;
   return { ...step, request };

@@ -9,7 +9,7 @@ import type { Grant } from "../src/core/grant.ts";
 import type { Plan } from "../src/core/plan.ts";
 import type { Refund, Reservation, ReservationState, Settlement } from "../src/core/reservation.ts";
 import type { ReserveAnswer, ReserveCommand } from "../src/core/reserve.ts";
-import type { MadeResource, Resource, ResourceDetails, ResourceKind } from "../src/core/resource.ts";
+import type { MadeResource } from "../src/core/resource.ts";
 import type { Scope } from "../src/core/scope.ts";
 import type { Usage } from "../src/core/usage.ts";
 import type { Decision, Demand } from "../src/core/waterfall.ts";
@@ -159,47 +159,6 @@ export interface SettleRequest extends AttemptRef {
   readonly made?: MadeResource;
 }
 
-/** A request has begun a job: it is remembered with its owner, and the reservation lasts as long as the job may. */
-export interface AttachRequest extends AttemptRef {
-  readonly made: MadeResource;
-  readonly holdMs: number;
-}
-
-/** Who has something: an account of the caller's, or nobody the caller may know of (asked again like a reference). */
-export type ResourceReply =
-  | KeyRefused
-  | PlanOutdated
-  | UnknownReference
-  | { readonly kind: "resource"; readonly resource: Resource };
-
-export interface ResourcesQuery {
-  readonly kind: ResourceKind;
-  readonly limit: number;
-  /** The id of the resource after which the list goes on; `null` begins it. */
-  readonly after: string | null;
-  /** By age. */
-  readonly order: "asc" | "desc";
-}
-
-/** Unknown is the id after which the list should go on. */
-export type ResourcesReply =
-  | KeyRefused
-  | PlanOutdated
-  | UnknownReference
-  | { readonly kind: "resources"; readonly resources: readonly Resource[]; readonly hasMore: boolean };
-
-/** What has to be known of a job to ask after it and to end it. */
-export type JobRef = Pick<Resource, "id" | "kind" | "upstream" | "model" | "requestId" | "attempt"> & {
-  readonly details?: ResourceDetails | null;
-};
-
-/** Asks the gateway to look at a job. It may be lost or come twice. */
-export interface JobMessage {
-  readonly v: 1;
-  readonly accountId: string;
-  readonly resource: JobRef;
-}
-
 export interface ReleaseRequest extends AttemptRef {
   readonly outcome: UsageOutcome;
 }
@@ -295,23 +254,3 @@ export interface WorkReply {
   readonly messages?: number;
   readonly polls?: number;
 }
-
-/** A step on the way of a request. Those of one account that come at the same time share a call to its object. */
-export type Step =
-  | { readonly kind: "reserve"; readonly request: ReserveRequest }
-  | { readonly kind: "settle"; readonly request: SettleRequest }
-  | { readonly kind: "release"; readonly request: ReleaseRequest }
-  | { readonly kind: "checkpoint"; readonly request: CheckpointRequest };
-
-/** What the kinds of steps are answered. */
-export interface StepAnswers {
-  readonly reserve: ReserveReply;
-  readonly settle: EndReply;
-  readonly release: EndReply;
-  readonly checkpoint: boolean;
-}
-
-/** What became of a step: one that fails keeps no other of its call from being done. */
-export type StepOutcome<Answer = StepAnswers[keyof StepAnswers]> =
-  | { readonly answer: Answer }
-  | { readonly failure: string };

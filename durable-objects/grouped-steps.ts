@@ -1,4 +1,4 @@
-import type { Step, StepOutcome } from "./commands.ts";
+import type { Step, StepOutcome } from "./steps.ts";
 
 /** Takes steps to an account's object in one call; answers the outcomes in their order. */
 export type CallWith = (steps: readonly Step[]) => Promise<readonly StepOutcome[]>;

@@ -1,8 +1,8 @@
 import { isAwaited, nextPoll, paysFor } from "../src/core/job.ts";
 import type { Resource } from "../src/core/resource.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
-import type { JobMessage } from "./commands.ts";
 import type { Platform } from "./platform.ts";
+import type { JobMessage } from "./resource-commands.ts";
 import { within } from "./within.ts";
 
 /** Polls wait this long for company, so that one alarm serves many. */

@@ -1,5 +1,5 @@
 import type { LedgerMessage } from "../src/core/ledger-message.ts";
-import type { JobMessage } from "./commands.ts";
+import type { JobMessage } from "./resource-commands.ts";
 
 /** The part of the object's SQLite that is used. */
 export interface Sql {

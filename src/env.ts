@@ -1,6 +1,6 @@
 import type { AccountObject } from "../durable-objects/account-object.ts";
-import type { JobMessage } from "../durable-objects/commands.ts";
 import { type AccountObjects, JURISDICTIONS, LOCATIONS, type Placement, placed } from "../durable-objects/placement.ts";
+import type { JobMessage } from "../durable-objects/resource-commands.ts";
 import type { AlertMessage } from "./alerts/messages.ts";
 import { baseUrlFault } from "./catalog/base-url.ts";
 import { DEFAULT_UPSTREAM, type Upstream, USUAL_PATIENCE, type WebSocketMode } from "./catalog/upstream.ts";

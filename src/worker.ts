@@ -1,5 +1,5 @@
 import { AccountClient } from "../durable-objects/client.ts";
-import type { JobMessage } from "../durable-objects/commands.ts";
+import type { JobMessage } from "../durable-objects/resource-commands.ts";
 import { within } from "../durable-objects/within.ts";
 import { consumeDeliveries } from "./alerts/deliver.ts";
 import type { AlertMessage } from "./alerts/messages.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Step, StepOutcome } from "../../durable-objects/commands.ts";
 import { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
+import type { Step, StepOutcome } from "../../durable-objects/steps.ts";
 
 const ACCOUNT = "acct_busy";
 

@@ -1,5 +1,5 @@
 import { type AccountClient, AccountUnreachable } from "../../durable-objects/client.ts";
-import type { JobMessage } from "../../durable-objects/commands.ts";
+import type { JobMessage } from "../../durable-objects/resource-commands.ts";
 import { usageId } from "../../src/core/event.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import type { MadeResource } from "../../src/core/resource.ts";

@@ -1,7 +1,8 @@
 import type { Account } from "../../durable-objects/account.ts";
 import { AccountClient } from "../../durable-objects/client.ts";
-import type { RerateReply, Step, StepOutcome } from "../../durable-objects/commands.ts";
+import type { RerateReply } from "../../durable-objects/commands.ts";
 import type { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
+import type { Step, StepOutcome } from "../../durable-objects/steps.ts";
 import type { RerateCommand } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import type { Invocation } from "./invocation.ts";

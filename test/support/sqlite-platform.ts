@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
-import type { JobMessage } from "../../durable-objects/commands.ts";
 import type { Platform, Sql } from "../../durable-objects/platform.ts";
+import type { JobMessage } from "../../durable-objects/resource-commands.ts";
 import type { LedgerMessage } from "../../src/core/ledger-message.ts";
 
 /** The place of an account's object on Node's SQLite, under a clock that stands still until it is set. */

@@ -1,7 +1,8 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import type { HeldRequest, JobMessage, ReserveReply } from "../../durable-objects/commands.ts";
+import type { HeldRequest, ReserveReply } from "../../durable-objects/commands.ts";
+import type { JobMessage } from "../../durable-objects/resource-commands.ts";
 import type { References } from "../../src/core/continuation.ts";
 import type { ReserveCommand } from "../../src/core/reserve.ts";
 import type { MadeResource } from "../../src/core/resource.ts";

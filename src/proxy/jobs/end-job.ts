@@ -1,5 +1,5 @@
 import type { AccountClient } from "../../../durable-objects/client.ts";
-import type { JobRef } from "../../../durable-objects/commands.ts";
+import type { JobRef } from "../../../durable-objects/resource-commands.ts";
 import type { JobEnd } from "./job-kind.ts";
 
 /**

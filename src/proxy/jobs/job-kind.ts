@@ -1,4 +1,4 @@
-import type { JobRef } from "../../../durable-objects/commands.ts";
+import type { JobRef } from "../../../durable-objects/resource-commands.ts";
 import type { UsageReport } from "../../core/charge.ts";
 import type { UsageOutcome } from "../../core/event.ts";
 import type { MadeResource } from "../../core/resource.ts";

@@ -1,4 +1,4 @@
-import type { JobMessage, JobRef } from "../../../durable-objects/commands.ts";
+import type { JobMessage, JobRef } from "../../../durable-objects/resource-commands.ts";
 import type { GatewayDeps } from "../journey.ts";
 import { reach } from "../reach.ts";
 import { readWhole } from "../whole-body.ts";

@@ -1,4 +1,4 @@
-import type { JobRef } from "../../../durable-objects/commands.ts";
+import type { JobRef } from "../../../durable-objects/resource-commands.ts";
 import type { Reading } from "../../protocol/adapter.ts";
 import { readStoredResponse } from "../../protocol/stored-response.ts";
 import { madeResponse } from "../ending.ts";

@@ -1,4 +1,4 @@
-import type { JobRef } from "../../../durable-objects/commands.ts";
+import type { JobRef } from "../../../durable-objects/resource-commands.ts";
 import type { JsonObject } from "../../protocol/adapter.ts";
 import { parseData } from "../../protocol/sse.ts";
 import { readVideo } from "../../protocol/videos/video-object.ts";
