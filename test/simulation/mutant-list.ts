@@ -98,7 +98,8 @@ export const MUTANTS: readonly Mutant[] = [
         find: "  const [others] = await db.batch(entryStatements(db, entries));\n",
         replace:
           "  const moved = entries.flatMap((entry) => rowsOf(entry).updates);\n" +
-          '  await db.batch([db.prepare(MOVE_BALANCES).bind("[" + moved.join() + "]")]);\n' +
+          "  const pairs = JSON.stringify(entries.map(({ accountId, epoch }) => [accountId, epoch]));\n" +
+          '  await db.batch([db.prepare(MOVE_BALANCES).bind("[" + moved.join() + "]", pairs)]);\n' +
           "  const [others] = await db.batch(entryStatements(db, entries));\n",
       },
       { file: "src/ledger/write.ts", find: "    ...statement(MOVE_BALANCES, updates),\n", replace: "" },
@@ -718,7 +719,7 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "src/ledger/write.ts",
-        find: `NOT \${ofEpoch(">")} AND `,
+        find: `NOT \${hasEntries(">")} AND `,
         replace: "",
       },
     ],

@@ -541,6 +541,14 @@ test("an object that was stored before there were resources goes on, with its re
   await sqlOf(account, "ALTER TABLE outbox DROP COLUMN state");
   await sqlOf(account, "ALTER TABLE grants DROP COLUMN reclaimed");
   await sqlOf(account, "DROP TABLE resources");
+  await sqlOf(
+    account,
+    `CREATE TABLE reservations (pending INTEGER NOT NULL, request_id TEXT NOT NULL, body TEXT NOT NULL,
+      PRIMARY KEY (pending, request_id)) STRICT, WITHOUT ROWID`,
+  );
+  await sqlOf(account, "INSERT INTO reservations SELECT 1, request_id, body FROM pending_reservations");
+  await sqlOf(account, "DROP TABLE pending_reservations");
+  await sqlOf(account, "DROP TABLE ended_reservations");
   await sqlOf(account, "UPDATE schema_version SET version = 1");
   await evict(account);
   await objects.settle(account.id, { requestId, attempt, report: reportOf(worth(3)), made: made("resp_upgraded") });
