@@ -5,6 +5,8 @@ interface Line {
   readonly text: string;
   readonly of: keyof Figures;
   readonly digits: number;
+  /** Of what may be nothing at all, a ratio says nothing. */
+  readonly ratio?: false;
 }
 
 const LINES: readonly Line[] = [
@@ -17,12 +19,12 @@ const LINES: readonly Line[] = [
   { text: "SSE first byte ms, 200 streams", of: "crowdFirstByte", digits: 2 },
   { text: "SSE total ms, 200 streams", of: "crowdTotal", digits: 1 },
   { text: "CPU s per 1,000 streams", of: "cpuPer1000Streams", digits: 3 },
-  { text: "MB more with 200 streams", of: "crowdMemory", digits: 1 },
+  { text: "MB more with 200 streams", of: "crowdMemory", digits: 1, ratio: false },
   { text: "WebSocket first frame ms, 1", of: "socketFirstByte", digits: 2 },
   { text: "WebSocket first frame ms, 200", of: "socketCrowdFirstByte", digits: 2 },
   { text: "WebSocket total ms, 200", of: "socketCrowdTotal", digits: 1 },
   { text: "CPU s per 1,000 WebSocket turns", of: "cpuPer1000Turns", digits: 3 },
-  { text: "MB more with 200 WebSocket turns", of: "socketCrowdMemory", digits: 1 },
+  { text: "MB more with 200 WebSocket turns", of: "socketCrowdMemory", digits: 1, ratio: false },
   { text: "object turns per request", of: "callsPerRequest", digits: 2 },
   { text: "object rows written per request", of: "rowsPerRequest", digits: 2 },
   { text: "alarms set per request", of: "alarmsPerRequest", digits: 3 },
@@ -36,8 +38,8 @@ const NONE = "–";
 export function table(names: readonly string[], rounds: readonly ReadonlyMap<string, Figures>[]): string {
   const [yardstick = ""] = names;
   const medians = (name: string, of: keyof Figures) => medianOf(rounds.map((round) => round.get(name)?.[of] ?? null));
-  const rows = LINES.map(({ text, of, digits }) => {
-    const base = medians(yardstick, of);
+  const rows = LINES.map(({ text, of, digits, ratio: hasRatio = true }) => {
+    const base = hasRatio ? medians(yardstick, of) : null;
     const cells = names.map((name) => {
       const value = medians(name, of);
       if (value === null) return NONE;
