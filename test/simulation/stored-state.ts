@@ -1,4 +1,3 @@
-import { placeOf } from "../../src/core/request-id.ts";
 import type { ObjectStorage } from "./object-storage.ts";
 
 /** A grant as it is stored, wherever that is. */
@@ -54,22 +53,11 @@ function grantsTable(storage: ObjectStorage): StoredGrant[] {
   );
 }
 
+const PENDING = `SELECT request_id, body FROM pending_reservations slot WHERE NOT EXISTS (
+  SELECT 1 FROM ended_reservations ended WHERE ended.place BETWEEN slot.place AND slot.place + 100
+    AND ended.request_id = slot.request_id AND ended.attempt >= slot.attempt)`;
+
 /** The reservations that a storage holds as pending: those in slots, unless the row of an ended request says otherwise. */
 export function pendingRows(storage: ObjectStorage): { readonly request_id: string; readonly body: string }[] {
-  return storage
-    .all<{ request_id: string; attempt: number; body: string }>(
-      "SELECT request_id, attempt, body FROM pending_reservations",
-    )
-    .filter(({ request_id, attempt }) => !endedAttempts(storage, request_id).some((ended) => ended >= attempt));
-}
-
-function endedAttempts(storage: ObjectStorage, requestId: string): number[] {
-  const from = placeOf(requestId);
-  return storage
-    .all<{ request_id: string; attempt: number }>(
-      "SELECT request_id, attempt FROM ended_reservations WHERE place BETWEEN ? AND ?",
-      from,
-      from + 100,
-    )
-    .flatMap(({ request_id, attempt }) => (request_id === requestId ? [attempt] : []));
+  return storage.all(PENDING);
 }
