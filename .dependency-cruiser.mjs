@@ -118,7 +118,7 @@ export default {
     {
       name: "platform-only-in-objects-and-worker",
       severity: "error",
-      from: { pathNot: "^(src/worker|durable-objects/account-object)" },
+      from: { pathNot: "^(src/worker|durable-objects/(account-object|request-timers))" },
       to: { path: "^cloudflare:" },
     },
     {

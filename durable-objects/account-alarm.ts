@@ -1,10 +1,10 @@
 import type { Denials } from "../src/core/denials.ts";
-import type { Delivery } from "./account-store.ts";
+import type { ChainedEntry } from "../src/core/event.ts";
 import type { AccountTurns } from "./account-turns.ts";
 import * as upkeep from "./account-upkeep.ts";
 import { FLUSH_EVERY_MS } from "./flush-pace.ts";
 import { askAfterJobs, takeDueJobs } from "./job-polls.ts";
-import { deliver, deliveryOnLoad } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
 
 const FOLD_EVERY_MS = 60_000;
@@ -20,8 +20,7 @@ export class AccountAlarm {
   readonly #turns: AccountTurns;
   #journaledAt = 0;
   #prunedAt = 0;
-  /** Where the delivery of the outbox stands: in memory while all goes well, since sending again harms nobody. */
-  #delivery: Delivery;
+  #outbox: Outbox;
   /** One at a time, so that none sends what another is sending. */
   #delivering: Promise<void> = Promise.resolve();
 
@@ -29,7 +28,7 @@ export class AccountAlarm {
   constructor(platform: Platform, turns: AccountTurns) {
     this.#platform = platform;
     this.#turns = turns;
-    this.#delivery = deliveryOnLoad(turns.store);
+    this.#outbox = new Outbox(turns.store);
   }
 
   /**
@@ -43,28 +42,32 @@ export class AccountAlarm {
     this.#attempt("lapse", () => upkeep.lapse(this.#turns));
     this.#attempt("denials", () => this.#journalDenials());
     this.#attempt("prune", () => this.#prune());
-    const { sentSeq } = this.#delivery;
-    await this.#deliverNext();
+    const sent = await this.#deliverNext();
     await this.#attemptLong("jobs", () => this.#askAfterJobs());
-    this.#attempt("expect", () => this.#expectMore(sentSeq));
-    this.#attempt("arm", () => upkeep.armNext(this.#turns, this.#delivery));
+    this.#attempt("expect", () => this.#expectMore(sent));
+    this.#attempt("arm", () => upkeep.armNext(this.#turns, this.#outbox));
   }
 
   /** Sends what the outbox holds, without waiting for the alarm. It never throws. */
   async flush(): Promise<void> {
     await this.#deliverNext();
-    this.#attempt("arm", () => upkeep.armForOutbox(this.#turns, this.#delivery));
+    this.#attempt("arm", () => upkeep.armForOutbox(this.#turns, this.#outbox));
+  }
+
+  /** Somebody else flushes these entries. */
+  handedOver(entries: readonly ChainedEntry[], now: number): void {
+    this.#outbox.handedOver(entries, now);
   }
 
   /** Several entries in one flush are a busy account's. To set its next one now costs a row less than to set two alarms. */
-  #expectMore(sentBefore: number): void {
+  #expectMore(sent: number): void {
     const now = this.#turns.now();
-    if (this.#delivery.sentSeq - sentBefore > 1) this.#turns.armBy(now + FLUSH_EVERY_MS, now);
+    if (sent > 1) this.#turns.armBy(now + FLUSH_EVERY_MS, now);
   }
 
   /** The outbox is another one than before. */
-  forgetDelivery(): void {
-    this.#delivery = deliveryOnLoad(this.#turns.store);
+  forgetOutbox(): void {
+    this.#outbox = new Outbox(this.#turns.store);
   }
 
   /** At most once a minute, so that a storm of denials writes almost nothing, however often the alarm rings. */
@@ -89,24 +92,33 @@ export class AccountAlarm {
     upkeep.prune(this.#turns);
   }
 
-  #deliverNext(): Promise<void> {
-    this.#delivering = this.#delivering.then(() => this.#attemptLong("deliver", () => this.#deliver()));
-    return this.#delivering;
+  /** Returns how many entries were sent for the first time. */
+  async #deliverNext(): Promise<number> {
+    let sent = 0;
+    this.#delivering = this.#delivering.then(() =>
+      this.#attemptLong("deliver", async () => {
+        sent = await this.#deliver();
+      }),
+    );
+    await this.#delivering;
+    return sent;
   }
 
-  async #deliver(): Promise<void> {
+  async #deliver(): Promise<number> {
     const state = this.#turns.load();
-    if (!state) return;
+    if (!state) return 0;
     const { store, pace } = this.#turns;
     const { send, now, report } = this.#platform;
-    const before = this.#delivery;
+    const outbox = this.#outbox;
+    const { tries } = outbox;
+    const refused = (message: string) => report("outbox_send_failed", { account: state.row.id, message });
     pace.flushed(now());
-    const delivery = await deliver(store, state.row.id, now(), before, send, report);
+    const sent = await outbox.deliver(send, refused, now());
     // Another history than this one's may have begun meanwhile.
-    if (!delivery || this.#delivery !== before) return;
-    this.#delivery = delivery;
-    const isTrouble = delivery.tries > 0 || before.tries > 0;
-    if (isTrouble) this.#platform.transactionSync(() => store.writeDelivery(delivery));
+    if (this.#outbox !== outbox) return 0;
+    const isTrouble = outbox.tries > 0 || tries > 0;
+    if (isTrouble) this.#platform.transactionSync(() => store.writeResendTries(outbox.tries));
+    return sent;
   }
 
   async #askAfterJobs(): Promise<void> {

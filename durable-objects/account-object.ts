@@ -1,5 +1,4 @@
 import { DurableObject } from "cloudflare:workers";
-import type { LedgerMessage } from "../src/core/ledger-message.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import { Account } from "./account.ts";
 import type { EndReply, HeldRequest, ReserveOutcome, ReserveReply } from "./commands.ts";
@@ -8,7 +7,7 @@ import type { JobMessage } from "./resource-commands.ts";
 import type { StepOutcome } from "./steps.ts";
 
 export interface AccountEnv {
-  readonly LEDGER_QUEUE: Queue<LedgerMessage>;
+  readonly LEDGER_QUEUE: Queue<string>;
   readonly JOB_QUEUE: Queue<JobMessage>;
 }
 
@@ -16,6 +15,7 @@ interface Billed {
   requests: number;
   messages: number;
   polls: number;
+  confirmations: number;
 }
 
 type Arguments<Name extends keyof Account> = Parameters<Account[Name]>;
@@ -23,8 +23,8 @@ type Arguments<Name extends keyof Account> = Parameters<Account[Name]>;
 /** The account as a Durable Object: its platform and its RPC, and nothing else. What the methods do is in `account.ts`. */
 export class AccountObject extends DurableObject<AccountEnv> {
   readonly #account: Account;
-  /** What the platform bills for beside rows and time, since the object was loaded. */
-  readonly #billed: Billed = { requests: 0, messages: 0, polls: 0 };
+  /** What rows and time do not tell, since the object was loaded. */
+  readonly #billed: Billed = { requests: 0, messages: 0, polls: 0, confirmations: 0 };
 
   constructor(ctx: DurableObjectState, env: AccountEnv) {
     super(ctx, env);
@@ -140,6 +140,7 @@ export class AccountObject extends DurableObject<AccountEnv> {
     return this.#asked.pending();
   }
   confirm(...given: Arguments<"confirm">) {
+    this.#billed.confirmations += 1;
     return this.#asked.confirm(...given);
   }
   head() {
@@ -152,8 +153,7 @@ export class AccountObject extends DurableObject<AccountEnv> {
     return this.#asked.alarm();
   }
   work() {
-    const { requests, messages, polls } = this.#billed;
-    return { ...this.#account.work(), requests, messages, polls };
+    return { ...this.#account.work(), ...this.#billed };
   }
 }
 
@@ -182,7 +182,7 @@ function platformOf(ctx: DurableObjectState, env: () => AccountEnv, billed: Bill
     now: () => Date.now(),
     send: async (messages) => {
       billed.messages += messages.length;
-      await env().LEDGER_QUEUE.sendBatch(messages.map((body) => ({ body, contentType: "json" })));
+      await env().LEDGER_QUEUE.sendBatch(messages.map((body) => ({ body, contentType: "text" })));
     },
     poll: async (messages) => {
       billed.polls += messages.length;

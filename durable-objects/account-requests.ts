@@ -101,7 +101,7 @@ type Ending = (
 /** Ends one attempt of a request; `end` answers `null` when there is nothing left to end. */
 function endRequest(
   turns: AccountTurns,
-  request: command.AttemptRef,
+  request: command.EndRequest,
   reported: Reported | null,
   end: Ending,
 ): command.EndReply {
@@ -113,7 +113,10 @@ function endRequest(
     const ended = reservation.state === "settled" ? null : end(state, reservation, now);
     concludeResources(turns, reservation, reported, ended === null, now);
     if (!ended) return only(lastSettlement(reservation));
-    return { answer: { kind: "ended", settlement: ended.settlement }, change: ended.change };
+    const { settlement, change } = ended;
+    if (!request.flushes) return { answer: { kind: "ended", settlement }, change };
+    const entries = change.entries.map((entry) => JSON.stringify(entry));
+    return { answer: { kind: "ended", settlement, entries }, change, handedOver: true };
   });
 }
 

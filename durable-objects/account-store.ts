@@ -6,17 +6,6 @@ import type { CountedSql } from "./counted-sql.ts";
 import { ReservationStore } from "./reservation-store.ts";
 import { StateStore } from "./state-store.ts";
 
-/** Where the delivery of the outbox stands. */
-export interface Delivery {
-  /** The highest sequence number that was handed to the queue. */
-  readonly sentSeq: number;
-  /** At `resendAt`, what is still unconfirmed up to this number is sent again. */
-  readonly markSeq: number;
-  readonly resendAt: number;
-  /** How often in a row sending again was needed, or failed. */
-  readonly tries: number;
-}
-
 export interface OutboxRow {
   readonly seq: number;
   readonly json: string;
@@ -190,22 +179,18 @@ export class AccountStore {
     this.#sql.run("DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", JSON.stringify(seqs));
   }
 
-  delivery(): Delivery {
-    type Columns = { sent_seq: number; mark_seq: number; resend_at: number; tries: number };
-    const [row] = this.#sql.all<Columns>("SELECT * FROM delivery");
-    if (!row) return { sentSeq: 0, markSeq: 0, resendAt: 0, tries: 0 };
-    return { sentSeq: row.sent_seq, markSeq: row.mark_seq, resendAt: row.resend_at, tries: row.tries };
+  /** How often in a row the outbox had to be sent again. */
+  resendTries(): number {
+    const [row] = this.#sql.all<{ tries: number }>("SELECT tries FROM delivery");
+    return row?.tries ?? 0;
   }
 
-  writeDelivery(delivery: Delivery): void {
+  writeResendTries(tries: number): void {
+    // The other columns are of an older way to keep where the delivery stands.
     this.#sql.run(
-      `INSERT INTO delivery (id, sent_seq, mark_seq, resend_at, tries) VALUES (1, ?, ?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET sent_seq = excluded.sent_seq, mark_seq = excluded.mark_seq,
-         resend_at = excluded.resend_at, tries = excluded.tries`,
-      delivery.sentSeq,
-      delivery.markSeq,
-      delivery.resendAt,
-      delivery.tries,
+      `INSERT INTO delivery (id, sent_seq, mark_seq, resend_at, tries) VALUES (1, 0, 0, 0, ?)
+       ON CONFLICT (id) DO UPDATE SET tries = excluded.tries`,
+      tries,
     );
   }
 }

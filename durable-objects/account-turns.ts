@@ -1,9 +1,10 @@
 import { type AccountState, applyChange, type Change, NO_CHANGE, openAccount } from "../src/core/account.ts";
+import type { ChainedEntry } from "../src/core/event.ts";
 import type { Reservation } from "../src/core/reservation.ts";
 import type { StoredKey } from "./account-rows.ts";
 import { AccountStore } from "./account-store.ts";
 import { CountedSql } from "./counted-sql.ts";
-import { FlushPace } from "./flush-pace.ts";
+import { FLUSH_EVERY_MS, FlushPace } from "./flush-pace.ts";
 import { RESEND_LATEST_MS } from "./outbox.ts";
 import type { Platform } from "./platform.ts";
 import { Resources } from "./resources.ts";
@@ -12,6 +13,16 @@ import { Resources } from "./resources.ts";
 export interface Outcome<Answer> {
   readonly answer: Answer;
   readonly change: Change;
+  /** Whether the asker flushes the entries of the change. */
+  readonly handedOver?: boolean;
+}
+
+/** How entries leave the account. */
+export interface Departure {
+  /** Sends what the outbox holds; it never rejects. */
+  flush(): Promise<void>;
+  /** Somebody else flushes these. */
+  handedOver(entries: readonly ChainedEntry[], now: number): void;
 }
 
 /** An answer that changes nothing. */
@@ -35,10 +46,10 @@ const LOST_MS = 60_000;
 export class AccountTurns {
   readonly store: AccountStore;
   readonly resources: Resources;
-  readonly pace = new FlushPace();
+  readonly pace = new FlushPace(FLUSH_EVERY_MS);
   readonly #sql: CountedSql;
   readonly #platform: Platform;
-  readonly #flush: () => Promise<void>;
+  readonly #departure: Departure;
   /** `undefined`: not loaded. `null`: there is no such account. */
   #state: AccountState | null | undefined;
   #alarmAt: number | null = null;
@@ -46,11 +57,11 @@ export class AccountTurns {
   readonly #keys = new Map<string, StoredKey>();
   calls = 0;
   alarmsSet = 0;
+  handedOver = 0;
 
-  /** `flush` sends what the outbox holds; it never rejects. */
-  constructor(platform: Platform, flush: () => Promise<void>) {
+  constructor(platform: Platform, departure: Departure) {
     this.#platform = platform;
-    this.#flush = flush;
+    this.#departure = departure;
     this.#sql = new CountedSql(platform.sql);
     this.store = new AccountStore(this.#sql);
     this.resources = new Resources(this.#sql);
@@ -73,16 +84,17 @@ export class AccountTurns {
     const now = this.now();
     try {
       const state = this.load();
-      const { answer, change } = this.#platform.transactionSync(() => {
+      const { answer, change, handedOver } = this.#platform.transactionSync(() => {
         const done = work(state, now);
         if (done.change !== NO_CHANGE) {
           this.store.write(done.change);
-          this.#armForChange(done.change, now);
+          this.#armForChange(done, now);
         }
         return done;
       });
       if (state) applyChange(state, change);
-      if (change.entries.length > 0) this.#flushSoon(now);
+      if (handedOver) this.#handOver(change.entries, now);
+      else if (change.entries.length > 0) this.#flushSoon(now);
       return answer;
     } catch (error) {
       this.forget();
@@ -139,12 +151,17 @@ export class AccountTurns {
     this.#platform.setAlarm(at);
   }
 
-  /** Entries that go at once leave the alarm to what they do if the object dies, or the queue loses them. */
-  #armForChange(change: Change, now: number): void {
-    const dueAt = this.pace.dueAt(now);
+  /** Entries that go at once leave the alarm to what they do if whoever sends them dies, or the queue loses them. */
+  #armForChange({ change, handedOver }: Outcome<unknown>, now: number): void {
+    const dueAt = handedOver ? now : this.pace.dueAt(now);
     if (change.entries.length > 0) this.armBy(dueAt > now ? dueAt : now + RESEND_LATEST_MS, now);
     for (const { state, expiresAt } of change.reservations) if (state === "pending") this.armBy(expiresAt, now);
     for (const { expiresAt } of change.grants) if (expiresAt !== null && expiresAt > now) this.armBy(expiresAt, now);
+  }
+
+  #handOver(entries: readonly ChainedEntry[], now: number): void {
+    this.handedOver += entries.length;
+    this.#departure.handedOver(entries, now);
   }
 
   #flushSoon(now: number): void {
@@ -152,7 +169,7 @@ export class AccountTurns {
     this.#flushIsAsked = true;
     this.#platform.soon(GATHER_MS, () => {
       this.#flushIsAsked = false;
-      return this.#flush();
+      return this.#departure.flush();
     });
   }
 }

@@ -5,10 +5,9 @@ import { lapseGrants } from "../src/core/granting.ts";
 import { REPLAY_MS } from "../src/core/reserve.ts";
 import { expire } from "../src/core/settlement.ts";
 import { sha256Hex } from "../src/sha256.ts";
-import type { Delivery } from "./account-store.ts";
 import { type AccountTurns, only } from "./account-turns.ts";
 import { nextJobAt } from "./job-polls.ts";
-import { outboxDueAt } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 
 const PRUNE_ROWS = 1_000;
 /** Upstream keeps a response for so long. */
@@ -64,15 +63,15 @@ export function prune(turns: AccountTurns): void {
 }
 
 /** Sets the alarm for what the outbox still needs. */
-export function armForOutbox(turns: AccountTurns, delivery: Delivery): void {
+export function armForOutbox(turns: AccountTurns, outbox: Outbox): void {
   const now = turns.now();
-  const due = outboxDueAt(turns.store, delivery, now);
+  const due = outbox.dueAt(now);
   if (due !== null) turns.armBy(due, now);
 }
 
 /** Sets the alarm to the earliest thing that is due. */
-export function armNext(turns: AccountTurns, delivery: Delivery): void {
-  armForOutbox(turns, delivery);
+export function armNext(turns: AccountTurns, outbox: Outbox): void {
+  armForOutbox(turns, outbox);
   const now = turns.now();
   const state = turns.load();
   if (!state) return;

@@ -32,7 +32,10 @@ export class Account {
   constructor(platform: Platform) {
     this.#platform = platform;
     platform.transactionSync(() => migrateAccount(platform.sql));
-    this.#turns = new AccountTurns(platform, () => this.#alarm.flush());
+    this.#turns = new AccountTurns(platform, {
+      flush: () => this.#alarm.flush(),
+      handedOver: (entries, now) => this.#alarm.handedOver(entries, now),
+    });
     this.#alarm = new AccountAlarm(platform, this.#turns);
   }
 
@@ -142,7 +145,7 @@ export class Account {
 
   reopen(carried: CarryOver): command.ReopenReply {
     const reply = reopening.reopenAccount(this.#turns, carried);
-    this.#alarm.forgetDelivery();
+    this.#alarm.forgetOutbox();
     return reply;
   }
 
@@ -231,8 +234,8 @@ export class Account {
 
   /** Work done since the object was loaded, for measuring. */
   work(): command.WorkReply {
-    const { calls, rowsWritten, rowsRead, alarmsSet } = this.#turns;
-    return { calls, rowsWritten, rowsRead, alarmsSet };
+    const { calls, rowsWritten, rowsRead, alarmsSet, handedOver } = this.#turns;
+    return { calls, rowsWritten, rowsRead, alarmsSet, handedOver };
   }
 
   /** All timers of the account. It never throws. */

@@ -23,9 +23,19 @@ export class AccountUnreachable extends Error {
 /** It was not even asked: it was overloaded a moment ago. */
 export class AccountLeftAlone extends AccountUnreachable {}
 
+/** Puts entries, given as JSON, on the ledger's queue with those of others. It may lose them. */
+export type Flush = (entries: readonly string[]) => void;
+
 const PAUSES_MS = [50, 200, 800, 2_000];
 
 type Stub = DurableObjectStub<AccountObject>;
+
+/** What the requests of an isolate share. */
+export interface Shared {
+  readonly steps?: GroupedSteps | null;
+  readonly denials?: KnownDenials | null;
+  readonly flush?: Flush | null;
+}
 
 /**
  * Commands to account objects. Each is idempotent, so a call whose outcome is unknown is repeated on a fresh stub
@@ -36,16 +46,18 @@ export class AccountClient {
   readonly #objects: AccountObjects;
   readonly #steps: GroupedSteps | null;
   readonly #denials: KnownDenials | null;
+  readonly #flush: Flush | null;
   readonly #leftAlone = new LeftAlone();
 
   /**
    * What all requests of an isolate share: with `steps`, those of one account may go to its object in one call; with
-   * `denials`, a storm of denied ones is answered from memory.
+   * `denials`, a storm of denied ones is answered from memory; with `flush`, entries of several accounts share messages.
    */
-  constructor(objects: AccountObjects, steps: GroupedSteps | null = null, denials: KnownDenials | null = null) {
+  constructor(objects: AccountObjects, { steps = null, denials = null, flush = null }: Shared = {}) {
     this.#objects = objects;
     this.#steps = steps;
     this.#denials = denials;
+    this.#flush = flush;
   }
 
   async reserve(accountId: string, request: command.ReserveRequest): Promise<command.ReserveReply> {
@@ -65,11 +77,11 @@ export class AccountClient {
   }
 
   settle(accountId: string, request: command.SettleRequest): Promise<command.EndReply> {
-    return this.#step(accountId, { kind: "settle", request });
+    return this.#end(accountId, { kind: "settle", request: { ...request, flushes: this.#flush !== null } });
   }
 
   release(accountId: string, request: command.ReleaseRequest): Promise<command.EndReply> {
-    return this.#step(accountId, { kind: "release", request });
+    return this.#end(accountId, { kind: "release", request: { ...request, flushes: this.#flush !== null } });
   }
 
   checkpoint(accountId: string, request: command.CheckpointRequest): Promise<boolean> {
@@ -197,6 +209,14 @@ export class AccountClient {
 
   work(accountId: string): Promise<command.WorkReply> {
     return this.#call(accountId, (stub) => stub.work());
+  }
+
+  async #end(accountId: string, step: Step & { readonly kind: "settle" | "release" }): Promise<command.EndReply> {
+    const reply = await this.#step(accountId, step);
+    if (reply.kind !== "ended" || reply.entries === undefined) return reply;
+    const { entries, ...told } = reply;
+    this.#flush?.(entries);
+    return told;
   }
 
   /** Takes a step with others of the account, and by itself where that failed. */

@@ -153,13 +153,19 @@ export interface AttemptRef {
   readonly attempt: number;
 }
 
-export interface SettleRequest extends AttemptRef {
+/** Ends an attempt. */
+export interface EndRequest extends AttemptRef {
+  /** The caller flushes the entries of this: it is told them, and the object counts them as sent. */
+  readonly flushes?: boolean;
+}
+
+export interface SettleRequest extends EndRequest {
   readonly report: UsageReport;
   /** What upstream keeps of the answer. */
   readonly made?: MadeResource;
 }
 
-export interface ReleaseRequest extends AttemptRef {
+export interface ReleaseRequest extends EndRequest {
   readonly outcome: UsageOutcome;
 }
 
@@ -169,7 +175,12 @@ export interface CheckpointRequest extends AttemptRef {
 }
 
 export type EndReply =
-  | { readonly kind: "ended"; readonly settlement: Settlement }
+  | {
+      readonly kind: "ended";
+      readonly settlement: Settlement;
+      /** The JSON of the entries, for a caller who flushes them. */
+      readonly entries?: readonly string[];
+    }
   | { readonly kind: "unknown" | "released" | "fenced" };
 
 export type GrantReply =
@@ -253,4 +264,8 @@ export interface WorkReply {
   /** Messages that were put on queues: the ledger's, and questions after jobs. */
   readonly messages?: number;
   readonly polls?: number;
+  /** Entries that callers flush. */
+  readonly handedOver?: number;
+  /** How often the ledger has told what it holds. */
+  readonly confirmations?: number;
 }

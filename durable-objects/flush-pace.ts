@@ -4,13 +4,18 @@
  */
 export const FLUSH_EVERY_MS = 3_000;
 
-/** When the outbox was last emptied into the queue, and so when it is next. */
+/** When entries were last sent, and so when the next are. */
 export class FlushPace {
+  readonly #everyMs: number;
   #flushedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(everyMs: number) {
+    this.#everyMs = everyMs;
+  }
 
   /** The instant at which an entry of `now` is to be sent. A clock that was put back holds nothing up. */
   dueAt(now: number): number {
-    return this.#flushedAt > now ? now : Math.max(now, this.#flushedAt + FLUSH_EVERY_MS);
+    return this.#flushedAt > now ? now : Math.max(now, this.#flushedAt + this.#everyMs);
   }
 
   flushed(now: number): void {

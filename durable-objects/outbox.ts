@@ -1,5 +1,6 @@
+import type { ChainedEntry } from "../src/core/event.ts";
 import { packEntries } from "../src/core/ledger-message.ts";
-import type { AccountStore, Delivery, OutboxRow } from "./account-store.ts";
+import type { AccountStore, OutboxRow } from "./account-store.ts";
 import { FLUSH_EVERY_MS } from "./flush-pace.ts";
 import type { Platform } from "./platform.ts";
 import { within } from "./within.ts";
@@ -7,7 +8,7 @@ import { within } from "./within.ts";
 const RESEND_FIRST_MS = 30_000;
 /**
  * An account that rests looks after what the ledger has not confirmed this late at the latest. Its alarm is rarely
- * needed, since the queue loses nothing, and each would cost a row and a call; a busy one looks when it next sends.
+ * needed, since the queue loses nothing, and each would cost a row and a call.
  */
 export const RESEND_LATEST_MS = 5 * 60_000;
 /** The pause after the queue itself refused. */
@@ -17,71 +18,99 @@ const RESEND_MOST_MS = 15 * 60_000;
 const SEND_TIMEOUT_MS = 8_000;
 const ROWS_PER_FLUSH = 1_000;
 /** A batch may carry 256 KB; a message is at most 60 KB, or one larger entry. */
-const MESSAGES_PER_BATCH = 4;
+export const MESSAGES_PER_BATCH = 4;
 
 /**
- * Where the delivery stands for an object that was just loaded. What its outbox holds may have been sent before or not,
- * and lost or not, so it counts as sent and is due to be sent again; how often that was needed is not forgotten.
+ * What the ledger has not confirmed, and how far it was sent. An entry leaves the outbox when the ledger has confirmed
+ * its number; until then it is sent again after growing pauses, whoever sent it first. So the queue, and those who are
+ * handed entries for it, only hurry things.
+ *
+ * How far it was sent is in memory, since sending again harms nobody: what the outbox holds when the object is loaded may
+ * have been sent before or not, and lost or not, and is due to be sent again. How often that was needed is kept.
  */
-export function deliveryOnLoad(store: AccountStore): Delivery {
-  const inherited = store.outboxSpan().last ?? 0;
-  return { sentSeq: inherited, markSeq: inherited, resendAt: 0, tries: store.delivery().tries };
-}
+export class Outbox {
+  readonly #store: AccountStore;
+  /** The highest number up to which all was sent or handed over, and when that was last. */
+  #sentSeq: number;
+  #sentAt = Number.NEGATIVE_INFINITY;
+  /** At `resendAt`, what is still unconfirmed up to this number is sent again. */
+  #markSeq = 0;
+  #resendAt = 0;
+  #tries: number;
 
-/**
- * Sends what the ledger has not confirmed: new entries at once, and again after a growing pause those that were sent
- * before the last mark and are still there. The queue only hurries things: a row leaves the outbox when the ledger has
- * confirmed its number. Returns where the delivery stands now, or `null` when nothing was due.
- */
-export async function deliver(
-  store: AccountStore,
-  accountId: string,
-  now: number,
-  before: Delivery,
-  send: Platform["send"],
-  report: Platform["report"],
-): Promise<Delivery | null> {
-  const due = now >= before.resendAt;
-  const stale = due ? store.unconfirmed(0, before.markSeq, ROWS_PER_FLUSH) : [];
-  const fresh = store.unconfirmed(before.sentSeq, Number.MAX_SAFE_INTEGER, ROWS_PER_FLUSH);
-  if (fresh.length === 0 && stale.length === 0) {
-    // What was sent since the last mark comes under a new one, and is sent again when that is due.
-    const waiting = due && store.outboxSpan().count > 0;
-    return waiting ? { ...before, markSeq: before.sentSeq, resendAt: now + RESEND_FIRST_MS, tries: 0 } : null;
+  /** Made before the account's first turn. */
+  constructor(store: AccountStore) {
+    this.#store = store;
+    this.#sentSeq = store.outboxSpan().last ?? 0;
+    this.#tries = store.resendTries();
   }
 
-  const sent = await sendAll(accountId, [...stale, ...fresh], send, report);
-  const sentSeq = fresh.at(-1)?.seq ?? before.sentSeq;
-  if (sent && !due) return { ...before, sentSeq };
-  const tries = sent && stale.length === 0 ? 0 : before.tries + 1;
-  const pause = (sent ? RESEND_FIRST_MS : RETRY_FIRST_MS) * 2 ** Math.min(tries, 10);
-  return { sentSeq, markSeq: sentSeq, resendAt: now + Math.min(pause, RESEND_MOST_MS), tries };
+  /** How often in a row sending again was needed, or failed. */
+  get tries(): number {
+    return this.#tries;
+  }
+
+  /** Somebody else sends these. Where something before them still has to be sent, they go with it once more. */
+  handedOver(entries: readonly ChainedEntry[], now: number): void {
+    for (const { seq } of entries) if (seq === this.#sentSeq + 1) this.#sentSeq = seq;
+    this.#sentAt = now;
+  }
+
+  /** Sends new entries, and again what was sent a while ago and is still here. Returns how many were new. */
+  async deliver(send: Platform["send"], refused: Refused, now: number): Promise<number> {
+    const due = now >= this.#resendAt;
+    const stale = due ? this.#store.unconfirmed(0, this.#staleSeq(now), ROWS_PER_FLUSH) : [];
+    const fresh = this.#store.unconfirmed(this.#sentSeq, Number.MAX_SAFE_INTEGER, ROWS_PER_FLUSH);
+    if (fresh.length === 0 && stale.length === 0) {
+      // What was sent since the last mark comes under a new one, and is sent again when that is due.
+      if (due && this.#store.outboxSpan().count > 0) this.#mark(now + RESEND_FIRST_MS, 0);
+      return 0;
+    }
+    const sent = await sendAll([...stale, ...fresh], send, refused);
+    const last = fresh.at(-1)?.seq ?? 0;
+    if (last > this.#sentSeq) this.#sentSeq = last;
+    this.#sentAt = now;
+    if (sent && !due) return fresh.length;
+    const tries = sent && stale.length === 0 ? 0 : this.#tries + 1;
+    const pause = (sent ? RESEND_FIRST_MS : RETRY_FIRST_MS) * 2 ** Math.min(tries, 10);
+    this.#mark(now + Math.min(pause, RESEND_MOST_MS), tries);
+    return fresh.length;
+  }
+
+  /** When the outbox next needs the alarm; `null` when everything is confirmed. */
+  dueAt(now: number): number | null {
+    const { last, count } = this.#store.outboxSpan();
+    if (count === 0 || last === null) return null;
+    // More than one flush takes: the rest waits for no further company.
+    if (last - this.#sentSeq >= ROWS_PER_FLUSH) return now;
+    if (last > this.#sentSeq) return now + FLUSH_EVERY_MS;
+    return this.#tries > 0 ? Math.max(this.#resendAt, now + FLUSH_EVERY_MS) : now + RESEND_LATEST_MS;
+  }
+
+  /** Up to here entries were sent long enough ago: all of them where nothing was sent since. */
+  #staleSeq(now: number): number {
+    return now - this.#sentAt >= RESEND_FIRST_MS ? this.#sentSeq : this.#markSeq;
+  }
+
+  #mark(resendAt: number, tries: number): void {
+    this.#markSeq = this.#sentSeq;
+    this.#resendAt = resendAt;
+    this.#tries = tries;
+  }
 }
 
-/** When the outbox next needs the alarm; `null` when everything is confirmed. */
-export function outboxDueAt(store: AccountStore, { sentSeq, resendAt, tries }: Delivery, now: number): number | null {
-  const { last, count } = store.outboxSpan();
-  if (count === 0 || last === null) return null;
-  // More than one flush takes: the rest waits for no further company.
-  if (last - sentSeq >= ROWS_PER_FLUSH) return now;
-  if (last > sentSeq) return now + FLUSH_EVERY_MS;
-  return tries > 0 ? Math.max(resendAt, now + FLUSH_EVERY_MS) : now + RESEND_LATEST_MS;
-}
+/** Hears of messages that the queue did not take. */
+type Refused = (message: string) => void;
 
-async function sendAll(
-  accountId: string,
-  rows: readonly OutboxRow[],
-  send: Platform["send"],
-  report: Platform["report"],
-): Promise<boolean> {
-  const messages = packEntries(accountId, rows);
+async function sendAll(rows: readonly OutboxRow[], send: Platform["send"], refused: Refused): Promise<boolean> {
+  const messages = packEntries(rows.map(({ json }) => json));
   try {
     for (let first = 0; first < messages.length; first += MESSAGES_PER_BATCH) {
       await within(SEND_TIMEOUT_MS, send(messages.slice(first, first + MESSAGES_PER_BATCH)));
     }
     return true;
   } catch (error) {
-    report("outbox_send_failed", { account: accountId, message: String(error) });
+    refused(String(error));
     return false;
   }
 }

@@ -1,4 +1,3 @@
-import type { LedgerMessage } from "../src/core/ledger-message.ts";
 import type { JobMessage } from "./resource-commands.ts";
 
 /** The part of the object's SQLite that is used. */
@@ -19,8 +18,8 @@ export interface Platform {
   soon(ms: number, work: () => Promise<void>): void;
   /** Epoch ms. */
   now(): number;
-  /** Puts messages on the ledger's queue. */
-  send(messages: readonly LedgerMessage[]): Promise<void>;
+  /** Puts messages on the ledger's queue: the texts of `packEntries`. */
+  send(messages: readonly string[]): Promise<void>;
   /** Asks the gateway to look at jobs. */
   poll(messages: readonly JobMessage[]): Promise<void>;
   /** Tells an operator of something that should not happen. */

@@ -4,14 +4,13 @@ import type { JobMessage } from "../durable-objects/resource-commands.ts";
 import type { AlertMessage } from "./alerts/messages.ts";
 import { baseUrlFault } from "./catalog/base-url.ts";
 import { DEFAULT_UPSTREAM, type Upstream, USUAL_PATIENCE, type WebSocketMode } from "./catalog/upstream.ts";
-import type { LedgerMessage } from "./core/ledger-message.ts";
 import type { TopUpMessage } from "./payments/auto-top-up/queue.ts";
 
 /** Bindings, variables and secrets as the platform gives them. */
 export interface Env {
   readonly DB: D1Database;
   readonly ACCOUNTS: DurableObjectNamespace<AccountObject>;
-  readonly LEDGER_QUEUE: Queue<LedgerMessage>;
+  readonly LEDGER_QUEUE: Queue<string>;
   readonly JOB_QUEUE: Queue<JobMessage>;
   readonly TOP_UP_QUEUE: Queue<TopUpMessage>;
   readonly ALERT_QUEUE: Queue<AlertMessage>;
@@ -23,7 +22,7 @@ export interface Env {
   readonly SPILLWAY_WEBHOOK_SECRETS?: string;
   /** How often a silent stream shows a coding client that it is alive (ms). */
   readonly SPILLWAY_KEEPALIVE_MS?: string;
-  /** `off`: requests of one account never share a call to its object. Default `on`. */
+  /** `off`: requests share neither calls to an object nor queue messages. Default `on`. */
   readonly SPILLWAY_GROUPED_CALLS?: string;
   /** Where accounts are kept. Chosen before the first account: those in another jurisdiction are not found any more. */
   readonly SPILLWAY_JURISDICTION?: string;

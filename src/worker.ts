@@ -7,7 +7,6 @@ import { keepAlerts, paymentHooks } from "./alerts/upkeep.ts";
 import { createApp } from "./app.ts";
 import { intentsBefore } from "./catalog/job-intents.ts";
 import { accountOfJob } from "./catalog/jobs.ts";
-import type { LedgerMessage } from "./core/ledger-message.ts";
 import { accountObjects, type Env } from "./env.ts";
 import { mintRequestId } from "./http/request-id.ts";
 import { type Services, servicesOf } from "./http/services.ts";
@@ -49,13 +48,17 @@ export default {
       return consumeDeliveries(batch, { db: env.DB, keySecret: servicesOf(env).config.keySecret, now });
     }
     const accounts = new AccountClient(accountObjects(env));
+    const moved = new Set<string>();
     await consumeLedger(batch, {
       db: env.DB,
       now,
-      confirm: (accountId, epoch, seqs) => within(CONFIRM_MS, accounts.confirm(accountId, epoch, seqs)),
+      confirm: (accountId, epoch, seqs) => {
+        moved.add(accountId);
+        return within(CONFIRM_MS, accounts.confirm(accountId, epoch, seqs));
+      },
       freeze: (accountId, reason) => accounts.freeze(accountId, reason),
     });
-    if (env.STRIPE_SECRET_KEY) await attempt("top_ups_unasked", () => askForTopUps(env, accountsOf(batch), now()));
+    if (env.STRIPE_SECRET_KEY) await attempt("top_ups_unasked", () => askForTopUps(env, [...moved], now()));
   },
 
   async scheduled(controller, env, ctx) {
@@ -75,7 +78,7 @@ export default {
     await attempt("alerts_unkept", () => keepAlerts(services, Date.now()));
     await attempt("tables_unpruned", () => pruneTables(env.DB, Date.now()));
   },
-} satisfies ExportedHandler<Env, LedgerMessage | JobMessage | TopUpMessage | AlertMessage>;
+} satisfies ExportedHandler<Env, string | JobMessage | TopUpMessage | AlertMessage>;
 
 async function topUp(batch: MessageBatch<TopUpMessage>, services: Services): Promise<void> {
   const { stripe } = services.config;
@@ -89,14 +92,6 @@ async function attempt(event: string, work: () => Promise<unknown>): Promise<voi
   } catch (error) {
     console.error(JSON.stringify({ event, message: String(error).slice(0, 500) }));
   }
-}
-
-/** The accounts whose entries are in a batch of the ledger's queue, as far as it can be read. */
-function accountsOf(batch: MessageBatch<unknown>): string[] {
-  const ids = batch.messages.map(({ body }) => {
-    return typeof body === "object" && body !== null && "accountId" in body ? body.accountId : null;
-  });
-  return [...new Set(ids.filter((id) => typeof id === "string"))];
 }
 
 function isOfJobs(batch: MessageBatch<unknown>): batch is MessageBatch<JobMessage> {

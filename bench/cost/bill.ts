@@ -10,6 +10,8 @@ export interface Counted {
   readonly objectRowsRead: number;
   /** Messages on queues: the ledger's, and questions after jobs. */
   readonly messages: number;
+  /** Those of them that objects sent. */
+  readonly objectMessages: number;
   readonly d1RowsWritten: number;
   readonly d1RowsRead: number;
   readonly d1Bytes: number;
@@ -52,9 +54,9 @@ export interface Line {
 
 /** What a million requests cost, at list price and beyond what the plan includes. */
 export function billOf(counted: Counted): Line[] {
-  const { objectRequests, messages } = counted;
+  const { objectRequests, messages, objectMessages } = counted;
   const workerRequests = 1 + messages * ASSUMED.consumerRunsPerMessage;
-  const objectMs = objectRequests * ASSUMED.objectMsPerRequest + messages * ASSUMED.objectMsPerMessage;
+  const objectMs = objectRequests * ASSUMED.objectMsPerRequest + objectMessages * ASSUMED.objectMsPerMessage;
   const gbSeconds = (objectMs / 1_000) * ASSUMED.objectGb;
   const line = (text: string, ...parts: readonly (readonly [count: number, price: string])[]): Line => ({
     text,

@@ -103,8 +103,9 @@ function outcomeOf(
   ledger: LedgerFigures,
 ): Outcome {
   const ledgerRows = done.ledgerRows / requests;
-  // A balance is moved once for all entries of a batch: at the most once for a message.
-  const balanceRows = done.messages / requests;
+  const messages = messagesOf(done);
+  // A balance is moved once for all entries of a batch, and then the object is told.
+  const balanceRows = done.confirmations / requests;
   return {
     name,
     requests,
@@ -112,13 +113,19 @@ function outcomeOf(
       objectRequests: done.objectRequests / requests,
       objectRowsWritten: (done.objectRowsWritten + done.alarmsSet) / requests,
       objectRowsRead: done.objectRowsRead / requests,
-      messages: (done.messages + done.polls) / requests,
+      messages: (messages + done.polls) / requests,
+      objectMessages: (done.messages + done.polls) / requests,
       d1RowsWritten: ledgerRows + balanceRows + d1RowsBeside,
       d1RowsRead: ledgerRows * ledger.rowsReadPerRow,
       d1Bytes: ledgerRows * ledger.bytesPerRow,
       cpuMs,
     },
-    entriesPerMessage: done.messages === 0 ? null : done.entries / done.messages,
+    entriesPerMessage: messages === 0 ? null : done.entries / messages,
     lag,
   };
+}
+
+/** Messages that carried entries: the objects' own, and a share of those that accounts had in common. */
+function messagesOf({ messages, handedOver, flushedEntries, flushedMessages }: Tally): number {
+  return messages + (flushedEntries === 0 ? 0 : (handedOver * flushedMessages) / flushedEntries);
 }

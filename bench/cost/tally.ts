@@ -6,7 +6,15 @@ export interface Tally {
   readonly objectRowsWritten: number;
   readonly objectRowsRead: number;
   readonly alarmsSet: number;
+  /** That the objects put on the queue themselves. */
   readonly messages: number;
+  /** Entries that the gateway put there for them. */
+  readonly handedOver: number;
+  /** What the gateway put there in all. */
+  readonly flushedEntries: number;
+  readonly flushedMessages: number;
+  /** How often an object was told what the ledger holds: as often its balance there has moved. */
+  readonly confirmations: number;
   readonly polls: number;
   /** Rows of the three datasets. */
   readonly ledgerRows: number;
@@ -29,6 +37,10 @@ export async function tallyOf({ admin, gateway }: Workbench, ids: readonly strin
     objectRowsRead: sum(({ rows_read }) => rows_read),
     alarmsSet: sum(({ alarms_set }) => alarms_set),
     messages: sum(({ messages }) => messages),
+    handedOver: sum(({ handed_over }) => handed_over),
+    flushedEntries: work[0]?.flushed?.entries ?? 0,
+    flushedMessages: work[0]?.flushed?.messages ?? 0,
+    confirmations: sum(({ confirmations }) => confirmations),
     polls: sum(({ polls }) => polls),
     ledgerRows: counts.usage + counts.monetization + counts.updates,
     entries: counts.entries,
@@ -57,6 +69,10 @@ export function between(before: Tally, after: Tally): Tally {
     objectRowsRead: after.objectRowsRead - before.objectRowsRead,
     alarmsSet: after.alarmsSet - before.alarmsSet,
     messages: after.messages - before.messages,
+    handedOver: after.handedOver - before.handedOver,
+    flushedEntries: after.flushedEntries - before.flushedEntries,
+    flushedMessages: after.flushedMessages - before.flushedMessages,
+    confirmations: after.confirmations - before.confirmations,
     polls: after.polls - before.polls,
     ledgerRows: after.ledgerRows - before.ledgerRows,
     entries: after.entries - before.entries,

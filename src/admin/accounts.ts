@@ -48,6 +48,9 @@ export function accountAdminRoutes(): Hono<HttpEnv> {
       requests: work.requests,
       messages: work.messages,
       polls: work.polls,
+      handed_over: work.handedOver,
+      confirmations: work.confirmations,
+      flushed: c.var.services.flush?.flushed,
     });
   });
   routes.route("/", accountHistoryRoutes());

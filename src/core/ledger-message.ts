@@ -1,12 +1,11 @@
 import type { ChainedEntry } from "./event.ts";
 import { utf8Length } from "./utf8.ts";
 
-export const MESSAGE_VERSION = 1;
+export const MESSAGE_VERSION = 2;
 
-/** What travels through the queue: entries of one account, in the order of their sequence numbers. */
+/** What travels through the queue, as JSON text: entries of any accounts, those of one in the order of their numbers. */
 export interface LedgerMessage {
   readonly v: typeof MESSAGE_VERSION;
-  readonly accountId: string;
   readonly entries: readonly ChainedEntry[];
 }
 
@@ -14,20 +13,24 @@ export interface LedgerMessage {
 export const MESSAGE_BYTES = 60_000;
 
 /** Packs entries, given as the JSON that is stored, into as few messages as fit. A larger entry travels alone. */
-export function packEntries(accountId: string, stored: readonly { json: string }[]): LedgerMessage[] {
-  const messages: LedgerMessage[] = [];
-  let entries: ChainedEntry[] = [];
+export function packEntries(stored: readonly string[]): string[] {
+  const messages: string[] = [];
+  let entries: string[] = [];
   let bytes = 0;
-  for (const { json } of stored) {
+  for (const json of stored) {
     const size = utf8Length(json);
     if (entries.length > 0 && bytes + size > MESSAGE_BYTES) {
-      messages.push({ v: MESSAGE_VERSION, accountId, entries });
+      messages.push(messageOf(entries));
       entries = [];
       bytes = 0;
     }
-    entries.push(JSON.parse(json) as ChainedEntry);
+    entries.push(json);
     bytes += size;
   }
-  if (entries.length > 0) messages.push({ v: MESSAGE_VERSION, accountId, entries });
+  if (entries.length > 0) messages.push(messageOf(entries));
   return messages;
+}
+
+function messageOf(entries: readonly string[]): string {
+  return `{"v":${MESSAGE_VERSION},"entries":[${entries.join(",")}]}`;
 }

@@ -1,7 +1,7 @@
 import type { ChainedEntry } from "../core/event.ts";
 import { MESSAGE_VERSION } from "../core/ledger-message.ts";
 import { classify, retryDelay, type WriteFailure } from "./failure.ts";
-import { readMessage } from "./message.ts";
+import { bodyOf, type RefusedEntry, readMessage } from "./message.ts";
 import { type Poison, putInQuarantine } from "./quarantine.ts";
 import { chunkByBytes, writeEntries } from "./write.ts";
 
@@ -62,21 +62,21 @@ function readBatch(batch: MessageBatch): { items: Item[]; refusals: Refusal[] } 
   const items: Item[] = [];
   const refusals: Refusal[] = [];
   for (const message of batch.messages) {
-    const read = readMessage(message.body);
+    const body = bodyOf(message);
+    const read = readMessage(body);
     if (read.kind === "refused") {
-      refusals.push({ message, poison: { accountId: null, reason: read.reason, body: message.body } });
+      refusals.push({ message, poison: { accountId: null, reason: read.reason, body } });
       continue;
     }
-    const { accountId } = read;
     for (const entry of read.entries) items.push({ message, entry });
-    for (const { entry, reason } of read.refused) refusals.push(refusal(message, accountId, entry, reason));
+    for (const refused of read.refused) refusals.push(refusal(message, refused));
   }
   return { items, refusals };
 }
 
 /** In quarantine an entry stands as a message of its own, so that it can be sent again as it is. */
-function refusal(message: Message, accountId: string, entry: unknown, reason: string): Refusal {
-  return { message, poison: { accountId, reason, body: { v: MESSAGE_VERSION, accountId, entries: [entry] } } };
+function refusal(message: Message, { accountId, entry, reason }: RefusedEntry): Refusal {
+  return { message, poison: { accountId, reason, body: { v: MESSAGE_VERSION, entries: [entry] } } };
 }
 
 /** Writes what can be written and returns it. After a transient failure the rest waits for the next delivery. */
@@ -94,7 +94,8 @@ async function writeAll(
     if ("others" in failure) {
       for (const item of chunk) {
         const { message, entry } = item;
-        if (failure.others.has(entry)) refusals.push(refusal(message, entry.accountId, entry, OTHER_EPOCH));
+        if (failure.others.has(entry))
+          refusals.push(refusal(message, { accountId: entry.accountId, entry, reason: OTHER_EPOCH }));
         else written.push(item);
       }
     } else if (failure.kind !== "refused") {
@@ -103,7 +104,8 @@ async function writeAll(
     } else {
       const [only] = chunk;
       if (only && chunk.length === 1) {
-        refusals.push(refusal(only.message, only.entry.accountId, only.entry, failure.reason));
+        const { message, entry } = only;
+        refusals.push(refusal(message, { accountId: entry.accountId, entry, reason: failure.reason }));
       } else {
         const middle = chunk.length >> 1;
         chunks.push(chunk.slice(middle), chunk.slice(0, middle));

@@ -1,4 +1,5 @@
 import { classify, retryDelay } from "./failure.ts";
+import { bodyOf, byAccount } from "./message.ts";
 import { type Poison, putInQuarantine } from "./quarantine.ts";
 
 export interface DeadLetterDeps {
@@ -13,9 +14,9 @@ export interface DeadLetterDeps {
  * the objects still hold every entry that D1 has not confirmed. Never throws.
  */
 export async function consumeDeadLetters(batch: MessageBatch, deps: DeadLetterDeps): Promise<void> {
-  const poisons = batch.messages.map(
-    ({ body }): Poison => ({ accountId: accountOf(body), reason: "undelivered", body }),
-  );
+  const poisons = batch.messages
+    .flatMap((message) => byAccount(bodyOf(message)))
+    .map((part): Poison => ({ ...part, reason: "undelivered" }));
   try {
     await putInQuarantine(deps.db, poisons, deps.now());
     batch.ackAll();
@@ -25,10 +26,4 @@ export async function consumeDeadLetters(batch: MessageBatch, deps: DeadLetterDe
       message.retry({ delaySeconds: retryDelay(message.attempts, kind, (deps.random ?? Math.random)()) });
     }
   }
-}
-
-/** The account a message says it is of; it was never validated. */
-function accountOf(body: unknown): string | null {
-  if (typeof body !== "object" || body === null || !("accountId" in body)) return null;
-  return typeof body.accountId === "string" ? body.accountId : null;
 }

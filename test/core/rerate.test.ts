@@ -471,7 +471,7 @@ describe("a correction is attributed to its event and to both versions", () => {
     const book = new Book(INCLUDED, ["paid", 5]);
     book.request("req_1", 8);
     book.rerate("req_1", version);
-    const body = JSON.parse(JSON.stringify({ v: MESSAGE_VERSION, accountId: "acct_1", entries: [book.last()] }));
+    const body = JSON.parse(JSON.stringify({ v: MESSAGE_VERSION, entries: [book.last()] }));
     expect(readMessage(body)).toMatchObject({ kind: "message", refused: [], entries: [book.last()] });
   });
 });

@@ -38,7 +38,7 @@ beforeEach(() => {
   calls = [];
   const object = objectFor();
   const objects = { getByName: () => object } as unknown as ConstructorParameters<typeof AccountClient>[0];
-  client = new AccountClient(objects, null, new KnownDenials());
+  client = new AccountClient(objects, { denials: new KnownDenials() });
 });
 
 afterEach(() => {

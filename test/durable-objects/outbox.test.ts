@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Account } from "../../durable-objects/account.ts";
-import { credits, planOf, T0 } from "../support/core-fixtures.ts";
+import { commandOf, credits, planOf, T0 } from "../support/core-fixtures.ts";
 import { SqlitePlatform } from "../support/sqlite-platform.ts";
 
 const MINUTE = 60_000;
@@ -87,6 +87,70 @@ describe("an account that rests", () => {
     await doSoon(platform);
     await ringUntil(platform, account, T0 + 15 * MINUTE);
     expect(sentSeqs(platform).slice(0, 2)).toEqual([1, 1]);
+  });
+});
+
+describe("an entry that is handed over to who ended its request", () => {
+  const CALLER = { key: { id: "key_1", digest: "aa" }, planVersions: { plus: 1 } };
+
+  /** Ends a request; `flushes`: whether whoever does will put its entry on the queue. */
+  function end(account: Account, requestId: string, flushes: boolean): readonly string[] | undefined {
+    const reserved = account.reserve({ caller: CALLER, command: commandOf(requestId, 0) });
+    expect(reserved).toMatchObject({ kind: "reserved" });
+    const reply = account.release({ requestId, attempt: 1, outcome: "rejected", flushes });
+    return reply.kind === "ended" ? reply.entries : [];
+  }
+
+  async function usedAccount() {
+    const made = await settledAccount();
+    made.account.addKey({ ...CALLER.key, name: null, scopes: null, createdAt: T0, expiresAt: null, revokedAt: null });
+    return made;
+  }
+
+  it("is told as it is stored, and not sent by the object", async () => {
+    const { platform, account } = await usedAccount();
+    const entries = end(account, "req_1", true);
+    expect(entries?.map((text) => JSON.parse(text))).toMatchObject([{ seq: 1, usage: { requestId: "req_1" } }]);
+    expect(platform.wanted).toEqual([]);
+    account.confirm(1, [1]);
+    await ringUntil(platform, account, T0 + 20 * MINUTE);
+    expect(platform.sent).toEqual([]);
+  });
+
+  it("is not told to who does not ask for it: the object sends it", async () => {
+    const { platform, account } = await usedAccount();
+    expect(end(account, "req_1", false)).toBeUndefined();
+    await doSoon(platform);
+    expect(sentSeqs(platform)).toEqual([1]);
+  });
+
+  it("is sent by the object when it never came to the ledger", async () => {
+    const { platform, account } = await usedAccount();
+    end(account, "req_1", true);
+    await ringUntil(platform, account, T0 + 5 * MINUTE);
+    expect(sentSeqs(platform)).toEqual([1]);
+  });
+
+  it("is sent by the object's next life", async () => {
+    const { platform, account } = await usedAccount();
+    end(account, "req_1", true);
+    const next = new Account(platform);
+    next.alarmIsAt(platform.alarmAt);
+    await ringUntil(platform, next, T0 + 5 * MINUTE);
+    expect(sentSeqs(platform)).toEqual([1]);
+  });
+
+  it("does not take along, as sent, what the object itself has still to send", async () => {
+    const { platform, account } = await usedAccount();
+    grant(account, 1);
+    end(account, "req_1", true);
+    await doSoon(platform);
+    // The second goes twice, which harms nobody.
+    expect(sentSeqs(platform)).toEqual([1, 2]);
+    end(account, "req_2", true);
+    account.confirm(1, [1, 2, 3]);
+    await ringUntil(platform, account, T0 + 20 * MINUTE);
+    expect(sentSeqs(platform)).toEqual([1, 2]);
   });
 });
 

@@ -124,16 +124,16 @@ describe("an entry of an unknown version", () => {
   it("waits in quarantine whole, and delays none beside it", async () => {
     const { db } = migratedD1();
     const good = recorded("entitlement");
-    const body = { v: 1, accountId: ACCOUNT, entries: [good, ofTomorrow] };
+    const body = messageOf([good, ofTomorrow as unknown as ChainedEntry]);
     expect(await consume(db, [body])).toEqual({ written: 1, quarantined: 1, retried: 0 });
     const [row] = await quarantineOf(db);
     expect(row).toMatchObject({ accountId: ACCOUNT, reason: "version 2 is not known" });
-    expect(JSON.parse(row?.body ?? "")).toEqual({ v: 1, accountId: ACCOUNT, entries: [ofTomorrow] });
+    expect(JSON.parse(row?.body ?? "")).toEqual(messageOf([ofTomorrow as unknown as ChainedEntry]));
   });
 
   it("is sent again as it came; a release that still does not know it puts it back, open", async () => {
     const { db } = migratedD1();
-    const message = { v: 2, accountId: ACCOUNT, sealed: "by a later release" };
+    const message = { v: 3, accountId: ACCOUNT, sealed: "by a later release" };
     await consume(db, [message]);
     const [row] = await quarantineOf(db);
     const sent: unknown[] = [];

@@ -213,9 +213,9 @@ export function fullHistory(id = "acct_1"): History {
 export const rateOf: RateLookup = (cardId, cardVersion, model) =>
   cardId === "default" && cardVersion === 1 && model === "gpt-5.4" ? PLAIN_RATE : null;
 
-/** What the queue carries: these entries, all of one account. */
+/** What the queue carries. */
 export function messageOf(entries: readonly ChainedEntry[]): unknown {
-  return { v: MESSAGE_VERSION, accountId: entries[0]?.accountId, entries };
+  return { v: MESSAGE_VERSION, entries };
 }
 
 /** Another entry under the place of `entry`, as an object that lost its memory would write it. */

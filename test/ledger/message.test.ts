@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type ChainedEntry, chain, type Entry } from "../../src/core/event.ts";
-import { readMessage } from "../../src/ledger/message.ts";
+import { bodyOf, byAccount, readMessage } from "../../src/ledger/message.ts";
 import { grantOf, sha256 } from "../support/core-fixtures.ts";
 import { fullHistory, History, messageOf } from "./history.ts";
 
@@ -53,7 +53,7 @@ function considered(copy: Json, part: Json): void {
 }
 
 function reasonOf(entry: unknown): string {
-  const read = readMessage({ v: 1, accountId: "acct_1", entries: [entry] });
+  const read = readMessage({ v: 2, entries: [entry] });
   if (read.kind === "refused") return read.reason;
   expect(read.entries).toEqual([]);
   return read.refused[0]?.reason ?? "accepted";
@@ -61,33 +61,45 @@ function reasonOf(entry: unknown): string {
 
 describe("reading a message", () => {
   it("accepts what an account really writes", () => {
-    const body = JSON.parse(JSON.stringify(messageOf(history.entries)));
-    expect(readMessage(body)).toEqual({
+    const body = bodyOf({ body: JSON.stringify(messageOf(history.entries)) });
+    expect(readMessage(body)).toEqual({ kind: "message", entries: history.entries, refused: [] });
+  });
+
+  it("accepts entries of several accounts", () => {
+    const other = new History("acct_2").give(grantOf("grt_b", 3)).at(1);
+    expect(readMessage(messageOf([grant, other, charge]))).toEqual({
       kind: "message",
-      accountId: "acct_1",
-      entries: history.entries,
+      entries: [grant, other, charge],
       refused: [],
+    });
+  });
+
+  it("accepts what a gateway of the first version has sent, but no other account's entry under its name", () => {
+    const other = new History("acct_2").give(grantOf("grt_b", 3)).at(1);
+    expect(readMessage({ v: 1, accountId: "acct_1", entries: [grant, other] })).toEqual({
+      kind: "message",
+      entries: [grant],
+      refused: [{ accountId: "acct_1", entry: other, reason: "shape: entry of another account" }],
     });
   });
 
   it("accepts every kind of entry that there is", () => {
     // Grants with text that only JSON can hold, which is how their terms are stored.
     const { entries } = fullHistory();
-    expect(readMessage(messageOf(entries))).toEqual({ kind: "message", accountId: "acct_1", entries, refused: [] });
+    expect(readMessage(messageOf(entries))).toEqual({ kind: "message", entries, refused: [] });
   });
 
   it("keeps the good entries beside a bad one", () => {
     const bad = { ...charge, hash: grant.hash };
     expect(readMessage(messageOf([grant, bad, overshoot]))).toEqual({
       kind: "message",
-      accountId: "acct_1",
       entries: [grant, overshoot],
-      refused: [{ entry: bad, reason: "shape: hash does not match the content" }],
+      refused: [{ accountId: "acct_1", entry: bad, reason: "shape: hash does not match the content" }],
     });
   });
 
   it("tells an unknown version apart from a broken shape", () => {
-    expect(readMessage({ v: 2, something: "new" })).toEqual({ kind: "refused", reason: "version 2 is not known" });
+    expect(readMessage({ v: 3, something: "new" })).toEqual({ kind: "refused", reason: "version 3 is not known" });
     expect(reasonOf({ v: 2, something: "new" })).toBe("version 2 is not known");
   });
 
@@ -97,10 +109,13 @@ describe("reading a message", () => {
     ["null", null],
     ["text", '{"v":1'],
     ["a list", [charge]],
-    ["no version", { accountId: "acct_1", entries: [charge] }],
-    ["no entries", { v: 1, accountId: "acct_1", entries: [] }],
-    ["an unknown field", { v: 1, accountId: "acct_1", entries: [charge], more: 1 }],
-    ["deep nesting", { v: 1, accountId: "acct_1", entries: deep }],
+    ["no version", { entries: [charge] }],
+    ["no entries", { v: 2, entries: [] }],
+    ["an unknown field", { v: 2, entries: [charge], more: 1 }],
+    ["deep nesting", { v: 2, entries: deep }],
+    ["an entry that is none", { v: 2, entries: [null] }],
+    ["an entry of nobody", { v: 2, entries: [{ ...charge, accountId: 7 }] }],
+    ["the first version without its account", { v: 1, entries: [charge] }],
   ])("refuses %s and does not throw", (_, body) => {
     const read = readMessage(body);
     const reason = read.kind === "refused" ? read.reason : read.refused[0]?.reason;
@@ -128,7 +143,6 @@ describe("reading a message", () => {
     ["an invented id", rehashed(charge, (copy) => Object.assign(update(copy), { id: "bal_new" }))],
     ["an invented usage id", rehashed(charge, (copy) => Object.assign(copy.usage as Json, { id: "use_other.1" }))],
     ["a charge without usage", rehashed(charge, (copy) => Object.assign(copy, { usage: null }))],
-    ["another account's entry", new History("acct_2").give(grantOf("grt_a", 1)).at(1)],
     ["a field without a column", rehashed(charge, (copy) => Object.assign(copy.usage as Json, { extra: 1 }))],
     ["text that SQLite would change", rehashed(charge, (copy) => Object.assign(copy.usage as Json, { model: "a\0b" }))],
     ["broken Unicode", rehashed(charge, (copy) => Object.assign(copy.usage as Json, { model: "\ud800" }))],
@@ -170,7 +184,29 @@ describe("reading a message", () => {
 
   it("keeps unknown fields of what is stored whole", () => {
     const entry = rehashed(charge, (copy) => Object.assign((copy.usage as Json).usage as Json, { images: 2 }));
-    const read = readMessage({ v: 1, accountId: "acct_1", entries: [entry] });
+    const read = readMessage({ v: 2, entries: [entry] });
     expect(read).toMatchObject({ kind: "message", entries: [entry], refused: [] });
+  });
+});
+
+describe("taking a message apart", () => {
+  const other = new History("acct_2").give(grantOf("grt_b", 3)).at(1);
+
+  it("gives every account its own, in order, and loses nothing", () => {
+    expect(byAccount(messageOf([grant, other, charge]))).toEqual([
+      { accountId: "acct_1", body: messageOf([grant, charge]) },
+      { accountId: "acct_2", body: messageOf([other]) },
+    ]);
+  });
+
+  it.each<[string, unknown, string | null]>([
+    ["one account's", messageOf([grant, charge]), "acct_1"],
+    ["the first version's", { v: 1, accountId: "acct_1", entries: [grant] }, "acct_1"],
+    ["nobody's", { v: 2, entries: [null] }, null],
+    ["no entries", { v: 2, entries: [] }, null],
+    ["text", "{ truncated", null],
+    ["nothing", null, null],
+  ])("leaves whole what is %s", (_, body, accountId) => {
+    expect(byAccount(body)).toEqual([{ accountId, body }]);
   });
 });

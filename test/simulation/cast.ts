@@ -1,9 +1,11 @@
 import { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
+import { SharedFlush } from "../../durable-objects/shared-flush.ts";
 import type { AccountWatch } from "./account-watch.ts";
 import type { Invocation } from "./invocation.ts";
 import type { UpstreamJob } from "./job-story.ts";
 import type { LedgerDatabase } from "./ledger-database.ts";
 import type { LedgerQueue } from "./ledger-queue.ts";
+import type { Isolate } from "./network.ts";
 import type { ObjectHost } from "./object-host.ts";
 import type { Offers } from "./offers.ts";
 import type { Promises } from "./promises.ts";
@@ -26,8 +28,8 @@ export class Cast {
   readonly jobs = new Map<string, UpstreamJob>();
   /** Attempts whose Workers cannot reach the object for a long time, by account, request and attempt. */
   readonly silent = new Set<string>();
-  /** Requests of one isolate share calls to objects. */
-  readonly steps = new GroupedSteps();
+  /** All requests are of one isolate: they share calls to objects, and messages. */
+  readonly isolate: Isolate;
   requests = 0;
   #underWay = new Set<Invocation>();
 
@@ -39,6 +41,12 @@ export class Cast {
     this.promises = parts.promises;
     this.database = parts.database;
     this.queue = parts.queue;
+    const flush = new SharedFlush({
+      send: (messages) => this.queue.send(messages),
+      now: () => this.world.now,
+      report: (event) => this.world.tell(event),
+    });
+    this.isolate = { steps: new GroupedSteps(), flush };
   }
 
   /** Whether anybody who lives is still at work. */

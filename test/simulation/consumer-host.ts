@@ -70,7 +70,7 @@ export class ConsumerHost {
       id: queued.id,
       attempts: queued.attempts,
       timestamp: new Date(this.#world.now),
-      body: JSON.parse(queued.json) as unknown,
+      body: queued.json,
       ack: () => void (done.has(queued) || done.set(queued, "ack")),
       retry: ({ delaySeconds = 0 }: { delaySeconds?: number } = {}) =>
         void (done.has(queued) || done.set(queued, delaySeconds * 1_000)),

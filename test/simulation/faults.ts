@@ -38,6 +38,7 @@ const FAULTS = {
   "answer lost on its way to the client": 0.3,
   "Worker dies while it takes steps of others along": 0.3,
   "object restored to an earlier moment, or lost": 1,
+  "Worker dies with entries that it was to flush": 0.4,
 } as const;
 
 export type Fault = keyof typeof FAULTS;

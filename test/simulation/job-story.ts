@@ -80,7 +80,7 @@ function lookAt(cast: Cast, accountId: string, id: string): void {
   }
   if (world.now < job.endsAt) return;
   const worker = new Invocation(world);
-  const accounts = clientFor(worker, cast.hosts, cast.steps);
+  const accounts = clientFor(worker, cast.hosts, cast.isolate);
   cast.begin(async () => {
     await worker.sleep(world.random.int(20, 2_000));
     if (world.faults.strikes("Worker dies before settling")) return worker.vanish();

@@ -2,7 +2,7 @@ import type { LedgerMessage } from "../../src/core/ledger-message.ts";
 import { Injected } from "./object-storage.ts";
 import type { World } from "./world.ts";
 
-/** A message on the queue, as the JSON that travels. */
+/** A message on the queue, as the text that travels. */
 export interface Queued {
   readonly id: string;
   readonly json: string;
@@ -42,23 +42,25 @@ export class LedgerQueue {
     return this.#ready.length === 0 && this.#waiting === 0 && this.#running === 0;
   }
 
-  async send(messages: readonly LedgerMessage[]): Promise<void> {
+  async send(messages: readonly string[]): Promise<void> {
     const { faults, random } = this.#world;
     this.#noteRepeats(messages);
     await this.#world.sleep(random.int(1, 40));
     if (faults.strikes("queue refuses")) throw new Injected("Too Many Requests");
     if (faults.strikes("queue does not answer")) {
       this.#world.reach("the queue did not answer");
-      if (random.chance(0.5)) this.put(messages.map((message) => JSON.stringify(message)));
+      if (random.chance(0.5)) this.put(messages);
       await new Promise(() => {});
     }
-    this.put(messages.map((message) => JSON.stringify(message)));
+    this.put(messages);
     if (faults.strikes("queue takes the messages and then refuses")) throw new Injected("Internal Server Error");
   }
 
-  #noteRepeats(messages: readonly LedgerMessage[]): void {
-    for (const { accountId, entries } of messages) {
-      for (const { seq } of entries) {
+  #noteRepeats(messages: readonly string[]): void {
+    for (const text of messages) {
+      const { entries } = JSON.parse(text) as LedgerMessage;
+      if (new Set(entries.map(({ accountId }) => accountId)).size > 1) this.#world.reach("accounts shared a message");
+      for (const { accountId, seq } of entries) {
         const name = `${accountId} ${seq}`;
         if (this.#sent.has(name)) this.#world.reach("entry sent again by its object");
         this.#sent.add(name);

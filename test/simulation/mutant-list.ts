@@ -36,9 +36,19 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "durable-objects/outbox.ts",
-        find: "  const sentSeq = fresh.at(-1)?.seq ?? before.sentSeq;",
+        find: "    const last = fresh.at(-1)?.seq ?? 0;\n",
         replace:
-          "  if (sent) store.confirm([...stale, ...fresh].map(({ seq }) => seq));\n  const sentSeq = fresh.at(-1)?.seq ?? before.sentSeq;",
+          "    if (sent) this.#store.confirm([...stale, ...fresh].map(({ seq }) => seq));\n    const last = fresh.at(-1)?.seq ?? 0;\n",
+      },
+    ],
+  },
+  {
+    safeguard: "an entry that was handed over stays in the outbox until the ledger has it",
+    edits: [
+      {
+        file: "durable-objects/outbox.ts",
+        find: "    for (const { seq } of entries) if (seq === this.#sentSeq + 1) this.#sentSeq = seq;\n",
+        replace: "    this.#store.confirm(entries.map(({ seq }) => seq));\n",
       },
     ],
   },
@@ -110,13 +120,13 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "durable-objects/outbox.ts",
-        find: "  const messages = packEntries(accountId, rows);",
-        replace: `  const messages = packEntries(accountId, rows.map(({ seq, json }) => {
+        find: "  const messages = packEntries(rows.map(({ json }) => json));",
+        replace: `  const messages = packEntries(rows.map(({ json }) => {
     const { prev, hash: _, ...entry } = JSON.parse(json);
     if (entry.usage) entry.usage.id = entry.usage.id + "~" + Math.floor(Math.random() * 1e9);
     if (entry.monetization) entry.monetization.usageId = entry.usage.id;
     if (entry.monetization) entry.monetization.id = entry.usage.id.replace("use_", "mon_");
-    return { seq, json: JSON.stringify(chain(sha256Hex, entry, prev)) };
+    return JSON.stringify(chain(sha256Hex, entry, prev));
   }));`,
       },
       {
@@ -242,7 +252,7 @@ import { sha256Hex } from "../src/sha256.ts";`,
       {
         file: "durable-objects/outbox.ts",
         find: "  const stale = due ? ",
-        replace: "  const stale = due && before.sentSeq < 0 ? ",
+        replace: "  const stale = due && this.#sentSeq < 0 ? ",
       },
     ],
   },
@@ -440,7 +450,7 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "durable-objects/account-alarm.ts",
-        find: `    this.#attempt("arm", () => upkeep.armNext(this.#turns, this.#delivery));\n`,
+        find: `    this.#attempt("arm", () => upkeep.armNext(this.#turns, this.#outbox));\n`,
         replace: "",
       },
     ],

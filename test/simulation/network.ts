@@ -2,6 +2,7 @@ import type { Account } from "../../durable-objects/account.ts";
 import { AccountClient } from "../../durable-objects/client.ts";
 import type { RerateReply } from "../../durable-objects/commands.ts";
 import type { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
+import type { Later, SharedFlush } from "../../durable-objects/shared-flush.ts";
 import type { Step, StepOutcome } from "../../durable-objects/steps.ts";
 import type { RerateCommand } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
@@ -24,11 +25,17 @@ const COME_AGAIN: ReadonlyMap<string, RareState> = new Map([
 
 type Namespace = ConstructorParameters<typeof AccountClient>[0];
 
-/** The real client of one invocation, over a network that loses and repeats. `steps` are those of its isolate. */
+/** What the requests of an isolate share. */
+export interface Isolate {
+  readonly steps: GroupedSteps;
+  readonly flush: SharedFlush;
+}
+
+/** The real client of one invocation, over a network that loses and repeats. */
 export function clientFor(
   invocation: Invocation,
   hosts: ReadonlyMap<string, ObjectHost>,
-  steps?: GroupedSteps,
+  isolate?: Isolate,
 ): AccountClient {
   const getByName = (id: string) =>
     new Proxy(
@@ -40,7 +47,27 @@ export function clientFor(
             transport(invocation, hostOf(hosts, id), method, given),
       },
     );
-  return new AccountClient({ getByName } as unknown as Namespace, steps);
+  const later = laterIn(invocation);
+  const shared = isolate && {
+    steps: isolate.steps,
+    flush: (entries: readonly string[]) => isolate.flush.take(entries, later),
+  };
+  return new AccountClient({ getByName } as unknown as Namespace, shared);
+}
+
+/** Timers that live as long as their invocation. */
+function laterIn(invocation: Invocation): Later {
+  const { world } = invocation;
+  return (ms, work) => {
+    world.at(world.now + ms, () => {
+      if (!invocation.alive) return;
+      if (world.faults.strikes("Worker dies with entries that it was to flush")) {
+        world.reach("entries lost by who was to flush them");
+        return invocation.die();
+      }
+      world.spawn(work);
+    });
+  };
 }
 
 export function hostOf(hosts: ReadonlyMap<string, ObjectHost>, id: string): ObjectHost {

@@ -3,6 +3,8 @@ export const RARE_STATES = [
   "entries written by the consumer",
   "entry sent again by its object",
   "confirmation of what was confirmed before",
+  "accounts shared a message",
+  "entries lost by who was to flush them",
   "crash between commit and reply",
   "crash within a transaction",
   "write refused within a transaction",

@@ -48,7 +48,7 @@ export async function requestStory(cast: Cast, accountId: string, action: Reques
       again,
       fate,
       worker,
-      accounts: clientFor(worker, cast.hosts, cast.steps),
+      accounts: clientFor(worker, cast.hosts, cast.isolate),
     };
     cast.requests += 1;
     cast.begin(async () => {

@@ -47,9 +47,8 @@ export class SqlitePlatform implements Platform {
 
   now = (): number => this.at;
 
-  send = async (messages: readonly LedgerMessage[]): Promise<void> => {
-    // A queue carries JSON, not objects.
-    this.sent.push(...(JSON.parse(JSON.stringify(messages)) as LedgerMessage[]));
+  send = async (messages: readonly string[]): Promise<void> => {
+    this.sent.push(...messages.map((text) => JSON.parse(text) as LedgerMessage));
   };
 
   poll = async (messages: readonly JobMessage[]): Promise<void> => {

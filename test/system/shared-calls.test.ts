@@ -3,11 +3,12 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { AdminClient } from "../../scripts/admin-client.ts";
 import { seedCatalog } from "../../scripts/catalog-seed.ts";
 import { type LocalGateway, startLocalGateway } from "../../scripts/local-gateway.ts";
-import { type Customer, makeCustomer, micro, readOwn, until } from "./customer.ts";
+import { type Customer, makeCustomer, micro, readOwn, readReceipt, until } from "./customer.ts";
 
 const ADMIN_TOKEN = "operator-of-this-test";
 const BODY = JSON.stringify({ model: "gpt-5.4-mini", input: "Hello", max_output_tokens: 100, store: false });
 const AT_ONCE = 150;
+const ACCOUNTS = 30;
 /** Far more than it takes, and far less than waiting for each other would. */
 const SOON_MS = 8_000;
 
@@ -33,10 +34,10 @@ interface Answered {
 }
 
 /** Sends one request; with `leavesAfterMs` its client is gone (by a reset) after that, and there is no answer. */
-function send(leavesAfterMs?: number): Promise<Answered | null> {
+function send(leavesAfterMs?: number, { key } = customer): Promise<Answered | null> {
   const begun = performance.now();
   const { promise, resolve } = Promise.withResolvers<Answered | null>();
-  const headers = { authorization: `Bearer ${customer.key}`, "content-type": "application/json" };
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
   const call = request(`${gateway.url}/v1/responses`, { method: "POST", headers, agent: false }, (response) => {
     response.resume();
     response.on("error", () => resolve(null));
@@ -94,3 +95,31 @@ it("clients that hang up in the middle of a shared call hold nobody else up", as
   expect(Math.max(...answered.map(({ tookMs }) => tookMs))).toBeLessThan(SOON_MS);
   await atRest();
 });
+
+it("requests of many accounts share messages, and the ledger has each within five seconds", async () => {
+  const options = { plan: "open", credits: "1" };
+  const customers = await Promise.all(Array.from({ length: ACCOUNTS }, () => makeCustomer(admin, options)));
+  const before = await flushed();
+  await Promise.all(
+    customers.map(async (one, index) => {
+      // Every third client has gone before its request has ended, with whatever it was to flush.
+      if (index % 3 === 0) await send(20, one);
+      const answered = await send(undefined, one);
+      if (!answered) throw new Error("a client that waited got no answer");
+      await until(`${answered.requestId} in the ledger`, 5_000, async () => {
+        const receipt = await readReceipt(gateway.url, one, answered.requestId);
+        return receipt?.ledger?.confirmed ? receipt : null;
+      });
+    }),
+  );
+  const after = await flushed();
+  expect(after.entries - before.entries).toBeGreaterThanOrEqual(ACCOUNTS);
+  expect(after.messages - before.messages).toBeLessThanOrEqual(ACCOUNTS / 3);
+});
+
+/** What the gateway has put on the ledger's queue for all accounts. */
+async function flushed() {
+  const { flushed } = await admin.accounts.work(customer.id);
+  if (!flushed) throw new Error("the gateway does not tell what it has flushed");
+  return flushed;
+}

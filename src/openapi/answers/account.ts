@@ -161,8 +161,14 @@ export const objectWork = answer(
       rows_read: count.optional(),
       alarms_set: count,
       requests: count.optional().describe("Calls from outside and alarms that rang, but for this question."),
-      messages: count.optional().describe("Messages put on the ledger's queue."),
+      messages: count.optional().describe("Messages that it put on the ledger's queue itself."),
       polls: count.optional().describe("Questions after jobs put on their queue."),
+      handed_over: count.optional().describe("Entries that the gateway put on the ledger's queue for it."),
+      confirmations: count.optional().describe("How often the ledger has told it what it holds."),
+      flushed: z
+        .strictObject({ entries: count, messages: count })
+        .optional()
+        .describe("What the isolate that answers has put on the ledger's queue, for all accounts, since it began."),
     })
     .describe("What the account's object did since it was last woken."),
 );
