@@ -33,6 +33,8 @@ export class Outbox {
   /** The highest number up to which all was sent or handed over, and when that was last. */
   #sentSeq: number;
   #sentAt = Number.NEGATIVE_INFINITY;
+  /** Those beyond that were handed over while something before them still has to be sent. */
+  readonly #beyond = new Set<number>();
   /** At `resendAt`, what is still unconfirmed up to this number is sent again. */
   #markSeq = 0;
   #resendAt = 0;
@@ -50,9 +52,10 @@ export class Outbox {
     return this.#tries;
   }
 
-  /** Somebody else sends these. Where something before them still has to be sent, they go with it once more. */
+  /** Somebody else sends these. */
   handedOver(entries: readonly ChainedEntry[], now: number): void {
-    for (const { seq } of entries) if (seq === this.#sentSeq + 1) this.#sentSeq = seq;
+    for (const { seq } of entries) this.#beyond.add(seq);
+    this.#sentUpTo(this.#sentSeq);
     this.#sentAt = now;
   }
 
@@ -60,15 +63,15 @@ export class Outbox {
   async deliver(send: Platform["send"], refused: Refused, now: number): Promise<number> {
     const due = now >= this.#resendAt;
     const stale = due ? this.#store.unconfirmed(0, this.#staleSeq(now), ROWS_PER_FLUSH) : [];
-    const fresh = this.#store.unconfirmed(this.#sentSeq, Number.MAX_SAFE_INTEGER, ROWS_PER_FLUSH);
+    const unsent = this.#store.unconfirmed(this.#sentSeq, Number.MAX_SAFE_INTEGER, ROWS_PER_FLUSH);
+    const fresh = unsent.filter(({ seq }) => !this.#beyond.has(seq));
     if (fresh.length === 0 && stale.length === 0) {
       // What was sent since the last mark comes under a new one, and is sent again when that is due.
       if (due && this.#store.outboxSpan().count > 0) this.#mark(now + RESEND_FIRST_MS, 0);
       return 0;
     }
     const sent = await sendAll([...stale, ...fresh], send, refused);
-    const last = fresh.at(-1)?.seq ?? 0;
-    if (last > this.#sentSeq) this.#sentSeq = last;
+    this.#sentUpTo(fresh.at(-1)?.seq ?? 0);
     this.#sentAt = now;
     if (sent && !due) return fresh.length;
     const tries = sent && stale.length === 0 ? 0 : this.#tries + 1;
@@ -85,6 +88,12 @@ export class Outbox {
     if (last - this.#sentSeq >= ROWS_PER_FLUSH) return now;
     if (last > this.#sentSeq) return now + FLUSH_EVERY_MS;
     return this.#tries > 0 ? Math.max(this.#resendAt, now + FLUSH_EVERY_MS) : now + RESEND_LATEST_MS;
+  }
+
+  #sentUpTo(seq: number): void {
+    this.#sentSeq = Math.max(this.#sentSeq, seq);
+    while (this.#beyond.delete(this.#sentSeq + 1)) this.#sentSeq += 1;
+    for (const handed of this.#beyond) if (handed <= this.#sentSeq) this.#beyond.delete(handed);
   }
 
   /** Up to here entries were sent long enough ago: all of them where nothing was sent since. */

@@ -36,9 +36,9 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "durable-objects/outbox.ts",
-        find: "    const last = fresh.at(-1)?.seq ?? 0;\n",
+        find: "    this.#sentUpTo(fresh.at(-1)?.seq ?? 0);\n",
         replace:
-          "    if (sent) this.#store.confirm([...stale, ...fresh].map(({ seq }) => seq));\n    const last = fresh.at(-1)?.seq ?? 0;\n",
+          "    if (sent) this.#store.confirm([...stale, ...fresh].map(({ seq }) => seq));\n    this.#sentUpTo(fresh.at(-1)?.seq ?? 0);\n",
       },
     ],
   },
@@ -47,7 +47,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "durable-objects/outbox.ts",
-        find: "    for (const { seq } of entries) if (seq === this.#sentSeq + 1) this.#sentSeq = seq;\n",
+        find: "    for (const { seq } of entries) this.#beyond.add(seq);\n",
         replace: "    this.#store.confirm(entries.map(({ seq }) => seq));\n",
       },
     ],

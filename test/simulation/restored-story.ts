@@ -1,4 +1,5 @@
 import { type AccountClient, AccountUnreachable } from "../../durable-objects/client.ts";
+import type { Rate } from "../../src/core/rate-card.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { NO_USAGE, type Usage } from "../../src/core/usage.ts";
 import { reopenLedger } from "../../src/ledger/reopening.ts";
@@ -27,14 +28,25 @@ interface Acknowledged {
   readonly at: number;
 }
 
+/** What upstream used whenever the number of an attempt was given out, and at which prices. */
+interface Use {
+  readonly usages: readonly Usage[];
+  readonly rates: readonly Rate[];
+}
+
+/** Where a number was given out twice, the one who had it first may settle what was reserved at the other's price. */
+function mostOf({ usages, rates }: Use = { usages: [], rates: [] }): number {
+  return Math.max(0, ...usages.flatMap((usage) => rates.map((rate) => priceOf(rate, usage))));
+}
+
 /** What is asked of one account, what its object loses, and how a person brings it back. */
 export class RestoredStory {
   /** When the last client comes. */
   readonly end: number;
   readonly #cast: Cast;
   readonly #random: Random;
-  /** The most that upstream really used for an attempt, by request and attempt. */
-  readonly #used = new Map<string, number>();
+  /** What upstream really used for an attempt, by request and attempt. */
+  readonly #used = new Map<string, Use>();
   readonly #acknowledged: Acknowledged[] = [];
   #copy: StorageCopy | null = null;
   #lost = false;
@@ -116,10 +128,11 @@ export class RestoredStory {
     );
     const usage = { ...bound, outputTokens };
     const key = `${requestId}.${attempt}`;
-    const before = this.#used.get(key) ?? 0;
+    const use = this.#used.get(key) ?? { usages: [], rates: [] };
     // Within one epoch, an object that has forgotten an attempt that nobody else knows of gives its number out again.
-    if (before > 0 && this.#begun > 0) world.violate("upstream runs at most once per attempt, over all epochs", key);
-    this.#used.set(key, Math.max(before, priceOf(quote.rate, usage)));
+    if (use.usages.length > 0 && this.#begun > 0)
+      world.violate("upstream runs at most once per attempt, over all epochs", key);
+    this.#used.set(key, { usages: [...use.usages, usage], rates: [...use.rates, quote.rate] });
     await worker.sleep(this.#random.pick([500, 20_000, 8 * MINUTE]));
     if (world.faults.strikes("Worker dies before settling")) return worker.vanish();
     const report = { usage, outcome: "completed", estimated: false } as const;
@@ -231,7 +244,7 @@ export class RestoredStory {
       const other = attempts.get(request);
       if (other) world.violate("a key is charged once, over all epochs", `${other} and ${key}`);
       attempts.set(request, key);
-      const most = this.#used.get(key) ?? 0;
+      const most = mostOf(this.#used.get(key));
       if (amount > most) world.violate("no charge above what upstream used", `${key}: ${amount} of ${most}`);
     }
     const openAt = this.#openAt ?? 0;
