@@ -166,6 +166,14 @@ export class AccountStore {
     return row?.hash ?? null;
   }
 
+  /** The number of the account's last entry; 0 where there is none. What left the outbox is in the tables. */
+  lastSeq(): number {
+    const [row] = this.#sql.all<{ seq: number | null }>(
+      "SELECT max(coalesce((SELECT max(seq) FROM outbox), 0), coalesce((SELECT seq FROM account), 0)) AS seq",
+    );
+    return row?.seq ?? 0;
+  }
+
   outboxSpan(): { count: number; first: number | null; last: number | null } {
     const [row] = this.#sql.all<{ n: number; first: number | null; last: number | null }>(
       "SELECT count(*) AS n, min(seq) AS first, max(seq) AS last FROM outbox",

@@ -43,7 +43,7 @@ export class Outbox {
   /** Made before the account's first turn. */
   constructor(store: AccountStore) {
     this.#store = store;
-    this.#sentSeq = store.outboxSpan().last ?? 0;
+    this.#sentSeq = store.lastSeq();
     this.#tries = store.resendTries();
   }
 
@@ -61,17 +61,18 @@ export class Outbox {
 
   /** Sends new entries, and again what was sent a while ago and is still here. Returns how many were new. */
   async deliver(send: Platform["send"], refused: Refused, now: number): Promise<number> {
-    const due = now >= this.#resendAt;
-    const stale = due ? this.#store.unconfirmed(0, this.#staleSeq(now), ROWS_PER_FLUSH) : [];
     const unsent = this.#store.unconfirmed(this.#sentSeq, Number.MAX_SAFE_INTEGER, ROWS_PER_FLUSH);
     const fresh = unsent.filter(({ seq }) => !this.#beyond.has(seq));
+    if (fresh.length === 0) this.#sentUpTo(unsent.at(-1)?.seq ?? 0);
+    const due = now >= this.#resendAt;
+    const stale = due ? this.#store.unconfirmed(0, this.#staleSeq(now), ROWS_PER_FLUSH) : [];
     if (fresh.length === 0 && stale.length === 0) {
       // What was sent since the last mark comes under a new one, and is sent again when that is due.
       if (due && this.#store.outboxSpan().count > 0) this.#mark(now + RESEND_FIRST_MS, 0);
       return 0;
     }
     const sent = await sendAll([...stale, ...fresh], send, refused);
-    this.#sentUpTo(fresh.at(-1)?.seq ?? 0);
+    this.#sentUpTo(unsent.at(-1)?.seq ?? 0);
     this.#sentAt = now;
     if (sent && !due) return fresh.length;
     const tries = sent && stale.length === 0 ? 0 : this.#tries + 1;

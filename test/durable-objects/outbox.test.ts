@@ -140,6 +140,26 @@ describe("an entry that is handed over to who ended its request", () => {
     expect(sentSeqs(platform)).toEqual([1]);
   });
 
+  it("is sent by a life that began with nothing to send", async () => {
+    const { platform, account } = await usedAccount();
+    end(account, "req_1", true);
+    account.confirm(1, [1]);
+    const next = new Account(platform);
+    next.alarmIsAt(platform.alarmAt);
+    end(next, "req_2", true);
+    await ringUntil(platform, next, T0 + 5 * MINUTE);
+    expect(sentSeqs(platform)).toEqual([2]);
+  });
+
+  it("is sent also where what came before it reached the ledger without this object", async () => {
+    const { platform, account } = await usedAccount();
+    grant(account, 1);
+    end(account, "req_1", true);
+    account.confirm(1, [1]);
+    await ringUntil(platform, account, T0 + 5 * MINUTE);
+    expect(sentSeqs(platform)).toEqual([2]);
+  });
+
   it("does not take along, as sent, what the object itself has still to send", async () => {
     const { platform, account } = await usedAccount();
     grant(account, 1);

@@ -36,9 +36,9 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "durable-objects/outbox.ts",
-        find: "    this.#sentUpTo(fresh.at(-1)?.seq ?? 0);\n",
+        find: "    this.#sentUpTo(unsent.at(-1)?.seq ?? 0);\n    this.#sentAt = now;\n",
         replace:
-          "    if (sent) this.#store.confirm([...stale, ...fresh].map(({ seq }) => seq));\n    this.#sentUpTo(fresh.at(-1)?.seq ?? 0);\n",
+          "    if (sent) this.#store.confirm([...stale, ...fresh].map(({ seq }) => seq));\n    this.#sentUpTo(unsent.at(-1)?.seq ?? 0);\n    this.#sentAt = now;\n",
       },
     ],
   },
