@@ -62,8 +62,10 @@ export const STREAM_EVENTS: readonly string[] = events.map(
   ({ type }, index) => `event: ${type}\ndata: ${STREAM_FRAMES[index]}\n\n`,
 );
 
-/** The stream is sent in this many pieces, this far apart: 100 events in 200 ms. */
+/** The stream is sent in this many pieces, this far apart: 100 events in 200 ms, or in 4 s where the request says so. */
 export const STREAM_PIECES = 20;
 export const STREAM_PAUSE_MS = 10;
+export const SLOW_PAUSE_MS = 200;
+export const SLOW_MARK = "take your time";
 
 export const STREAM_BYTES = STREAM_EVENTS.join("").length;

@@ -1,7 +1,7 @@
 import { Agent, request as httpRequest } from "node:http";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { JSON_ANSWER, MODEL, STREAM_BYTES } from "./answers.ts";
+import { JSON_ANSWER, MODEL, SLOW_MARK, STREAM_BYTES } from "./answers.ts";
 
 /** Where requests go. Keys are used in turn. */
 export interface Target {
@@ -10,6 +10,8 @@ export interface Target {
 }
 
 export type Kind = "json" | "stream";
+/** What is asked for: an answer as fast as it comes, or a stream that takes its time. */
+type Asked = Kind | "slow stream";
 
 export interface Timing {
   readonly firstByteMs: number;
@@ -18,11 +20,17 @@ export interface Timing {
 
 const input = "Tell me, in one paragraph, how the spillway of a dam works. ".repeat(12);
 // Codex keeps nothing at the upstream; an answer that is kept costs two object rows more.
-export const BODIES: Readonly<Record<Kind, Buffer>> = {
-  json: Buffer.from(JSON.stringify({ model: MODEL, input, max_output_tokens: 400, store: false, stream: false })),
-  stream: Buffer.from(JSON.stringify({ model: MODEL, input, max_output_tokens: 400, store: false, stream: true })),
+const REQUEST = { model: MODEL, input, max_output_tokens: 400, store: false };
+export const BODIES: Readonly<Record<Asked, Buffer>> = {
+  json: Buffer.from(JSON.stringify({ ...REQUEST, stream: false })),
+  stream: Buffer.from(JSON.stringify({ ...REQUEST, stream: true })),
+  "slow stream": Buffer.from(JSON.stringify({ ...REQUEST, stream: true, metadata: { pace: SLOW_MARK } })),
 };
-const BYTES: Readonly<Record<Kind, number>> = { json: JSON_ANSWER.length, stream: STREAM_BYTES };
+const BYTES: Readonly<Record<Asked, number>> = {
+  json: JSON_ANSWER.length,
+  stream: STREAM_BYTES,
+  "slow stream": STREAM_BYTES,
+};
 
 /** A client with connections that are kept alive. Every answer is checked: its status and its length. */
 export class Client {
@@ -45,7 +53,7 @@ export class Client {
   }
 
   /** Sends one request and reads its answer to the end. */
-  send(kind: Kind): Promise<Timing> {
+  send(kind: Asked): Promise<Timing> {
     const { port, keys } = this.#target;
     const key = keys[this.#sent % keys.length];
     this.#sent += 1;
@@ -107,6 +115,17 @@ export class Client {
     };
     await Promise.all(Array.from({ length: Math.min(width, count) }, lane));
     return timings;
+  }
+
+  /** `count` requests, one every `everyMs`, however long each takes; in the order in which they came. */
+  async arriving(kind: Asked, everyMs: number, count: number): Promise<Timing[]> {
+    const begun = performance.now();
+    const answers: Promise<Timing>[] = [];
+    for (let index = 0; index < count; index += 1) {
+      await sleep(Math.max(0, begun + index * everyMs - performance.now()));
+      answers.push(this.send(kind));
+    }
+    return Promise.all(answers);
   }
 }
 

@@ -28,6 +28,7 @@ export interface Figures {
   readonly p99: number;
   readonly streamFirstByte: number;
   readonly streamTotal: number;
+  readonly openFirstByte: number;
   readonly crowdFirstByte: number;
   readonly crowdTotal: number;
   readonly cpuPer1000Streams: number | null;
@@ -56,6 +57,9 @@ const PAUSE_MS = 4;
 const LONE_STREAMS = 5;
 const CROWD = 200;
 const CROWD_STREAMS = 400;
+/** A stream that takes 4 s comes every 20 ms: 200 of them are open. As many come before any is counted. */
+const OPEN_EVERY_MS = 20;
+const OPEN_STREAMS = 400;
 const CROWD_TURNS = 2;
 
 /** Measures every variant once, in their given order. */
@@ -107,8 +111,10 @@ async function measureJson(variant: Variant) {
 
 async function measureStreams(variant: Variant) {
   const lone = await variant.client.thisMany("stream", 1, LONE_STREAMS);
+  const open = await variant.client.arriving("slow stream", OPEN_EVERY_MS, OPEN_STREAMS);
   const crowd = await withCpu(variant, () => variant.client.thisMany("stream", CROWD, CROWD_STREAMS));
   return {
+    openFirstByte: middle(open.slice(CROWD), "firstByteMs"),
     streamFirstByte: middle(lone, "firstByteMs"),
     streamTotal: middle(lone, "totalMs"),
     crowdFirstByte: middle(crowd.result, "firstByteMs"),

@@ -1,6 +1,14 @@
 import { createServer, type ServerResponse } from "node:http";
 import { type WebSocket, WebSocketServer } from "ws";
-import { JSON_ANSWER, STREAM_EVENTS, STREAM_FRAMES, STREAM_PAUSE_MS, STREAM_PIECES } from "./answers.ts";
+import {
+  JSON_ANSWER,
+  SLOW_MARK,
+  SLOW_PAUSE_MS,
+  STREAM_EVENTS,
+  STREAM_FRAMES,
+  STREAM_PAUSE_MS,
+  STREAM_PIECES,
+} from "./answers.ts";
 
 /**
  * A process of its own that answers every POST, and every message on a WebSocket, with the same bytes; tells its port
@@ -18,7 +26,7 @@ const WHOLE_HEADERS = { "content-type": "application/json", "content-length": wh
 const STREAM_HEADERS = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" };
 
 /** Sends every one of `parts`, a pause apart. Returns what stops it. */
-function pace<Part>(parts: readonly Part[], send: (part: Part) => void, end: () => void): () => void {
+function pace<Part>(parts: readonly Part[], pauseMs: number, send: (part: Part) => void, end: () => void): () => void {
   let index = 0;
   const next = () => {
     const part = parts[index];
@@ -28,15 +36,16 @@ function pace<Part>(parts: readonly Part[], send: (part: Part) => void, end: () 
     clearInterval(timer);
     end();
   };
-  const timer = setInterval(next, STREAM_PAUSE_MS);
+  const timer = setInterval(next, pauseMs);
   next();
   return () => clearInterval(timer);
 }
 
-function stream(response: ServerResponse): void {
+function stream(response: ServerResponse, pauseMs: number): void {
   response.writeHead(200, STREAM_HEADERS);
   const stop = pace(
     pieces,
+    pauseMs,
     (piece) => response.write(piece),
     () => response.end(),
   );
@@ -48,7 +57,7 @@ function converse(socket: WebSocket): void {
     const send = (burst: readonly string[]) => {
       for (const frame of burst) socket.send(frame);
     };
-    const stop = pace(bursts, send, () => socket.off("close", stop));
+    const stop = pace(bursts, STREAM_PAUSE_MS, send, () => socket.off("close", stop));
     socket.on("close", stop);
   });
 }
@@ -60,7 +69,8 @@ const server = createServer((request, response) => {
     body += chunk;
   });
   request.on("end", () => {
-    if (body.includes('"stream":true')) stream(response);
+    const pauseMs = body.includes(SLOW_MARK) ? SLOW_PAUSE_MS : STREAM_PAUSE_MS;
+    if (body.includes('"stream":true')) stream(response, pauseMs);
     else response.writeHead(200, WHOLE_HEADERS).end(whole);
   });
 });
