@@ -29,6 +29,8 @@ export class AccountAlarm {
     this.#platform = platform;
     this.#turns = turns;
     this.#outbox = new Outbox(turns.store);
+    // Perhaps another life died with them. Those that are merely on their way have a moment to arrive.
+    if (turns.store.outboxSpan().count > 0) platform.soon(FLUSH_EVERY_MS, () => this.flush());
   }
 
   /**

@@ -136,19 +136,21 @@ export function serialiseMeters(meters: AccountRow["meters"]): string {
   return JSON.stringify(toStored(meters));
 }
 
-/** What an entry carries of the account that it changed: its row without the plan, and the grants that moved. */
+/** What an entry carries of the account that it changed: its row without the plan, and grants. */
 interface StoredState {
   readonly row: Omit<AccountRow, "plan" | "meters"> & { readonly meters: StoredMeters };
   readonly grants: readonly Grant[];
+  /** Whether these are all grants that the tables do not hold as they are, also those that earlier entries moved. */
+  readonly whole?: boolean;
 }
 
 export function serialiseState({ plan: _, ...row }: AccountRow, grants: readonly Grant[]): string {
-  return JSON.stringify({ row: { ...row, meters: toStored(row.meters) }, grants } satisfies StoredState);
+  return JSON.stringify({ row: { ...row, meters: toStored(row.meters) }, grants, whole: true } satisfies StoredState);
 }
 
-export function parseState(json: string, plan: Plan): { readonly row: AccountRow; readonly grants: readonly Grant[] } {
-  const { row, grants } = JSON.parse(json) as StoredState;
-  return { row: { ...row, plan, meters: fromStored(row.meters) }, grants };
+export function parseState(json: string, plan: Plan) {
+  const { row, grants, whole = false } = JSON.parse(json) as StoredState;
+  return { row: { ...row, plan, meters: fromStored(row.meters) } satisfies AccountRow, grants, whole };
 }
 
 export function toAccount(row: AccountColumns, plan: string): AccountRow {

@@ -117,6 +117,9 @@ const STEPS: readonly (string | ((sql: Sql) => void))[] = [
   "ALTER TABLE outbox ADD COLUMN state TEXT",
   // One way: older code looks for reservations where they are no more.
   moveReservations,
+  // Set for the row of an entry that the ledger has, where the row stays for the state that it carries. Older code sends
+  // the entry once more.
+  "ALTER TABLE outbox ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0",
 ];
 
 /**

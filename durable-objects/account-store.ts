@@ -1,4 +1,5 @@
 import type { Change } from "../src/core/account.ts";
+import { invariant } from "../src/core/amount.ts";
 import type { CarryOver } from "../src/core/carry-over.ts";
 import type { ChainedEntry } from "../src/core/event.ts";
 import { type KeyColumns, type StoredKey, toKey } from "./account-rows.ts";
@@ -31,10 +32,23 @@ export class AccountStore {
     const carried = this.state.take(change);
     for (const reservation of change.reservations) this.reservations.write(reservation);
     const last = change.entries.at(-1);
+    if (!last) return;
+    const resting = this.state.takeResting();
     for (const entry of change.entries) {
-      const state = entry === last ? carried : null;
-      this.#sql.run("INSERT INTO outbox (seq, entry, state) VALUES (?, ?, ?)", entry.seq, JSON.stringify(entry), state);
+      if (entry === last && resting !== null) this.#replace(resting, entry, carried);
+      else this.#post(entry, entry === last ? carried : null);
     }
+  }
+
+  #post(entry: ChainedEntry, state: string | null): void {
+    this.#sql.run("INSERT INTO outbox (seq, entry, state) VALUES (?, ?, ?)", entry.seq, JSON.stringify(entry), state);
+  }
+
+  /** What only stayed for what it carried makes place for an entry that carries that, unless the tables hold it by now. */
+  #replace(resting: number, entry: ChainedEntry, state: string | null): void {
+    const replace = "UPDATE outbox SET seq = ?, entry = ?, state = ?, confirmed = 0 WHERE seq = ? AND confirmed = 1";
+    const replaced = this.#sql.run(replace, entry.seq, JSON.stringify(entry), state, resting);
+    invariant(replaced === 1, "an entry takes the place of one that the ledger has");
   }
 
   /**
@@ -122,7 +136,7 @@ export class AccountStore {
   unconfirmed(afterSeq: number, lastSeq: number, limit: number): OutboxRow[] {
     return this.#sql
       .all<{ seq: number; entry: string }>(
-        "SELECT seq, entry FROM outbox WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+        "SELECT seq, entry FROM outbox WHERE seq > ? AND seq <= ? AND confirmed = 0 ORDER BY seq LIMIT ?",
         afterSeq,
         lastSeq,
         limit,
@@ -131,13 +145,15 @@ export class AccountStore {
   }
 
   unconfirmedSeqs(limit: number): number[] {
-    return this.#sql.all<{ seq: number }>("SELECT seq FROM outbox ORDER BY seq LIMIT ?", limit).map(({ seq }) => seq);
+    return this.#sql
+      .all<{ seq: number }>("SELECT seq FROM outbox WHERE confirmed = 0 ORDER BY seq LIMIT ?", limit)
+      .map(({ seq }) => seq);
   }
 
   /** Those of the entries `seqs` that are unconfirmed, oldest first. */
   unconfirmedOf(seqs: readonly number[]): ChainedEntry[] {
     const rows = this.#sql.all<{ entry: string }>(
-      "SELECT entry FROM outbox WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
+      "SELECT entry FROM outbox WHERE seq IN (SELECT value FROM json_each(?)) AND confirmed = 0 ORDER BY seq",
       JSON.stringify(seqs),
     );
     return rows.map(({ entry }) => JSON.parse(entry) as ChainedEntry);
@@ -150,7 +166,7 @@ export class AccountStore {
     const [made] = this.#sql.all("SELECT 1 FROM corrections WHERE id > ?1 || '.' AND id < ?1 || '/' LIMIT 1", tail);
     if (!made) return [];
     const rows = this.#sql.all<{ entry: string }>(
-      "SELECT entry FROM outbox WHERE json_extract(entry, '$.usage.requestId') = ? ORDER BY seq",
+      "SELECT entry FROM outbox WHERE confirmed = 0 AND json_extract(entry, '$.usage.requestId') = ? ORDER BY seq",
       requestId,
     );
     return rows.map(({ entry }) => JSON.parse(entry) as ChainedEntry);
@@ -176,15 +192,20 @@ export class AccountStore {
 
   outboxSpan(): { count: number; first: number | null; last: number | null } {
     const [row] = this.#sql.all<{ n: number; first: number | null; last: number | null }>(
-      "SELECT count(*) AS n, min(seq) AS first, max(seq) AS last FROM outbox",
+      "SELECT count(*) AS n, min(seq) AS first, max(seq) AS last FROM outbox WHERE confirmed = 0",
     );
     return { count: row?.n ?? 0, first: row?.first ?? null, last: row?.last ?? null };
   }
 
-  /** Deletes exactly the entries that the ledger has confirmed, once the tables hold what they changed. */
+  /** Takes out exactly the entries that the ledger has confirmed; what they changed stays, in the tables or with one of them. */
   confirm(seqs: readonly number[]): void {
-    this.state.catchUp(Math.max(...seqs));
-    this.#sql.run("DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", JSON.stringify(seqs));
+    const kept = this.state.keep();
+    const left = JSON.stringify(seqs.filter((seq) => seq !== kept));
+    if (left !== "[]") this.#sql.run("DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", left);
+    if (kept !== null && seqs.includes(kept)) {
+      this.#sql.run("UPDATE outbox SET confirmed = 1 WHERE seq = ? AND confirmed = 0", kept);
+    }
+    this.state.forgetResting();
   }
 
   /** How often in a row the outbox had to be sent again. */

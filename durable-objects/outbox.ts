@@ -36,7 +36,7 @@ export class Outbox {
   /** Those beyond that were handed over while something before them still has to be sent. */
   readonly #beyond = new Set<number>();
   /** At `resendAt`, what is still unconfirmed up to this number is sent again. */
-  #markSeq = 0;
+  #markSeq: number;
   #resendAt = 0;
   #tries: number;
 
@@ -44,6 +44,7 @@ export class Outbox {
   constructor(store: AccountStore) {
     this.#store = store;
     this.#sentSeq = store.lastSeq();
+    this.#markSeq = this.#sentSeq;
     this.#tries = store.resendTries();
   }
 

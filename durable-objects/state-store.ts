@@ -13,13 +13,13 @@ import {
 } from "./account-rows.ts";
 import type { CountedSql } from "./counted-sql.ts";
 
-/** So many entries may be ahead of the tables: what a load has to read stays small, however long the queue is away. */
-const AHEAD_MOST = 50;
+/** So many grants may be ahead of the tables: what an entry carries stays small. */
+const GRANTS_MOST = 8;
 
 /**
- * The account's row, its plan and its grants. The tables hold them as they were after some entry of the journal; each
- * entry since then carries the row and the grants that it changed in its own row of the outbox. So a settlement writes
- * one row for all of them, and the tables are written once for many entries: before one of those leaves the outbox.
+ * The account's row, its plan and its grants. The tables hold them as they were after some entry of the journal; the
+ * newest entry since then carries, in its own row of the outbox, the row and all grants that have changed meanwhile. So a
+ * settlement writes one row for all of them, and the tables are written once for many entries.
  *
  * What is ahead of the tables is kept in memory too; `load` reads it again, and must, after anything was rolled back.
  */
@@ -29,9 +29,14 @@ export class StateStore {
   #row: AccountRow | null = null;
   /** The entry after which the tables stand. */
   #tablesAt = 0;
-  /** Entries that are ahead of the tables, and the grants that they changed, as they are now. */
-  #entriesAhead = 0;
+  /** Grants that are ahead of the tables, as they are now. */
   readonly #grantsAhead = new Map<string, Grant>();
+  /** The entry that carries all that the tables lack; `null` where none does. */
+  #carrier: number | null = null;
+  /** Whether several entries carry parts of it, as older code had it. */
+  #isScattered = false;
+  /** The entry that the ledger has and whose row stays for what it carries; not known before it is looked up. */
+  #resting: number | null | undefined;
 
   constructor(sql: CountedSql) {
     this.#sql = sql;
@@ -40,22 +45,37 @@ export class StateStore {
   /** The account with its open grants; `null` when it was never created. */
   load(): { readonly row: AccountRow; readonly grants: readonly Grant[] } | null {
     this.#grantsAhead.clear();
+    this.#carrier = null;
+    this.#isScattered = false;
+    this.#resting = undefined;
     this.#row = this.#readTables();
     if (!this.#row) return null;
     this.#tablesAt = this.#row.seq;
-    const ahead = this.#sql.all<{ state: string }>(
-      "SELECT state FROM outbox WHERE seq > ? AND state IS NOT NULL ORDER BY seq",
-      this.#tablesAt,
-    );
-    this.#entriesAhead = ahead.length;
-    for (const { state } of ahead) {
-      const { row, grants } = parseState(state, this.#row.plan);
-      this.#row = row;
-      for (const grant of grants) this.#grantsAhead.set(grant.id, grant);
-    }
+    this.#readAhead(this.#row.plan);
     const open = this.#sql.all<GrantColumns>("SELECT * FROM grants WHERE used + lapsed < amount").map(toGrant);
     const newest = new Map([...open.map((grant) => [grant.id, grant] as const), ...this.#grantsAhead]);
     return { row: this.#row, grants: [...newest.values()].filter((grant) => remaining(grant) > 0) };
+  }
+
+  #readAhead(plan: Plan): void {
+    const [newest] = this.#statesAhead("DESC LIMIT 1");
+    if (!newest) return;
+    const { whole } = parseState(newest.state, plan);
+    const states = whole ? [newest] : this.#statesAhead("ASC");
+    for (const { state } of states) {
+      const { row, grants } = parseState(state, plan);
+      this.#row = row;
+      for (const grant of grants) this.#grantsAhead.set(grant.id, grant);
+    }
+    if (whole) this.#carrier = newest.seq;
+    this.#isScattered = !whole;
+  }
+
+  #statesAhead(order: "ASC" | "DESC LIMIT 1"): { seq: number; state: string }[] {
+    return this.#sql.all(
+      `SELECT seq, state FROM outbox WHERE seq > ? AND state IS NOT NULL ORDER BY seq ${order}`,
+      this.#tablesAt,
+    );
   }
 
   /**
@@ -63,7 +83,8 @@ export class StateStore {
    * everything: whatever comes without an entry is written to them at once.
    */
   take({ row, grants, entries }: Change): string | null {
-    if (!row && grants.length === 0) return null;
+    if (!row && grants.length === 0 && entries.length === 0) return null;
+    invariant(row !== null || entries.length === 0, "an entry moves the account's row");
     const newest = row ?? this.#row;
     invariant(newest !== null, "only an account that exists has grants");
     // The tables' own CHECKs come too late for an entry that is ahead of them.
@@ -73,15 +94,42 @@ export class StateStore {
       this.#grantsAhead.set(grant.id, grant);
     }
     this.#row = newest;
-    this.#entriesAhead += 1;
-    if (entries.length > 0 && this.#entriesAhead <= AHEAD_MOST) return serialiseState(newest, grants);
+    const last = entries.at(-1);
+    if (last && this.#grantsAhead.size <= GRANTS_MOST) {
+      this.#carrier = last.seq;
+      this.#isScattered = false;
+      return serialiseState(newest, [...this.#grantsAhead.values()]);
+    }
     this.#writeTables(newest);
     return null;
   }
 
-  /** Brings the tables up to date, unless they hold what the entries up to `seq` changed. */
-  catchUp(seq: number): void {
-    if (this.#row && this.#entriesAhead > 0 && seq > this.#tablesAt) this.#writeTables(this.#row);
+  /**
+   * The entry whose row must stay when others leave the outbox, because it carries what the tables lack; `null` where they
+   * hold everything, which is made so where no single entry carries it.
+   */
+  keep(): number | null {
+    if (this.#isScattered && this.#row) this.#writeTables(this.#row);
+    return this.#carrier;
+  }
+
+  /** The ledger has told what it holds. */
+  forgetResting(): void {
+    this.#resting = undefined;
+  }
+
+  /** The entry whose row rests, for one that takes its place. It is always the newest. */
+  takeResting(): number | null {
+    const seq = this.#resting === undefined ? this.#findResting() : this.#resting;
+    this.#resting = null;
+    return seq;
+  }
+
+  #findResting(): number | null {
+    const [newest] = this.#sql.all<{ seq: number; confirmed: number }>(
+      "SELECT seq, confirmed FROM outbox ORDER BY seq DESC LIMIT 1",
+    );
+    return newest?.confirmed ? newest.seq : null;
   }
 
   /** Stores a new account. Load it afterwards. */
@@ -122,7 +170,8 @@ export class StateStore {
     this.#writeAccount(row);
     for (const grant of this.#grantsAhead.values()) this.#writeGrant(grant);
     this.#grantsAhead.clear();
-    this.#entriesAhead = 0;
+    this.#carrier = null;
+    this.#isScattered = false;
     this.#tablesAt = row.seq;
   }
 

@@ -131,13 +131,24 @@ describe("an entry that is handed over to who ended its request", () => {
     expect(sentSeqs(platform)).toEqual([1]);
   });
 
-  it("is sent by the object's next life", async () => {
+  it("is sent by the object's next life as soon as there is one", async () => {
     const { platform, account } = await usedAccount();
     end(account, "req_1", true);
     const next = new Account(platform);
-    next.alarmIsAt(platform.alarmAt);
-    await ringUntil(platform, next, T0 + 5 * MINUTE);
+    // Whatever it does meanwhile.
+    end(next, "req_2", true);
+    await doSoon(platform);
     expect(sentSeqs(platform)).toEqual([1]);
+  });
+
+  it("is not sent again by a life that begins after the ledger has it", async () => {
+    const { platform, account } = await usedAccount();
+    end(account, "req_1", true);
+    account.confirm(1, [1]);
+    const next = new Account(platform);
+    expect(platform.wanted).toEqual([]);
+    await ringUntil(platform, next, T0 + 20 * MINUTE);
+    expect(sentSeqs(platform)).toEqual([]);
   });
 
   it("is sent by a life that began with nothing to send", async () => {

@@ -40,6 +40,7 @@ export class AccountWatch {
     const { row, grants, ahead } = stored;
     if (ahead > 1) this.#host.world.reach("several entries ahead of the tables");
     this.#readJournal();
+    this.#checkResting();
     const pending = this.#pending();
     this.#checkHead(row);
     this.#checkGrants(row, grants, pending);
@@ -64,6 +65,13 @@ export class AccountWatch {
       this.#promises.entered(entry);
       noteEntry(this.#host.world, entry);
     }
+  }
+
+  /** Of the entries that the ledger has, only the newest may stay, for what it carries. */
+  #checkResting(): void {
+    const resting = this.#host.storage.all<{ seq: number }>("SELECT seq FROM outbox WHERE confirmed = 1");
+    if (resting.length === 1) this.#host.world.reach("confirmed entry that stays for what it carries");
+    if (resting.length > 1) this.#broken("one confirmed entry stays at most", JSON.stringify(resting));
   }
 
   #pending(): Reservation[] {

@@ -161,20 +161,49 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "durable-objects/state-store.ts",
-        find: "    for (const { state } of ahead) {",
-        replace: "    for (const { state } of ahead.slice(0, 0)) {",
+        find: "    for (const { state } of states) {",
+        replace: "    for (const { state } of states.slice(0, 0)) {",
       },
     ],
   },
   {
-    safeguard: "the tables are brought up to date before an entry leaves the outbox",
+    safeguard: "the entry that carries what the tables lack stays when the ledger has it",
     edits: [
       {
         file: "durable-objects/account-store.ts",
-        find: "    this.state.catchUp(Math.max(...seqs));\n",
-        replace: "",
+        find: "    const kept = this.state.keep();\n",
+        replace: "    const kept = null as number | null;\n",
       },
     ],
+  },
+  {
+    safeguard: "an entry carries also what those before it have changed",
+    edits: [
+      {
+        file: "durable-objects/state-store.ts",
+        find: "      return serialiseState(newest, [...this.#grantsAhead.values()]);",
+        replace: "      return serialiseState(newest, grants);",
+      },
+    ],
+  },
+  {
+    safeguard: "an entry takes the place of one that the ledger has, and of no other",
+    edits: [
+      {
+        file: "durable-objects/state-store.ts",
+        find: "    return newest?.confirmed ? newest.seq : null;",
+        replace: "    return newest?.seq ?? null;",
+      },
+      {
+        file: "durable-objects/account-store.ts",
+        find: "confirmed = 0 WHERE seq = ? AND confirmed = 1",
+        replace: "confirmed = 0 WHERE seq = ?",
+      },
+    ],
+  },
+  {
+    safeguard: "which entry may be replaced is looked up again after the ledger has told what it holds",
+    edits: [{ file: "durable-objects/account-store.ts", find: "    this.state.forgetResting();\n", replace: "" }],
   },
   {
     safeguard: "the tables are brought up to date as a whole, grants included",
@@ -191,8 +220,13 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "durable-objects/state-store.ts",
-        find: "    if (entries.length > 0 && this.#entriesAhead <= AHEAD_MOST) return",
-        replace: "    if (this.#entriesAhead <= AHEAD_MOST) return",
+        find: "    if (last && this.#grantsAhead",
+        replace: "    if (this.#grantsAhead",
+      },
+      {
+        file: "durable-objects/state-store.ts",
+        find: "      this.#carrier = last.seq;",
+        replace: "      this.#carrier = last?.seq ?? null;",
       },
     ],
   },
@@ -241,8 +275,8 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "durable-objects/account-store.ts",
-        find: `"DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", JSON.stringify(seqs)`,
-        replace: `"DELETE FROM outbox WHERE seq <= ?", Math.max(...seqs)`,
+        find: `"DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", left`,
+        replace: `"DELETE FROM outbox WHERE seq <= ? AND seq IS NOT ?", Math.max(...seqs), kept`,
       },
     ],
   },

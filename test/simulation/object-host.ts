@@ -120,7 +120,7 @@ export class ObjectHost {
   }
 
   isUnconfirmed(seq: number): boolean {
-    return this.storage.all("SELECT seq FROM outbox WHERE seq = ?", seq).length > 0;
+    return this.storage.all("SELECT seq FROM outbox WHERE seq = ? AND confirmed = 0", seq).length > 0;
   }
 
   crash(when: string): void {
@@ -143,7 +143,7 @@ export class ObjectHost {
   }
 
   outboxSize(): number {
-    return this.storage.all<{ n: number }>("SELECT count(*) AS n FROM outbox")[0]?.n ?? 0;
+    return this.storage.all<{ n: number }>("SELECT count(*) AS n FROM outbox WHERE confirmed = 0")[0]?.n ?? 0;
   }
 
   /** The object goes on with another clock. */

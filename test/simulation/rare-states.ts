@@ -47,6 +47,7 @@ export const RARE_STATES = [
   "grant expired with something left",
   "grant ended while held",
   "several entries ahead of the tables",
+  "confirmed entry that stays for what it carries",
   "loaded with entries ahead of the tables",
   "grant voided while held",
   "entitlement renewed",

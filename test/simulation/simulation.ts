@@ -161,7 +161,9 @@ function stillToDo({ busy, queue, hosts, givenUp }: Cast): string | null {
     if (givenUp.has(host.id)) continue;
     const [pending, outbox, jobs] = [host.pending().length, host.outboxSize(), host.openJobs()];
     if (pending > 0 || outbox > 0 || jobs > 0) {
-      const [entry] = host.storage.all<{ entry: string }>("SELECT entry FROM outbox ORDER BY seq LIMIT 1");
+      const [entry] = host.storage.all<{ entry: string }>(
+        "SELECT entry FROM outbox WHERE confirmed = 0 ORDER BY seq LIMIT 1",
+      );
       return `${host.id}: ${pending} pending, ${jobs} open jobs, ${outbox} in the outbox, ${entry?.entry ?? ""}`;
     }
   }

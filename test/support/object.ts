@@ -65,7 +65,7 @@ export async function breakStorage(
 
 /** What the object has not seen confirmed. */
 export async function outboxOf(account: { id: string }): Promise<ChainedEntry[]> {
-  const rows = await sqlOf<{ entry: string }>(account, "SELECT entry FROM outbox ORDER BY seq");
+  const rows = await sqlOf<{ entry: string }>(account, "SELECT entry FROM outbox WHERE confirmed = 0 ORDER BY seq");
   return rows.map(({ entry }) => JSON.parse(entry) as ChainedEntry);
 }
 
