@@ -28,9 +28,9 @@ export class AccountAlarm {
   constructor(platform: Platform, turns: AccountTurns) {
     this.#platform = platform;
     this.#turns = turns;
-    this.#outbox = new Outbox(turns.store);
+    this.#outbox = new Outbox(turns.store.outbox);
     // Perhaps another life died with them. Those that are merely on their way have a moment to arrive.
-    if (turns.store.outboxSpan().count > 0) platform.soon(FLUSH_EVERY_MS, () => this.flush());
+    if (turns.store.outbox.span().count > 0) platform.soon(FLUSH_EVERY_MS, () => this.flush());
   }
 
   /**
@@ -69,7 +69,7 @@ export class AccountAlarm {
 
   /** The outbox is another one than before. */
   forgetOutbox(): void {
-    this.#outbox = new Outbox(this.#turns.store);
+    this.#outbox = new Outbox(this.#turns.store.outbox);
   }
 
   /** At most once a minute, so that a storm of denials writes almost nothing, however often the alarm rings. */
@@ -119,7 +119,7 @@ export class AccountAlarm {
     // Another history than this one's may have begun meanwhile.
     if (this.#outbox !== outbox) return 0;
     const isTrouble = outbox.tries > 0 || tries > 0;
-    if (isTrouble) this.#platform.transactionSync(() => store.writeResendTries(outbox.tries));
+    if (isTrouble) this.#platform.transactionSync(() => store.outbox.writeResendTries(outbox.tries));
     return sent;
   }
 

@@ -55,7 +55,7 @@ export function receiptOf(turns: AccountTurns, denials: Denials[], requestId: st
 function receiptOfRequest(turns: AccountTurns, reservation: Reservation): command.ReceiptReply {
   const end = reservation.late ?? reservation.settlement;
   if (!end) return { kind: "request", reservation, confirmed: null };
-  const unread = turns.store.unconfirmedOf(partsOf(reservation).map(({ seq }) => seq));
+  const unread = turns.store.outbox.unconfirmedOf(partsOf(reservation).map(({ seq }) => seq));
   return { kind: "request", reservation, confirmed: unread.every(({ seq }) => seq !== end.seq), unread };
 }
 
@@ -72,7 +72,7 @@ export function headOf(turns: AccountTurns): command.HeadReply | null {
       head,
       balance,
       grants: [...state.grants.values()].map((grant) => [grant.id, remaining(grant)] as const),
-      unconfirmed: turns.store.unconfirmedSeqs(HEAD_SEQS),
+      unconfirmed: turns.store.outbox.unconfirmedSeqs(HEAD_SEQS),
       pendingReservations: pending.length,
       staleReservations: pending.filter(({ expiresAt }) => expiresAt + STALE_AFTER_MS < now).length,
     });
@@ -83,6 +83,6 @@ export function headOf(turns: AccountTurns): command.HeadReply | null {
 export function hashAt(turns: AccountTurns, seq: number): string | null {
   return turns.run((state) => {
     if (!state) return only(null);
-    return only(seq === state.row.seq ? state.row.head : turns.store.unconfirmedHash(seq));
+    return only(seq === state.row.seq ? state.row.head : turns.store.outbox.hashAt(seq));
   });
 }

@@ -120,6 +120,8 @@ const STEPS: readonly (string | ((sql: Sql) => void))[] = [
   // Set for the row of an entry that the ledger has, where the row stays for the state that it carries. Older code sends
   // the entry once more.
   "ALTER TABLE outbox ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0",
+  // The ledger has all entries up to this number, whatever their rows say. Older code sends those once more.
+  "ALTER TABLE delivery ADD COLUMN confirmed_seq INTEGER NOT NULL DEFAULT 0",
 ];
 
 /**

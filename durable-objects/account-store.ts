@@ -1,54 +1,45 @@
 import type { Change } from "../src/core/account.ts";
-import { invariant } from "../src/core/amount.ts";
 import type { CarryOver } from "../src/core/carry-over.ts";
 import type { ChainedEntry } from "../src/core/event.ts";
 import { type KeyColumns, type StoredKey, toKey } from "./account-rows.ts";
 import type { CountedSql } from "./counted-sql.ts";
+import { OutboxStore } from "./outbox-store.ts";
 import { ReservationStore } from "./reservation-store.ts";
 import { StateStore } from "./state-store.ts";
 
-export interface OutboxRow {
-  readonly seq: number;
-  readonly json: string;
-}
-
 /**
- * All SQL of the account object but that of its state, its reservations and its resources. Every method is synchronous; the
- * object wraps each command in one transaction.
+ * What the account object stores: its state, its reservations and its outbox, and what operators did to it. Every method is
+ * synchronous; the object wraps each command in one transaction.
  */
 export class AccountStore {
   readonly state: StateStore;
+  readonly outbox: OutboxStore;
   readonly reservations: ReservationStore;
   readonly #sql: CountedSql;
 
   constructor(sql: CountedSql) {
     this.#sql = sql;
     this.state = new StateStore(sql);
+    this.outbox = new OutboxStore(sql);
     this.reservations = new ReservationStore(sql);
+  }
+
+  /** Reads the account anew, whatever was rolled back before; `null` when it was never created. */
+  load(): ReturnType<StateStore["load"]> {
+    this.outbox.forget();
+    return this.state.load();
   }
 
   /** Stores what a command changed. */
   write(change: Change): void {
     const carried = this.state.take(change);
     for (const reservation of change.reservations) this.reservations.write(reservation);
-    const last = change.entries.at(-1);
-    if (!last) return;
-    const resting = this.state.takeResting();
-    for (const entry of change.entries) {
-      if (entry === last && resting !== null) this.#replace(resting, entry, carried);
-      else this.#post(entry, entry === last ? carried : null);
-    }
+    this.outbox.post(change.entries, carried);
   }
 
-  #post(entry: ChainedEntry, state: string | null): void {
-    this.#sql.run("INSERT INTO outbox (seq, entry, state) VALUES (?, ?, ?)", entry.seq, JSON.stringify(entry), state);
-  }
-
-  /** What only stayed for what it carried makes place for an entry that carries that, unless the tables hold it by now. */
-  #replace(resting: number, entry: ChainedEntry, state: string | null): void {
-    const replace = "UPDATE outbox SET seq = ?, entry = ?, state = ?, confirmed = 0 WHERE seq = ? AND confirmed = 1";
-    const replaced = this.#sql.run(replace, entry.seq, JSON.stringify(entry), state, resting);
-    invariant(replaced === 1, "an entry takes the place of one that the ledger has");
+  /** The ledger has exactly these entries; what they changed stays, in the tables or with one of them. */
+  confirm(seqs: readonly number[]): void {
+    this.outbox.confirm(seqs, () => this.state.keep());
   }
 
   /**
@@ -96,6 +87,14 @@ export class AccountStore {
     this.#sql.run("INSERT INTO corrections (id, difference) VALUES (?, ?)", id, difference);
   }
 
+  /** Unconfirmed corrections of a request, oldest first, whether or not the request is remembered. */
+  unconfirmedCorrections(requestId: string): ChainedEntry[] {
+    // Ids of usage events are `use_<tail>.<attempt>…`. The outbox is only searched where there was a correction.
+    const tail = `use_${requestId.replace(/^req_/, "")}`;
+    const [made] = this.#sql.all("SELECT 1 FROM corrections WHERE id > ?1 || '.' AND id < ?1 || '/' LIMIT 1", tail);
+    return made ? this.outbox.unconfirmedAbout(requestId) : [];
+  }
+
   // — keys —
 
   key(id: string): StoredKey | null {
@@ -128,98 +127,5 @@ export class AccountStore {
   /** Lets a key end at `at`, unless it ends sooner. */
   expireKey(id: string, at: number): void {
     this.#sql.run("UPDATE keys SET expires_at = min(coalesce(expires_at, ?), ?) WHERE id = ?", at, at, id);
-  }
-
-  // — outbox —
-
-  /** Unconfirmed entries after `afterSeq` and up to `lastSeq`, oldest first. */
-  unconfirmed(afterSeq: number, lastSeq: number, limit: number): OutboxRow[] {
-    return this.#sql
-      .all<{ seq: number; entry: string }>(
-        "SELECT seq, entry FROM outbox WHERE seq > ? AND seq <= ? AND confirmed = 0 ORDER BY seq LIMIT ?",
-        afterSeq,
-        lastSeq,
-        limit,
-      )
-      .map(({ seq, entry }) => ({ seq, json: entry }));
-  }
-
-  unconfirmedSeqs(limit: number): number[] {
-    return this.#sql
-      .all<{ seq: number }>("SELECT seq FROM outbox WHERE confirmed = 0 ORDER BY seq LIMIT ?", limit)
-      .map(({ seq }) => seq);
-  }
-
-  /** Those of the entries `seqs` that are unconfirmed, oldest first. */
-  unconfirmedOf(seqs: readonly number[]): ChainedEntry[] {
-    const rows = this.#sql.all<{ entry: string }>(
-      "SELECT entry FROM outbox WHERE seq IN (SELECT value FROM json_each(?)) AND confirmed = 0 ORDER BY seq",
-      JSON.stringify(seqs),
-    );
-    return rows.map(({ entry }) => JSON.parse(entry) as ChainedEntry);
-  }
-
-  /** Unconfirmed corrections of a request, oldest first, whether or not the request is remembered. */
-  unconfirmedCorrections(requestId: string): ChainedEntry[] {
-    // Ids of usage events are `use_<tail>.<attempt>…`. The outbox is only searched where there was a correction.
-    const tail = `use_${requestId.replace(/^req_/, "")}`;
-    const [made] = this.#sql.all("SELECT 1 FROM corrections WHERE id > ?1 || '.' AND id < ?1 || '/' LIMIT 1", tail);
-    if (!made) return [];
-    const rows = this.#sql.all<{ entry: string }>(
-      "SELECT entry FROM outbox WHERE confirmed = 0 AND json_extract(entry, '$.usage.requestId') = ? ORDER BY seq",
-      requestId,
-    );
-    return rows.map(({ entry }) => JSON.parse(entry) as ChainedEntry);
-  }
-
-  /** The hash of an entry, by itself or by the one after it, as far as they are unconfirmed. */
-  unconfirmedHash(seq: number): string | null {
-    const [row] = this.#sql.all<{ hash: string }>(
-      `SELECT entry ->> (CASE seq WHEN ?1 THEN '$.hash' ELSE '$.prev' END) AS hash FROM outbox
-       WHERE seq IN (?1, ?1 + 1) ORDER BY seq LIMIT 1`,
-      seq,
-    );
-    return row?.hash ?? null;
-  }
-
-  /** The number of the account's last entry; 0 where there is none. What left the outbox is in the tables. */
-  lastSeq(): number {
-    const [row] = this.#sql.all<{ seq: number | null }>(
-      "SELECT max(coalesce((SELECT max(seq) FROM outbox), 0), coalesce((SELECT seq FROM account), 0)) AS seq",
-    );
-    return row?.seq ?? 0;
-  }
-
-  outboxSpan(): { count: number; first: number | null; last: number | null } {
-    const [row] = this.#sql.all<{ n: number; first: number | null; last: number | null }>(
-      "SELECT count(*) AS n, min(seq) AS first, max(seq) AS last FROM outbox WHERE confirmed = 0",
-    );
-    return { count: row?.n ?? 0, first: row?.first ?? null, last: row?.last ?? null };
-  }
-
-  /** Takes out exactly the entries that the ledger has confirmed; what they changed stays, in the tables or with one of them. */
-  confirm(seqs: readonly number[]): void {
-    const kept = this.state.keep();
-    const left = JSON.stringify(seqs.filter((seq) => seq !== kept));
-    if (left !== "[]") this.#sql.run("DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", left);
-    if (kept !== null && seqs.includes(kept)) {
-      this.#sql.run("UPDATE outbox SET confirmed = 1 WHERE seq = ? AND confirmed = 0", kept);
-    }
-    this.state.forgetResting();
-  }
-
-  /** How often in a row the outbox had to be sent again. */
-  resendTries(): number {
-    const [row] = this.#sql.all<{ tries: number }>("SELECT tries FROM delivery");
-    return row?.tries ?? 0;
-  }
-
-  writeResendTries(tries: number): void {
-    // The other columns are of an older way to keep where the delivery stands.
-    this.#sql.run(
-      `INSERT INTO delivery (id, sent_seq, mark_seq, resend_at, tries) VALUES (1, 0, 0, 0, ?)
-       ON CONFLICT (id) DO UPDATE SET tries = excluded.tries`,
-      tries,
-    );
   }
 }

@@ -104,7 +104,7 @@ export class AccountTurns {
 
   load(): AccountState | null {
     if (this.#state === undefined) {
-      const stored = this.store.state.load();
+      const stored = this.store.load();
       this.#state = stored && openAccount(stored.row, stored.grants, this.store.reservations.loadPending());
     }
     return this.#state;

@@ -1,7 +1,7 @@
 import type { ChainedEntry } from "../src/core/event.ts";
 import { packEntries } from "../src/core/ledger-message.ts";
-import type { AccountStore, OutboxRow } from "./account-store.ts";
 import { FLUSH_EVERY_MS } from "./flush-pace.ts";
+import type { OutboxRow, OutboxStore } from "./outbox-store.ts";
 import type { Platform } from "./platform.ts";
 import { within } from "./within.ts";
 
@@ -29,7 +29,7 @@ export const MESSAGES_PER_BATCH = 4;
  * have been sent before or not, and lost or not, and is due to be sent again. How often that was needed is kept.
  */
 export class Outbox {
-  readonly #store: AccountStore;
+  readonly #store: OutboxStore;
   /** The highest number up to which all was sent or handed over, and when that was last. */
   #sentSeq: number;
   #sentAt = Number.NEGATIVE_INFINITY;
@@ -41,7 +41,7 @@ export class Outbox {
   #tries: number;
 
   /** Made before the account's first turn. */
-  constructor(store: AccountStore) {
+  constructor(store: OutboxStore) {
     this.#store = store;
     this.#sentSeq = store.lastSeq();
     this.#markSeq = this.#sentSeq;
@@ -69,7 +69,7 @@ export class Outbox {
     const stale = due ? this.#store.unconfirmed(0, this.#staleSeq(now), ROWS_PER_FLUSH) : [];
     if (fresh.length === 0 && stale.length === 0) {
       // What was sent since the last mark comes under a new one, and is sent again when that is due.
-      if (due && this.#store.outboxSpan().count > 0) this.#mark(now + RESEND_FIRST_MS, 0);
+      if (due && this.#store.span().count > 0) this.#mark(now + RESEND_FIRST_MS, 0);
       return 0;
     }
     const sent = await sendAll([...stale, ...fresh], send, refused);
@@ -84,7 +84,7 @@ export class Outbox {
 
   /** When the outbox next needs the alarm; `null` when everything is confirmed. */
   dueAt(now: number): number | null {
-    const { last, count } = this.#store.outboxSpan();
+    const { last, count } = this.#store.span();
     if (count === 0 || last === null) return null;
     // More than one flush takes: the rest waits for no further company.
     if (last - this.#sentSeq >= ROWS_PER_FLUSH) return now;

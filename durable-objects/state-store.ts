@@ -35,8 +35,6 @@ export class StateStore {
   #carrier: number | null = null;
   /** Whether several entries carry parts of it, as older code had it. */
   #isScattered = false;
-  /** The entry that the ledger has and whose row stays for what it carries; not known before it is looked up. */
-  #resting: number | null | undefined;
 
   constructor(sql: CountedSql) {
     this.#sql = sql;
@@ -47,7 +45,6 @@ export class StateStore {
     this.#grantsAhead.clear();
     this.#carrier = null;
     this.#isScattered = false;
-    this.#resting = undefined;
     this.#row = this.#readTables();
     if (!this.#row) return null;
     this.#tablesAt = this.#row.seq;
@@ -111,25 +108,6 @@ export class StateStore {
   keep(): number | null {
     if (this.#isScattered && this.#row) this.#writeTables(this.#row);
     return this.#carrier;
-  }
-
-  /** The ledger has told what it holds. */
-  forgetResting(): void {
-    this.#resting = undefined;
-  }
-
-  /** The entry whose row rests, for one that takes its place. It is always the newest. */
-  takeResting(): number | null {
-    const seq = this.#resting === undefined ? this.#findResting() : this.#resting;
-    this.#resting = null;
-    return seq;
-  }
-
-  #findResting(): number | null {
-    const [newest] = this.#sql.all<{ seq: number; confirmed: number }>(
-      "SELECT seq, confirmed FROM outbox ORDER BY seq DESC LIMIT 1",
-    );
-    return newest?.confirmed ? newest.seq : null;
   }
 
   /** Stores a new account. Load it afterwards. */

@@ -8,7 +8,14 @@ import { sha256Hex } from "../../src/sha256.ts";
 import type { ObjectHost } from "./object-host.ts";
 import type { Promises } from "./promises.ts";
 import { noteEntry, noteReservation } from "./sightings.ts";
-import { pendingRows, readStored, type StoredGrant, type StoredMeters, type StoredRow } from "./stored-state.ts";
+import {
+  pendingRows,
+  readStored,
+  type StoredGrant,
+  type StoredMeters,
+  type StoredRow,
+  UNCONFIRMED,
+} from "./stored-state.ts";
 
 /** What is used and held of every window, by meter and mark. */
 type Use = ReadonlyMap<string, ReadonlyMap<number, number>>;
@@ -39,8 +46,7 @@ export class AccountWatch {
     if (!stored) return;
     const { row, grants, ahead } = stored;
     if (ahead > 1) this.#host.world.reach("several entries ahead of the tables");
-    this.#readJournal();
-    this.#checkResting();
+    this.#checkRows(this.#readJournal());
     const pending = this.#pending();
     this.#checkHead(row);
     this.#checkGrants(row, grants, pending);
@@ -52,7 +58,8 @@ export class AccountWatch {
     this.#host.world.violate(rule, `${this.#host.id}: ${message}`);
   }
 
-  #readJournal(): void {
+  /** Returns how many entries are new. */
+  #readJournal(): number {
     const fresh = this.#host.storage.all<{ seq: number; entry: string }>(
       "SELECT seq, entry FROM outbox WHERE seq > ? ORDER BY seq",
       this.audit.seq,
@@ -65,14 +72,24 @@ export class AccountWatch {
       this.#promises.entered(entry);
       noteEntry(this.#host.world, entry);
     }
+    return fresh.length;
   }
 
-  /** Of the entries that the ledger has, only the newest may stay, for what it carries. */
-  #checkResting(): void {
-    const resting = this.#host.storage.all<{ seq: number }>("SELECT seq FROM outbox WHERE confirmed = 1");
-    if (resting.length === 1) this.#host.world.reach("confirmed entry that stays for what it carries");
-    if (resting.length > 1) this.#broken("one confirmed entry stays at most", JSON.stringify(resting));
+  /** A new entry takes the place of one that the ledger has: rows are as many as ever had to wait at once. */
+  #checkRows(fresh: number): void {
+    const [counted] = this.#host.storage.all<{ rows: number; open: number; beyond: number }>(
+      `SELECT count(*) AS rows, coalesce(sum(${UNCONFIRMED}), 0) AS open,
+         coalesce(sum(confirmed = 1 AND seq > (SELECT confirmed_seq FROM delivery)), 0) AS beyond FROM outbox`,
+    );
+    const { rows, open, beyond } = counted ?? { rows: 0, open: 0, beyond: 0 };
+    this.#openMost = Math.max(this.#openMost, open, this.#open + fresh);
+    this.#open = open;
+    if (rows > this.#openMost) this.#broken("entries that the ledger has make place for new ones", `${rows} rows`);
+    if (rows > open && open > 0) this.#host.world.reach("entries that wait beside such that the ledger has");
+    if (beyond > 0) this.#host.world.reach("entry confirmed before one that came before it");
   }
+  #open = 0;
+  #openMost = 0;
 
   #pending(): Reservation[] {
     return pendingRows(this.#host.storage).map(({ request_id, body }) => {

@@ -6,7 +6,15 @@ import type { Edit, Mutant } from "./mutant-list.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 /** What the simulation consists of. */
-const COPIED = ["src", "durable-objects", "migrations", "test/simulation", "test/support", "package.json"];
+const COPIED = [
+  "src",
+  "durable-objects",
+  "migrations",
+  "scripts/options.ts",
+  "test/simulation",
+  "test/support",
+  "package.json",
+];
 
 /** The first seed that noticed, and what it noticed. */
 export interface Caught {

@@ -38,7 +38,7 @@ export const MUTANTS: readonly Mutant[] = [
         file: "durable-objects/outbox.ts",
         find: "    this.#sentUpTo(unsent.at(-1)?.seq ?? 0);\n    this.#sentAt = now;\n",
         replace:
-          "    if (sent) this.#store.confirm([...stale, ...fresh].map(({ seq }) => seq));\n    this.#sentUpTo(unsent.at(-1)?.seq ?? 0);\n    this.#sentAt = now;\n",
+          "    if (sent) this.#store.confirm([...stale, ...fresh].map(({ seq }) => seq), () => null);\n    this.#sentUpTo(unsent.at(-1)?.seq ?? 0);\n    this.#sentAt = now;\n",
       },
     ],
   },
@@ -48,7 +48,7 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: "durable-objects/outbox.ts",
         find: "    for (const { seq } of entries) this.#beyond.add(seq);\n",
-        replace: "    this.#store.confirm(entries.map(({ seq }) => seq));\n",
+        replace: "    this.#store.confirm(entries.map(({ seq }) => seq), () => null);\n",
       },
     ],
   },
@@ -167,16 +167,6 @@ import { sha256Hex } from "../src/sha256.ts";`,
     ],
   },
   {
-    safeguard: "the entry that carries what the tables lack stays when the ledger has it",
-    edits: [
-      {
-        file: "durable-objects/account-store.ts",
-        find: "    const kept = this.state.keep();\n",
-        replace: "    const kept = null as number | null;\n",
-      },
-    ],
-  },
-  {
     safeguard: "an entry carries also what those before it have changed",
     edits: [
       {
@@ -188,22 +178,45 @@ import { sha256Hex } from "../src/sha256.ts";`,
   },
   {
     safeguard: "an entry takes the place of one that the ledger has, and of no other",
+    edits: [{ file: "durable-objects/outbox-store.ts", find: "`(confirmed = 1 OR ", replace: "`(true OR " }],
+  },
+  {
+    safeguard: "a row is written over by one entry only",
     edits: [
       {
-        file: "durable-objects/state-store.ts",
-        find: "    return newest?.confirmed ? newest.seq : null;",
-        replace: "    return newest?.seq ?? null;",
-      },
-      {
-        file: "durable-objects/account-store.ts",
-        find: "confirmed = 0 WHERE seq = ? AND confirmed = 1",
-        replace: "confirmed = 0 WHERE seq = ?",
+        file: "durable-objects/outbox-store.ts",
+        find: "this.#resting.pop() ?? null",
+        replace: "this.#resting.at(-1) ?? null",
       },
     ],
   },
   {
-    safeguard: "which entry may be replaced is looked up again after the ledger has told what it holds",
-    edits: [{ file: "durable-objects/account-store.ts", find: "    this.state.forgetResting();\n", replace: "" }],
+    safeguard: "rows whose entries the ledger has are written over",
+    edits: [{ file: "durable-objects/outbox-store.ts", find: "    this.#resting?.push(...fresh);\n", replace: "" }],
+  },
+  {
+    safeguard: "which rows may be written over is looked up again after a command that failed",
+    edits: [{ file: "durable-objects/account-store.ts", find: "    this.outbox.forget();\n", replace: "" }],
+  },
+  {
+    safeguard: "all up to a number are confirmed only where nothing before it is missing",
+    edits: [
+      {
+        file: "durable-objects/outbox-store.ts",
+        find: "fresh.findLast((seq) => seq < firstOther)",
+        replace: "fresh.at(-1)",
+      },
+    ],
+  },
+  {
+    safeguard: "what is confirmed before one that came before it is marked",
+    edits: [
+      {
+        file: "durable-objects/outbox-store.ts",
+        find: "    if (beyond.length > 0) {",
+        replace: "    if (beyond.length < 0) {",
+      },
+    ],
   },
   {
     safeguard: "the tables are brought up to date as a whole, grants included",
@@ -274,9 +287,9 @@ import { sha256Hex } from "../src/sha256.ts";`,
     safeguard: "exact numbers are confirmed, not all up to the highest",
     edits: [
       {
-        file: "durable-objects/account-store.ts",
-        find: `"DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))", left`,
-        replace: `"DELETE FROM outbox WHERE seq <= ? AND seq IS NOT ?", Math.max(...seqs), kept`,
+        file: "durable-objects/outbox-store.ts",
+        find: "JSON.stringify(seqs);\n    const these",
+        replace: "JSON.stringify(Array.from({ length: Math.max(...seqs) + 1 }, (_, seq) => seq));\n    const these",
       },
     ],
   },

@@ -4,7 +4,7 @@ import type { Platform } from "../../durable-objects/platform.ts";
 import type { RerateCommand } from "../../src/core/rerate.ts";
 import type { Reservation } from "../../src/core/reservation.ts";
 import { Injected, ObjectStorage, type StorageCopy } from "./object-storage.ts";
-import { pendingRows, readStored } from "./stored-state.ts";
+import { pendingRows, readStored, UNCONFIRMED } from "./stored-state.ts";
 import type { World } from "./world.ts";
 
 /** One instance of an object in memory. A dead one can no longer reach its storage. */
@@ -120,7 +120,7 @@ export class ObjectHost {
   }
 
   isUnconfirmed(seq: number): boolean {
-    return this.storage.all("SELECT seq FROM outbox WHERE seq = ? AND confirmed = 0", seq).length > 0;
+    return this.storage.all(`SELECT seq FROM outbox WHERE seq = ? AND ${UNCONFIRMED}`, seq).length > 0;
   }
 
   crash(when: string): void {
@@ -143,7 +143,7 @@ export class ObjectHost {
   }
 
   outboxSize(): number {
-    return this.storage.all<{ n: number }>("SELECT count(*) AS n FROM outbox WHERE confirmed = 0")[0]?.n ?? 0;
+    return this.storage.all<{ n: number }>(`SELECT count(*) AS n FROM outbox WHERE ${UNCONFIRMED}`)[0]?.n ?? 0;
   }
 
   /** The object goes on with another clock. */

@@ -18,6 +18,7 @@ import { Promises } from "./promises.ts";
 import { Random } from "./random.ts";
 import type { RareState } from "./rare-states.ts";
 import { RESTORED, RESTORES, RestoredStory } from "./restored-story.ts";
+import { UNCONFIRMED } from "./stored-state.ts";
 import { inVirtualTime } from "./virtual-time.ts";
 import { workloadOf } from "./workload.ts";
 import { type Violation, World } from "./world.ts";
@@ -162,7 +163,7 @@ function stillToDo({ busy, queue, hosts, givenUp }: Cast): string | null {
     const [pending, outbox, jobs] = [host.pending().length, host.outboxSize(), host.openJobs()];
     if (pending > 0 || outbox > 0 || jobs > 0) {
       const [entry] = host.storage.all<{ entry: string }>(
-        "SELECT entry FROM outbox WHERE confirmed = 0 ORDER BY seq LIMIT 1",
+        `SELECT entry FROM outbox WHERE ${UNCONFIRMED} ORDER BY seq LIMIT 1`,
       );
       return `${host.id}: ${pending} pending, ${jobs} open jobs, ${outbox} in the outbox, ${entry?.entry ?? ""}`;
     }

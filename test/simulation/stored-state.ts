@@ -28,6 +28,9 @@ export interface StoredState {
   readonly ahead: number;
 }
 
+/** Of the outbox' rows, those of entries that the ledger is not known to have. */
+export const UNCONFIRMED = "confirmed = 0 AND seq > coalesce((SELECT confirmed_seq FROM delivery), 0)";
+
 type AccountTable = Omit<StoredRow, "meters"> & { readonly meters: string };
 
 /**

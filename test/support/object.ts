@@ -65,7 +65,10 @@ export async function breakStorage(
 
 /** What the object has not seen confirmed. */
 export async function outboxOf(account: { id: string }): Promise<ChainedEntry[]> {
-  const rows = await sqlOf<{ entry: string }>(account, "SELECT entry FROM outbox WHERE confirmed = 0 ORDER BY seq");
+  const rows = await sqlOf<{ entry: string }>(
+    account,
+    `SELECT entry FROM outbox WHERE confirmed = 0 AND seq > coalesce((SELECT confirmed_seq FROM delivery), 0) ORDER BY seq`,
+  );
   return rows.map(({ entry }) => JSON.parse(entry) as ChainedEntry);
 }
 

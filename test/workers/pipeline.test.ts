@@ -398,7 +398,7 @@ describe("lists", () => {
     const csv = await (await call("/api/ledger.csv", { headers: { authorization: `Bearer ${account.key}` } })).text();
     const lines = csv.trim().split("\r\n");
     expect(lines).toHaveLength(8);
-    expect(lines[0]).toMatch(/^seq,draw,at,kind,/);
+    expect(lines[0]).toMatch(/^seq,draw,at,kind,.*,request_id,reason$/);
     expect(lines.slice(1).map((line) => Number(line.split(",")[0]))).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 });
