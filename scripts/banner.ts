@@ -27,7 +27,7 @@ export function banner(settings: Settings, { port, adminToken, demoKey }: Banner
     "",
     `Dashboard: ${origin}/dashboard`,
     `API:       ${origin}/docs`,
-    "Tool:      npm run -s spillway -- --help",
+    "Tool:      npx spillway --help",
     "Ctrl-C ends it; the state is kept.",
   ];
   return lines.join("\n");
@@ -52,8 +52,8 @@ function demoLines(origin: string, key: string): string[] {
     `  name = "Spillway"`,
     `  base_url = "${origin}/v1"`,
     `  env_key = "SPILLWAY_KEY"`,
-    `  wire_api = "responses"
-  supports_websockets = true`,
+    `  wire_api = "responses"`,
+    "  supports_websockets = true",
   ];
 }
 

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { unstable_readConfig as readConfig } from "wrangler";
+import { optionsOf } from "./options.ts";
 import { ROOT } from "./repository.ts";
 
 /** Migrations first: they only add, so the version that is running understands the new database. */
@@ -14,11 +14,20 @@ function stop(reason: string, exitCode: number): never {
   process.exit(exitCode);
 }
 
-const { values } = parseArgs({
-  args: process.argv.slice(3),
-  options: { config: { type: "string", default: join(ROOT, "wrangler.toml") } },
-});
-const [database] = readConfig({ config: values.config }).d1_databases;
+function databasesIn(config: string) {
+  try {
+    return readConfig({ config }).d1_databases;
+  } catch (error) {
+    return stop(`Nothing was deployed: ${error instanceof Error ? error.message : error}.`, 1);
+  }
+}
+
+const values = optionsOf(
+  process.argv.slice(3),
+  { config: { type: "string", default: join(ROOT, "wrangler.toml") } },
+  "usage: npm run deploy [-- --config wrangler.staging.toml]",
+);
+const [database] = databasesIn(values.config);
 if (database === undefined || database.database_id === NO_DATABASE) {
   stop(`Nothing was deployed: ${values.config} has no database_id yet (npx wrangler d1 create spillway).`, 1);
 }

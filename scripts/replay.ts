@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { formatCredits } from "../src/core/amount.ts";
+import { counted } from "./cli/words.ts";
 import { copyLedger } from "./ledger-copy.ts";
 import { type AccountReplay, accountsOf, type ReplaySource, replayAccount } from "./ledger-replay.ts";
 import { clearProgress, showProgress } from "./progress.ts";
@@ -58,14 +59,14 @@ function replay(source: ReplaySource, { account }: Choice): boolean {
   }
   clearProgress();
   source.database.close();
-  console.log(`${total.usageEvents} usage events of ${accounts.length} accounts replayed`);
+  console.log(`${counted(total.usageEvents, "usage event")} of ${counted(accounts.length, "account")} replayed`);
   console.log(
     `  charges   ${formatCredits(total.charges)} replayed, ${formatCredits(total.ledgerCharges)} in the ledger`,
   );
   console.log(
     `  balances  ${formatCredits(total.balance)} replayed, ${formatCredits(total.ledgerBalance)} in the ledger`,
   );
-  console.log(total.differing === 0 ? "  no differences" : `  ${total.differing} accounts differ`);
+  console.log(total.differing === 0 ? "  no differences" : `  ${counted(total.differing, "account")} with differences`);
   return total.differing === 0;
 }
 

@@ -41,7 +41,7 @@ export function readSettings(environment: Environment): Settings {
   };
 }
 
-const PASSED = new Set(["SPILLWAY_KEEPALIVE_MS", "SPILLWAY_WEBHOOK_SECRETS"]);
+const PASSED = new Set(["SPILLWAY_GROUPED_CALLS", "SPILLWAY_KEEPALIVE_MS", "SPILLWAY_WEBHOOK_SECRETS"]);
 
 function readAll(environment: Environment, isPassed: (name: string) => boolean): Record<string, string> {
   const set = Object.entries(environment).flatMap(([name, text]) => {

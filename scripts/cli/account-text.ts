@@ -41,8 +41,8 @@ function gatesText(gates: Account["gates"]): string {
   return table(
     [
       { title: "GATE", value: (gate) => gate.id },
-      { title: "REMAINING", value: (gate) => gate.remaining, align: "right" },
-      { title: "LIMIT", value: (gate) => gate.limit, align: "right" },
+      { title: "REMAINING", value: (gate) => credits(String(gate.remaining)), align: "right" },
+      { title: "LIMIT", value: (gate) => credits(String(gate.limit)), align: "right" },
       { title: "UNIT", value: (gate) => gate.unit },
       { title: "PER", value: (gate) => gate.per },
       { title: "RESETS", value: (gate) => when(gate.resets_at) },

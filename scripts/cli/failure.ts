@@ -37,7 +37,7 @@ const NEXT: Readonly<Record<string, string>> = {
   no_reconciliation: "`spillway reconcile` makes the first one.",
   not_in_quarantine: "`spillway quarantine list` shows what is there.",
   not_configured: "Set the variables that the message names where the gateway runs.",
-  refund_too_large: "Leave --amount out to refund all that is left.",
+  refund_too_large: "Leave --amount out to refund all that is left; a grant makes good what no credits paid.",
   request_not_found: "`spillway requests list` shows the requests of an account.",
   unexpected_answer: "Is --url (SPILLWAY_URL) a Spillway gateway?",
   unknown_plan: "`spillway plans list` shows the plans; `spillway plans put` publishes one.",

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Account } from "../../client/types.ts";
+import { accountText } from "../../scripts/cli/account-text.ts";
 import { facts, table } from "../../scripts/cli/table.ts";
 import { credits, when } from "../../scripts/cli/words.ts";
 
@@ -50,4 +52,22 @@ describe("amounts and instants", () => {
     expect(when("2026-11-22T12:00:00.123Z")).toBe("2026-11-22 12:00:00Z");
     expect(when(null)).toBeNull();
   });
+});
+
+test("the limits of an account are shown alike, whether they count credits or anything else", () => {
+  const gate = { per: "account", resets_at: null } as const;
+  const account: Account = {
+    id: "acct_1",
+    plan: { id: "plus", version: 1, name: "Plus" },
+    status: "active",
+    as_of_seq: 0,
+    credits: { available: "1.000000", reserved: "0.000000", used: "0.000000" },
+    allowances: [],
+    grants: [],
+    gates: [
+      { ...gate, id: "dearest", unit: "credits", limit: "5.000000", remaining: "5.000000" },
+      { ...gate, id: "rpm", unit: "requests", limit: 100, remaining: 90 },
+    ],
+  };
+  expect(accountText(account)).toMatch(/dearest +5\.00 +5\.00 .*\nrpm +90 +100 /);
 });

@@ -3,19 +3,20 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { optionsOf } from "../../scripts/options.ts";
 import { ROOT } from "../../scripts/repository.ts";
 import { documentWith, type Report, tableOf } from "./table.ts";
 
-/*
- * npm run conformance              installs the clients, runs every situation, prints the table
- * npm run conformance -- --write   also puts it into docs/conformance.md
- * npm run conformance -- -t "…"    only the situations or clients whose names match
- * UPSTREAM_WEBSOCKET=pass …        an upstream that speaks WebSocket itself
- */
-const { values } = parseArgs({
-  options: { write: { type: "boolean", default: false }, testNamePattern: { type: "string", short: "t" } },
-});
+const USAGE = `usage: npm run conformance              installs the clients, runs every situation, prints the table
+       npm run conformance -- --write   also puts it into docs/conformance.md
+       npm run conformance -- -t "…"    only the situations or clients whose names match
+       UPSTREAM_WEBSOCKET=pass …        an upstream that speaks WebSocket itself`;
+
+const values = optionsOf(
+  process.argv.slice(2),
+  { write: { type: "boolean", default: false }, testNamePattern: { type: "string", short: "t" } },
+  USAGE,
+);
 
 if (values.write && values.testNamePattern !== undefined) throw new Error("Only a whole run can be written down");
 

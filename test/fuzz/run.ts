@@ -1,21 +1,22 @@
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
+import { optionsOf } from "../../scripts/options.ts";
 import type { Batch, Outcome } from "./batches.ts";
 import { TARGETS } from "./targets.ts";
 
-/*
- * npm run fuzz                                  a minute of each target
- * npm run fuzz -- --seconds 300 --only sse      five minutes of those whose name has "sse" in it
- * npm run fuzz -- --only sse --seed 17          the one batch that failed, again
- */
-const { values } = parseArgs({
-  options: {
+const USAGE = `usage: npm run fuzz                                  a minute of each target
+       npm run fuzz -- --seconds 300 --only sse      five minutes of those whose name has "sse" in it
+       npm run fuzz -- --only sse --seed 17          the one batch that failed, again`;
+
+const values = optionsOf(
+  process.argv.slice(2),
+  {
     seconds: { type: "string", default: "60" },
     only: { type: "string", default: "" },
     seed: { type: "string" },
   },
-});
+  USAGE,
+);
 
 const BATCHES = join(import.meta.dirname, "batches.ts");
 /** No batch takes longer, unless something in it never ends. */

@@ -1,15 +1,14 @@
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
+import { optionsOf } from "../../scripts/options.ts";
 import { type Caught, huntMutant } from "./mutant-hunt.ts";
 import { MUTANTS } from "./mutant-list.ts";
 
-/*
- * npm run mutants -- --seeds 300
- * Takes one safeguard away at a time and shows that the simulation notices.
- */
-const { values } = parseArgs({
-  options: { seeds: { type: "string", default: "400" }, only: { type: "string", default: "" } },
-});
+/* Takes one safeguard away at a time and shows that the simulation notices. */
+const values = optionsOf(
+  process.argv.slice(2),
+  { seeds: { type: "string", default: "700" }, only: { type: "string", default: "" } },
+  `usage: npm run mutants [-- --seeds 300] [--only "part of a safeguard's name"]`,
+);
 const seeds = Number(values.seeds);
 const chosen = MUTANTS.filter(({ safeguard }) => safeguard.includes(values.only));
 const rows = new Map<string, Caught | null>();

@@ -1,24 +1,25 @@
-import { parseArgs } from "node:util";
+import { optionsOf } from "../../scripts/options.ts";
 import { ALL_FAULTS } from "./faults.ts";
 import { RARE_STATES } from "./rare-states.ts";
 import { shrink } from "./shrink.ts";
 import { type Run, simulate } from "./simulation.ts";
 import { Totals } from "./totals.ts";
 
-/*
- * npm run simulate -- --seeds 1000            seeds 1 to 1000
- * npm run simulate -- --seeds 1000 --from 5001
- * npm run simulate -- --seed 17               one seed, with its story
- * --json prints one line about the first failure and shrinks nothing
- */
-const { values } = parseArgs({
-  options: {
+const USAGE = `usage: npm run simulate -- --seeds 1000               seeds 1 to 1000
+       npm run simulate -- --seeds 1000 --from 5001
+       npm run simulate -- --seed 17                  one seed, with its story
+       --json prints one line about the first failure and shrinks nothing`;
+
+const values = optionsOf(
+  process.argv.slice(2),
+  {
     seeds: { type: "string", default: "100" },
     from: { type: "string", default: "1" },
     seed: { type: "string" },
     json: { type: "boolean", default: false },
   },
-});
+  USAGE,
+);
 
 if (values.seed === undefined) await runMany(wholeNumber(values.from), wholeNumber(values.seeds));
 else await runOne(wholeNumber(values.seed));

@@ -137,8 +137,10 @@ describe("a customer", () => {
     const [total] = await told<UsageTotal[]>(["usage", "--by", "model"], own);
     expect(total).toMatchObject({ model: MODEL, requests: 1, denied: 0 });
     const receipt = await run(["requests", "show", requestId], own);
-    expect(receipt.out).toMatch(/^Allowed: .* from the grant grt_/);
-    expect((await run(["requests", "list"], own)).out).toContain(requestId);
+    const [, charged = "no charge"] = /^Allowed: (\S+) credits from the grant grt_/.exec(receipt.out) ?? [];
+    expect(receipt.out).toMatch(/Prices\s+default, version 1 \(credits per million tokens: .* output\)/);
+    const listed = (await run(["requests", "list"], own)).out.split("\n").find((line) => line.includes(requestId));
+    expect(listed).toContain(charged);
     expect((await run(["ledger"], own)).out).toMatch(/debit\s+grt_/);
     // The operator sees the same.
     expect(await told<UsageTotal[]>(["usage", "--by", "model", "--account", account.id])).toEqual([total]);
@@ -149,6 +151,7 @@ describe("a customer", () => {
     expect(exported.exitCode).toBe(0);
     const verified = await run(["verify", "-"], {}, exported.out);
     expect(verified.out).toContain("Everything adds up");
+    expect(verified.out).toMatch(/in 1 charge: \S+ from grants, 0\.00 included, 0\.00 refunded as overshoot/);
     expect(verified.exitCode).toBe(0);
 
     // The operator gets the same file.
@@ -193,7 +196,10 @@ describe("the books", () => {
       return /refund\s+grt_.*too slow/.test(out) ? out : null;
     });
     const again = await run(["refunds", "add", account.id, requestId, "--reason", "much too slow"]);
-    expect([again.exitCode, again.notes]).toEqual([1, expect.stringContaining("At most 0.000000 credits")]);
+    expect([again.exitCode, again.notes]).toEqual([
+      1,
+      expect.stringContaining("No credits of this request are left to refund"),
+    ]);
     const checked = await told<Reconciliation>(["reconcile"]);
     expect(checked.difference_count).toBe(0);
     expect(checked.checked.accounts).toBe(1);

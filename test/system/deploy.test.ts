@@ -33,10 +33,10 @@ beforeEach(() => writeFile(log, ""));
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** Runs `npm run deploy`; the step whose arguments contain `failAt` fails. */
-async function deploy(configFile: string, failAt = "nowhere") {
+async function deploy(configFile: string, failAt = "nowhere", more: readonly string[] = []) {
   const { status, stderr } = spawnSync(
     process.execPath,
-    [join(ROOT, "scripts", "run.mjs"), "deploy", "--config", configFile],
+    [join(ROOT, "scripts", "run.mjs"), "deploy", "--config", configFile, ...more],
     {
       encoding: "utf8",
       env: { ...process.env, PATH: `${directory}${delimiter}${process.env.PATH ?? ""}`, FAIL_AT: failAt },
@@ -68,6 +68,13 @@ describe("npm run deploy", () => {
 
   it("fails when the deployment fails", async () => {
     expect((await deploy(config, "wrangler deploy")).status).toBe(7);
+  });
+
+  it("says how it is called, and does nothing, where it is called otherwise", async () => {
+    const { status, stderr, calls } = await deploy(config, "nowhere", ["--dry-run"]);
+    expect(calls).toEqual([]);
+    expect(status).toBe(2);
+    expect(stderr).toBe("Unknown option '--dry-run'\nusage: npm run deploy [-- --config wrangler.staging.toml]\n");
   });
 
   it("asks Cloudflare nothing while wrangler.toml names no database", async () => {

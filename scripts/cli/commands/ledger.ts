@@ -22,7 +22,7 @@ const COLUMNS: readonly Column<BalanceUpdate>[] = [
   { title: "AMOUNT", value: (update) => credits(update.amount), align: "right" },
   { title: "DELTA", value: (update) => credits(update.delta), align: "right" },
   { title: "BALANCE", value: (update) => credits(update.balance_after), align: "right" },
-  { title: "CAUSE", value: (update) => update.reason ?? update.cause },
+  { title: "CAUSE", value: (update) => update.reason ?? update.request_id ?? update.cause },
 ];
 
 /** `spillway ledger`: what changed on the balance, and what puts back entries that were lost. */

@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import type { Receipt, UsageEvent } from "../../../client/types.ts";
+import { pricesText } from "../../../src/wire/prices.ts";
 import { command, group } from "../command.ts";
 import { ACCOUNT_OPTION, type AccountOption, historyOf } from "../history.ts";
 import { wholeNumber } from "../inputs.ts";
 import { type Column, facts, table } from "../table.ts";
 import type { Tool } from "../tool.ts";
-import { credits, when } from "../words.ts";
+import { counted, credits, when } from "../words.ts";
 
 const LISTED = 20;
 
@@ -20,6 +21,7 @@ const COLUMNS: readonly Column<UsageEvent>[] = [
   { title: "OUTCOME", value: (event) => event.outcome },
   { title: "INPUT", value: (event) => event.usage.input_tokens, align: "right" },
   { title: "OUTPUT", value: (event) => event.usage.output_tokens, align: "right" },
+  { title: "CHARGED", value: (event) => event.charge && credits(event.charge), align: "right" },
   { title: "KEY", value: (event) => event.key_id },
 ];
 
@@ -49,6 +51,31 @@ export function requestCommands(tool: Tool): Command {
   ]);
 }
 
+/** What a request was charged for: all that its price may count. */
+function usedText({
+  input_tokens,
+  cached_input_tokens,
+  output_tokens,
+  seconds,
+  size,
+  calls,
+}: UsageEvent["usage"]): string {
+  const parts: string[] = [];
+  const cached = cached_input_tokens > 0 ? ` (${cached_input_tokens} cached)` : "";
+  if (input_tokens > 0 || output_tokens > 0)
+    parts.push(`${input_tokens} input${cached}, ${output_tokens} output tokens`);
+  if (seconds > 0) parts.push(`${counted(seconds, "second")}${size === null ? "" : ` of ${size}`}`);
+  for (const [call, times] of Object.entries(calls)) if (times > 0) parts.push(`${times} × ${call}`);
+  return parts.length === 0 ? "nothing" : parts.join(", ");
+}
+
+/** By which rate card a request was priced, and at what. */
+function pricedText({ decision: { rate_card }, prices, usage }: Receipt): string | null {
+  if (rate_card === null) return null;
+  const paid = prices && usage ? pricesText(prices, usage) : "";
+  return `${rate_card.id}, version ${rate_card.version}${paid === "" ? "" : ` (${paid})`}`;
+}
+
 function receiptText(receipt: Receipt): string {
   const { decision, reservation, usage, charge, ledger } = receipt;
   const parts = [
@@ -59,12 +86,13 @@ function receiptText(receipt: Receipt): string {
       ["Model", `${receipt.model} (${receipt.feature})`],
       ["Key", receipt.key_id],
       ["Plan", `${decision.plan.id}, version ${decision.plan.version}`],
-      ["Prices", decision.rate_card && `${decision.rate_card.id}, version ${decision.rate_card.version}`],
+      ["Prices", pricedText(receipt)],
       ["State", reservation?.state ?? "denied"],
       ["Reserved", reservation && credits(reservation.estimated)],
-      ["Used", usage && `${usage.input_tokens} input, ${usage.output_tokens} output tokens, ${usage.seconds} seconds`],
+      ["Used", usage && usedText(usage)],
       ["Charged", charge && credits(charge.amount)],
       ["Returned", charge && credits(charge.returned)],
+      ...(charge && Number(charge.refunded) > 0 ? [["Refunded", credits(charge.refunded)] as const] : []),
       ["Ledger", ledger && `entry ${ledger.seq}${ledger.confirmed ? "" : ", on its way"}`],
     ]),
   ];

@@ -40,13 +40,26 @@ function summaryText({
 }: LedgerSummary): string {
   const amount = (micro: number): string => credits(formatCredits(micro));
   const at = (instant: number | null): string | null => when(instant === null ? null : new Date(instant).toISOString());
+  const paidBy = [
+    `${amount(totals.debit ?? 0)} from grants`,
+    `${amount(totals.allowance ?? 0)} included`,
+    `${amount(totals.overshoot ?? 0)} refunded as overshoot`,
+  ];
+  const others = (
+    [
+      ["Expired", totals.expiry ?? 0],
+      ["Voided", totals.void ?? 0],
+      ["Refunded", totals.refund ?? 0],
+    ] as const
+  ).filter(([, moved]) => moved > 0);
   return [
     `Everything adds up: ${counted(entries, "entry", "entries")} of ${account}, ${epoch === 1 ? "epoch 1" : `up to epoch ${epoch}`}.`,
     facts([
       ["From", at(firstAt)],
       ["To", at(lastAt)],
       ["Granted", amount(totals.grant ?? 0)],
-      ["Charged", `${amount(charges.amount)} in ${counted(charges.count, "charge")}`],
+      ["Charged", `${amount(charges.amount)} in ${counted(charges.count, "charge")}: ${paidBy.join(", ")}`],
+      ...others.map(([name, moved]) => [name, amount(moved)] as const),
       ["Balance", amount(balance)],
       ["Head", head],
     ]),
