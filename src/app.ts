@@ -5,6 +5,7 @@ import { alertAdminRoutes, alertRoutes } from "./alerts/routes.ts";
 import { paymentHooks } from "./alerts/upkeep.ts";
 import { operatorRoutes } from "./dashboard/admin/routes.tsx";
 import { dashboardRoutes } from "./dashboard/routes.tsx";
+import { checkUrl } from "./http/asked-url.ts";
 import type { HttpContext, HttpEnv } from "./http/context.ts";
 import { renderFault } from "./http/error-response.ts";
 import { HttpFault } from "./http/fault.ts";
@@ -19,8 +20,6 @@ import { webhookRoutes } from "./proxy/jobs/webhook-routes.ts";
 import { clientRoutes } from "./proxy/routes.ts";
 import { healthRoutes } from "./upkeep/health-routes.ts";
 
-const URL_LENGTH = 8_192;
-
 /** The whole HTTP surface. Whatever is not routed is refused: an unmetered route would be a hole. */
 export function createApp(): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
@@ -32,7 +31,7 @@ export function createApp(): Hono<HttpEnv> {
     finish(c);
   });
   app.use(async (c, next) => {
-    if (c.req.url.length > URL_LENGTH) throw new HttpFault(400, "url_too_long", "The URL is too long.");
+    checkUrl(c.req.url);
     c.set("services", servicesOf(c.env));
     await next();
   });
@@ -56,8 +55,8 @@ export function createApp(): Hono<HttpEnv> {
   );
   app.route("/", documentRoutes());
   app.notFound((c) => {
-    const fault = new HttpFault(404, "unknown_url", `There is no ${c.req.method} ${c.req.path.slice(0, 200)} here.`);
-    return renderFault(c, fault);
+    const message = `There is no ${c.req.method} ${c.req.path.slice(0, 200)} here. /docs shows what there is.`;
+    return renderFault(c, new HttpFault(404, "unknown_url", message));
   });
   app.onError((error, c) => renderFault(c, error));
   return app;

@@ -1,5 +1,5 @@
 import type { HttpContext } from "../http/context.ts";
-import { type Answerer, type ApiOutcome, outcomeOf, readOf } from "./gateway-api.ts";
+import { type Answerer, type ApiOutcome, orderHeader, outcomeOf, readOf } from "./gateway-api.ts";
 import type { Visit } from "./visit.ts";
 
 export interface AccountAct {
@@ -36,7 +36,7 @@ export class AccountApi {
         cookie: cookieOf(c),
         "x-csrf-token": csrfToken,
         "content-type": "application/json",
-        ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
+        ...orderHeader(idempotencyKey),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });

@@ -1,5 +1,6 @@
 import type { HttpContext } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
+import { isIdempotencyKey } from "../http/request-id.ts";
 
 /** Answers a request as the gateway answers those from outside. */
 export type Answerer = (request: Request, c: HttpContext) => Response | Promise<Response>;
@@ -14,6 +15,12 @@ export type RefusalStatus = (typeof REFUSAL_STATUSES)[number] | 500;
 
 interface Refusal {
   readonly error: { readonly code: string; readonly message: string };
+}
+
+/** The header that tells an order from another. A number that no header may hold is sent as none, which is refused. */
+export function orderHeader(order: string | undefined): Readonly<Record<string, string>> {
+  if (order === undefined) return {};
+  return { "idempotency-key": isIdempotencyKey(order) ? order : "" };
 }
 
 /** What was read. Throws {@link HttpFault} when it was refused. */

@@ -14,7 +14,6 @@ export interface Identity {
 
 /** The caller of a client-facing or self-service route. Throws {@link HttpFault}. */
 export function identify(c: HttpContext): Identity {
-  refuseKeyInUrl(c.req.url);
   const token = bearer(c.req.header("authorization"));
   const key = token === null ? null : c.var.services.keys.read(token);
   if (!key) throw invalidKey();
@@ -26,7 +25,6 @@ export function identify(c: HttpContext): Identity {
  * trying on tells nothing. Throws {@link HttpFault}.
  */
 export function requireOperator(c: HttpContext): void {
-  refuseKeyInUrl(c.req.url);
   const token = bearer(c.req.header("authorization"));
   const wait = token === null ? 0 : waitAt(c, "operator");
   const mayPass = wait === 0 || !isToldApart(c);
@@ -68,20 +66,4 @@ function bearer(header: string | undefined): string | null {
   if (header.includes(",")) throw new HttpFault(400, "ambiguous_auth", "Send exactly one Authorization header.");
   const match = /^bearer ([\x21-\x7e]+)$/i.exec(header);
   return match?.[1] ?? null;
-}
-
-/** A key in a URL ends in logs and histories: it is refused, so that nobody gets used to it. */
-function refuseKeyInUrl(url: string): void {
-  const query = url.indexOf("?");
-  if (query >= 0 && decodeLoosely(url.slice(query)).includes("sk-spill-")) {
-    throw new HttpFault(400, "key_in_url", "Never put a key in a URL; send it in the Authorization header.");
-  }
-}
-
-function decodeLoosely(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

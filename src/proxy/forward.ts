@@ -51,6 +51,7 @@ async function stream(
     meter: prepared.meter(),
     rewriter: prepared.rewrite?.() ?? null,
     keepAlive: keepAliveFor(incoming.headers, prepared, deps.keepAliveMs),
+    secret: call.secret,
     cut: call.cut,
     watchdog: call.watchdog,
     onProgress: (sofar) => checkpoint(accounts, journey, sofar),

@@ -1,6 +1,7 @@
 import type { Reading, Rewriter, StreamMeter } from "../protocol/adapter.ts";
 import { ClientStream, type KeepAlive } from "./client-stream.ts";
 import type { Transport } from "./failure-policy.ts";
+import { SecretFilter } from "./told-secret.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 /** What was read of an answer when it ended. */
@@ -13,6 +14,8 @@ export interface RelayOptions {
   readonly meter: StreamMeter;
   /** Changes the stream for the client; `null` passes the bytes unchanged. */
   readonly rewriter: Rewriter | null;
+  /** The key that upstream was asked with, which the client is not told. */
+  readonly secret: string;
   readonly keepAlive: KeepAlive | null;
   /** Cuts the upstream, and with it the client's stream. */
   readonly cut: (reason: string) => void;
@@ -57,6 +60,7 @@ const UNNAMED_BYTES = 1024 * 1024;
 class Relay {
   readonly client: ClientStream;
   readonly #options: RelayOptions;
+  readonly #filter: SecretFilter;
   /** What is being told to others. */
   readonly #told: Promise<void>[] = [];
   #progressAt = Date.now();
@@ -68,6 +72,7 @@ class Relay {
 
   constructor(options: RelayOptions) {
     this.#options = options;
+    this.#filter = new SecretFilter(options.secret);
     this.#unnamed = options.onAnswerId ? [] : null;
     this.client = new ClientStream(options.keepAlive, () => this.#tell(options.onClientGone));
   }
@@ -80,6 +85,7 @@ class Relay {
     // What comes after the last event, a break too, changes nothing about the answer.
     const isWhole = reading.end !== "open" && !this.#withheld;
     for (const piece of this.#unnamed ?? []) this.#pass(piece);
+    this.#write(this.#filter.rest());
     for (const piece of rewriter?.rest() ?? []) this.client.write(piece);
     if (isWhole) this.client.close();
     else void this.client.break("upstream_broke_off");
@@ -111,7 +117,12 @@ class Relay {
   }
 
   #pass(piece: Uint8Array): void {
+    this.#write(this.#filter.push(piece));
+  }
+
+  #write(piece: Uint8Array): void {
     const { rewriter } = this.#options;
+    if (piece.length === 0) return;
     if (!rewriter) this.client.write(piece);
     else for (const part of rewriter.push(piece)) this.client.write(part);
   }

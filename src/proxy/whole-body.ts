@@ -1,10 +1,8 @@
+import { withoutSecret } from "./told-secret.ts";
 import type { UpstreamCall } from "./upstream.ts";
 
 /** Answers that are not streamed are read whole, up to this size. */
 const WHOLE_BYTES = 32 * 1024 * 1024;
-
-/** Shorter ones are no keys, but settings of tests and of upstreams without keys. */
-const SECRET_LENGTH = 8;
 
 /**
  * Reads a whole answer as text; `null` when it breaks off, falls silent or is too large. An upstream that repeats the key
@@ -12,7 +10,7 @@ const SECRET_LENGTH = 8;
  */
 export async function readWhole(call: UpstreamCall): Promise<string | null> {
   const text = await readText(call);
-  return call.secret.length < SECRET_LENGTH ? text : (text?.replaceAll(call.secret, "…") ?? null);
+  return text === null ? null : withoutSecret(text, call.secret);
 }
 
 async function readText({ response, watchdog, cut }: UpstreamCall): Promise<string | null> {

@@ -109,6 +109,20 @@ const keys: readonly BadInput[] = [
     method: "GET",
     body: "",
   })),
+  row("9: a key in the query, beside a broken escape", 400, "key_in_url", ({ key }) => ({
+    target: `/api/account?k=${key.replace("sk-", "%73k%2d")}&x=%zz`,
+    method: "GET",
+    body: "",
+  })),
+  ...["/v1/models/KEY", "/v1/KEY", "/KEY", "/health?x=KEY", "/dashboard?x=KEY", "/dashboard/KEY", "/docs?KEY"].map(
+    (target) =>
+      row(`9: a key in ${target}`, 400, "key_in_url", ({ key }) => ({
+        target: target.replace("KEY", key),
+        method: "GET",
+        token: null,
+        body: "",
+      })),
+  ),
   row("a session's cookie that nobody signed", 401, "invalid_api_key", {
     token: null,
     method: "GET",

@@ -1,7 +1,9 @@
+import { on, once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { text } from "node:stream/consumers";
 import { deflateSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { AdminClient } from "../../scripts/admin-client.ts";
 import { type LocalGateway, startLocalGateway } from "../../scripts/local-gateway.ts";
 import { CARD } from "../support/offer.ts";
@@ -171,6 +173,35 @@ test("an answer that tells the operator's key tells it to nobody", async () => {
   expect(response.status).toBe(200);
   expect(await response.text()).not.toContain(UPSTREAM_KEY);
 });
+
+test.each([
+  ["error", (key: string) => ({ type: "error", code: "invalid_api_key", message: `Incorrect API key: ${key}` })],
+  ["response.failed", (key: string) => ({ type: "response.failed", response: { ...WHOLE, error: { message: key } } })],
+] as const)(
+  "an event %s that tells the operator's key tells it to nobody, in a stream and in frames",
+  async (_, event) => {
+    const leak: Answer = (response, request) =>
+      told(200, `data: ${JSON.stringify(event(keyOf(request)))}\n\n`, { "content-type": "text/event-stream" })(
+        response,
+        request,
+      );
+    const streamed = await ask(leak, "/v1/responses", true);
+    expect(streamed.status).toBe(200);
+    expect(await streamed.text()).toSatisfy((text: string) => text.includes("****") && !text.includes(UPSTREAM_KEY));
+    const socket = new WebSocket(`${gateway.url}/v1/responses`, {
+      headers: { authorization: `Bearer ${customer.key}` },
+    });
+    await once(socket, "open");
+    socket.send(JSON.stringify({ type: "response.create", ...ROUTES["/v1/responses"] }));
+    const frames: string[] = [];
+    for await (const [data] of on(socket, "message")) {
+      frames.push(String(data));
+      if (/^\{"type":"(?:error|response\.failed)"/.test(String(data))) break;
+    }
+    socket.close();
+    expect(frames.join("\n")).not.toContain(UPSTREAM_KEY);
+  },
+);
 
 test.each<[name: string, line: string]>([
   ["that a client could not read", "openai-version: a\x01b\xff"],

@@ -300,11 +300,34 @@ describe("a form of the console", () => {
     };
     await refused("/grants", { order: "1", amount: "-5", kind: "paid" }, 400, "amount: must be credits above zero");
     await refused("/grants", { order: "", amount: "5", kind: "paid" }, 400, "Idempotency-Key");
+    await refused("/grants", { order: "1\r\n2", amount: "5", kind: "paid" }, 400, "Idempotency-Key");
     await refused("/grants/grt_none/void", {}, 404, "There is no such grant");
     await refused("/refunds", { order: "2", request_id: "req_none" }, 404, "No ended request");
     await refused("/plan", { plan: "none" }, 400, "There is no plan none");
     const { requestId } = await hold(account, 3);
     await refused(`/reservations/${requestId}/resolve`, { action: "release" }, 409, "may still be running");
+    expect(await newestEntry()).toEqual(before);
+  });
+
+  test("does what it is for and nothing else, whatever id its address names", async () => {
+    const browser = await signedIn();
+    const account = await newAccount();
+    const key = account.key.split("-").find((part) => part.startsWith("key_")) ?? "";
+    const before = await newestEntry();
+    const astray = `x/../../keys/${key}?`;
+    const forms: [string, Record<string, string>][] = [
+      [`accounts/${account.id}/grants/ID/void`, {}],
+      [`accounts/${account.id}/reservations/ID/resolve`, { action: "release" }],
+      [`accounts/${account.id}/keys/ID/revoke`, {}],
+      ["quarantine/ID/redrive", {}],
+    ];
+    for (const [form, fields] of forms) {
+      for (const id of [astray, "x/../../reconciliations?", "x/../../../../reconciliations?"]) {
+        const response = await browser.submit(`${BASE}/${form.replace("ID", encodeURIComponent(id))}`, fields);
+        expect([form, id, response.status]).toEqual([form, id, 404]);
+      }
+    }
+    expect((await accountOf(account)).id).toBe(account.id);
     expect(await newestEntry()).toEqual(before);
   });
 

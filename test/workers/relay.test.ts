@@ -23,6 +23,7 @@ const COMPLETED = event("response.completed", {
 });
 const PADDING = event("response.padding", { text: "x".repeat(64 * 1024) });
 const SIGN = event("sign.of.life", {});
+const SECRET = "sk-upstream-0123456789";
 
 /** An upstream whose pieces are sent by hand, and the relay behind it. */
 class Story {
@@ -42,6 +43,7 @@ class Story {
       meter: new ResponsesMeter({ leastInput: 3, calls: {}, serviceTier: null }),
       rewriter: null,
       keepAlive: null,
+      secret: "",
       cut,
       watchdog: new Watchdog(patience, true, cut),
       onProgress: async (reading) => {
@@ -95,6 +97,33 @@ class Client {
     return this.#reader.cancel();
   }
 }
+
+describe("the key that upstream was asked with", () => {
+  const FAILED = event("error", { message: `Not with ${SECRET}, nor with ${SECRET}` });
+  const stars = "*".repeat(SECRET.length);
+
+  test("is told to nobody, wherever the stream is cut, and everything else passes", async () => {
+    const at = FAILED.indexOf(SECRET);
+    const cuts = Array.from({ length: SECRET.length + 1 }, (_, index) => at + index);
+    await Promise.all(
+      cuts.map(async (cut) => {
+        const story = new Story({ secret: SECRET });
+        const told = story.client().rest();
+        for (const piece of [CREATED, FAILED.slice(0, cut), FAILED.slice(cut), COMPLETED]) await story.send(piece);
+        await story.close();
+        expect([cut, await told]).toEqual([cut, CREATED + FAILED.replaceAll(SECRET, stars) + COMPLETED]);
+      }),
+    );
+  });
+
+  test("holds nothing back for ever: an end that it might have begun with is sent", async () => {
+    const story = new Story({ secret: SECRET });
+    const client = story.client();
+    await story.send(`${COMPLETED}: the beginning of ${SECRET.slice(0, 5)}`);
+    await story.close();
+    expect(await client.rest()).toBe(`${COMPLETED}: the beginning of ${SECRET.slice(0, 5)}`);
+  });
+});
 
 describe("pieces", () => {
   test("go to the client one by one as they come, before the next one is there", async () => {

@@ -57,7 +57,8 @@ function grant(_: HttpContext, form: URLSearchParams, path: string): Act {
 
 function voidGrant(c: HttpContext, form: URLSearchParams, path: string): Act {
   const reason = reasonOf(form);
-  return { method: "DELETE", path: `${path}/grants/${c.req.param("grant")}`, body: { reason }, reason };
+  const grant = encodeURIComponent(c.req.param("grant") ?? "");
+  return { method: "DELETE", path: `${path}/grants/${grant}`, body: { reason }, reason };
 }
 
 function refund(_: HttpContext, form: URLSearchParams, path: string): Act {
@@ -81,7 +82,8 @@ function statusChange(status: "active" | "suspended"): ActOf {
 function resolveReservation(c: HttpContext, form: URLSearchParams, path: string): Act {
   const reason = reasonOf(form);
   const body = { action: textOf(form, "action"), reason, force: form.get("force") === "true" };
-  return { method: "POST", path: `${path}/reservations/${c.req.param("request")}/resolve`, body, reason };
+  const request = encodeURIComponent(c.req.param("request") ?? "");
+  return { method: "POST", path: `${path}/reservations/${request}/resolve`, body, reason };
 }
 
 /** An order without a number is an order of its own, which the API refuses. */

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { listAdminLog } from "../../catalog/admin-log.ts";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
-import { findReceipt } from "../../http/find-receipt.ts";
+import { findReceipt, rateOf } from "../../http/find-receipt.ts";
 import { listQueryOf, pageOf } from "../../http/query.ts";
 import { checkLedger } from "../../http/whole-ledger.ts";
 import { listBalanceUpdates } from "../../ledger/read.ts";
@@ -69,7 +69,7 @@ async function receiptPage(c: HttpContext): Promise<Response> {
   const children = (
     <>
       <h2>Receipt</h2>
-      <ReceiptView receipt={receipt} names={await namesIn(c, seen.account, receipt)} />
+      <ReceiptView receipt={receipt} rate={await rateOf(c, receipt)} names={await namesIn(c, seen.account, receipt)} />
       {receipt.charge === null ? null : (
         <section aria-labelledby="give-back">
           <h2 id="give-back">Give back</h2>

@@ -40,7 +40,7 @@ async function revoke(c: HttpContext, api: AdminApi): Promise<Response> {
   const form = await readOperatorForm(c, seen.operator);
   const outcome = await api.act(c, seen.operator, {
     method: "DELETE",
-    path: `/accounts/${encodeURIComponent(seen.id)}/keys/${c.req.param("key")}`,
+    path: `/accounts/${encodeURIComponent(seen.id)}/keys/${encodeURIComponent(c.req.param("key") ?? "")}`,
     reason: reasonOf(form),
   });
   if (outcome.done) return c.redirect(`${accountPath(seen.id)}/keys?done=revoked`, 303);

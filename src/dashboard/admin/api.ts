@@ -1,5 +1,5 @@
 import type { HttpContext } from "../../http/context.ts";
-import { type Answerer, type ApiOutcome, outcomeOf, readOf } from "../gateway-api.ts";
+import { type Answerer, type ApiOutcome, orderHeader, outcomeOf, readOf } from "../gateway-api.ts";
 import type { Operator } from "./operator.ts";
 
 export interface ApiAct {
@@ -36,7 +36,7 @@ export class AdminApi {
 
   async act<T>(c: HttpContext, operator: Operator, act: ApiAct): Promise<ApiOutcome<T>> {
     const query = { ...act.query, ...(act.reason ? { reason: act.reason } : {}) };
-    const headers = act.idempotencyKey === undefined ? {} : { "idempotency-key": act.idempotencyKey };
+    const headers = orderHeader(act.idempotencyKey);
     return outcomeOf<T>(await this.#send(c, operator, act.method, act.path, query, act.body, headers));
   }
 

@@ -85,7 +85,7 @@ function Health({ health: { newestUpdateAt, quarantined, lastReconciliation } }:
         <dt>In quarantine</dt>
         <dd>{quarantined === 0 ? "nothing" : <a href={`${BASE}/quarantine`}>{countText(quarantined)} messages</a>}</dd>
         <dt>On their way at the last check</dt>
-        <dd>{pending ? `${countText(pending.outbox)} entries` : "—"}</dd>
+        <dd>{pending ? `${countText(pending.outbox)} entr${pending.outbox === 1 ? "y" : "ies"}` : "—"}</dd>
         <dt>Reservations at the last check</dt>
         <dd>
           {pending ? `${countText(pending.reservations)} pending, ${countText(pending.stale_reservations)} stale` : "—"}

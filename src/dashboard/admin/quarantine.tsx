@@ -23,7 +23,7 @@ export function quarantinePages(api: AdminApi): Hono<HttpEnv> {
   routes.post("/quarantine/:id/redrive", async (c) => {
     const operator = await operatorOf(c);
     const reason = reasonOf(await readOperatorForm(c, operator));
-    const path = `/quarantine/${c.req.param("id")}/redrive`;
+    const path = `/quarantine/${encodeURIComponent(c.req.param("id") ?? "")}/redrive`;
     const outcome = await api.act(c, operator, { method: "POST", path, reason });
     if (outcome.done) return c.redirect(`${PATH}?done=redriven`, 303);
     return quarantinePage(c, operator, { tone: "wrong", text: outcome.text }, outcome.status);

@@ -57,6 +57,7 @@ function resume(
     meter: storedResponseMeter(),
     rewriter: usageRepair(),
     keepAlive: null,
+    secret: call.secret,
     cut: call.cut,
     watchdog: call.watchdog,
     onProgress: nothing,

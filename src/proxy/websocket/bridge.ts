@@ -5,6 +5,7 @@ import { askUpstream } from "../ask.ts";
 import type { Transport } from "../failure-policy.ts";
 import type { GatewayDeps, Journey } from "../journey.ts";
 import type { Target } from "../target.ts";
+import { withoutSecret } from "../told-secret.ts";
 import type { UpstreamCall } from "../upstream.ts";
 import { readWhole } from "../whole-body.ts";
 import type { AnswerFrames } from "./answer-frames.ts";
@@ -44,12 +45,12 @@ export async function bridge(
 }
 
 async function readStream(
-  { response, watchdog, cut }: UpstreamCall,
+  { response, secret, watchdog, cut }: UpstreamCall,
   streamId: string | null,
   frames: AnswerFrames,
 ): Promise<void> {
   const reader = new EventReader(({ data, event }) => {
-    if (data !== DONE && data.startsWith("{")) frames.take(eventFrame(data, streamId), event);
+    if (data !== DONE && data.startsWith("{")) frames.take(eventFrame(withoutSecret(data, secret), streamId), event);
   });
   try {
     for await (const piece of response.body ?? []) {

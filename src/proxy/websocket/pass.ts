@@ -1,4 +1,5 @@
 import type { Transport } from "../failure-policy.ts";
+import { withoutSecret } from "../told-secret.ts";
 import { Watchdog } from "../watchdog.ts";
 import type { AnswerFrames } from "./answer-frames.ts";
 import type { UpstreamSocket } from "./upstream-socket.ts";
@@ -11,7 +12,7 @@ export function pass(
   frames: AnswerFrames,
 ): Promise<Transport> {
   const ended = Promise.withResolvers<Transport>();
-  const { patience } = socket.target;
+  const { patience, apiKey } = socket.target;
   // A connection on which one answer is stuck is of no use: there is no way to call that answer off.
   const watchdog = new Watchdog(patience, true, (reason) => socket.close(1011, reason));
   watchdog.answered();
@@ -23,7 +24,7 @@ export function pass(
   socket.ask(streamId, frame, {
     event(json) {
       watchdog.touch();
-      frames.take(json);
+      frames.take(withoutSecret(json, apiKey));
       if (frames.ended) end("whole");
     },
     closed: () => end("broken"),
