@@ -16,6 +16,8 @@ const COLUMNS = [
   "monetization_event",
   "id",
   "hash",
+  "request_id",
+  "reason",
 ] as const satisfies readonly (keyof BalanceUpdateWire)[];
 
 const ROWS_AT_ONCE = 500;

@@ -14,6 +14,7 @@ import { unknownModel } from "../protocol/request-fields.ts";
 import { responsesAdapter } from "../protocol/responses.ts";
 import { boundOfVideo } from "../protocol/videos/video-price.ts";
 import { DEFAULT_MODEL, videoRequestOf } from "../protocol/videos/video-request.ts";
+import { pricesWire } from "../wire/prices.ts";
 import { consideredWire, drawWire } from "../wire/receipt.ts";
 import { decisionSentence } from "../wire/sentence.ts";
 import { instant } from "../wire/time.ts";
@@ -44,7 +45,8 @@ export async function quote(c: HttpContext): Promise<Response> {
     throw new HttpFault(400, "previous_response_not_found", `'${reply.id.slice(0, 64)}' was not found.`);
   }
   const rateCard = { id: rate.cardId, version: rate.cardVersion };
-  return c.json({ model, feature: rate.rate.feature, rate_card: rateCard, ...decisionWire(reply.decision) });
+  const priced = { rate_card: rateCard, prices: pricesWire(rate.rate) };
+  return c.json({ model, feature: rate.rate.feature, ...priced, ...decisionWire(reply.decision) });
 }
 
 type RateOf = (model: string) => Rate | null;

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { openAccount } from "../http/account-access.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
-import { findReceipt } from "../http/find-receipt.ts";
+import { findReceipt, rateOf } from "../http/find-receipt.ts";
 import { listQueryOf } from "../http/query.ts";
 import { usageQueryOf } from "../http/usage-query.ts";
 import { ledgerFile, provenLedger } from "../http/whole-ledger.ts";
@@ -64,5 +64,5 @@ async function receipt(c: HttpContext) {
   const { account } = await openAccount(c);
   const found = await findReceipt(c, account.id, c.req.param("id") ?? "");
   if (!found) throw new HttpFault(404, "request_not_found", "There is no such request in this account.");
-  return receiptWire(found);
+  return receiptWire(found, await rateOf(c, found));
 }

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import type { HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
-import { findReceipt } from "../http/find-receipt.ts";
+import { findReceipt, rateOf } from "../http/find-receipt.ts";
 import { listQueryOf } from "../http/query.ts";
 import { usageQueryOf } from "../http/usage-query.ts";
 import { ledgerFile, provenLedger } from "../http/whole-ledger.ts";
@@ -37,7 +37,7 @@ export function accountHistoryRoutes(): Hono<HttpEnv> {
     const { id } = await existing(c);
     const receipt = await findReceipt(c, id, c.req.param("request"));
     if (!receipt) throw new HttpFault(404, "request_not_found", "There is no such request in this account.");
-    return c.json(receiptWire(receipt));
+    return c.json(receiptWire(receipt, await rateOf(c, receipt)));
   });
   routes.get("/:id/usage", async (c) => {
     const { id } = await existing(c);

@@ -99,7 +99,10 @@ export async function refund(c: HttpContext): Promise<Response> {
       return c.json({ ...shown, reason: refund.reason, at: instant(refund.at) }, 201);
     }
     case "too_much": {
-      const message = `At most ${formatCredits(reply.refundable)} credits of this request can still be refunded.`;
+      const message =
+        reply.refundable === 0
+          ? "No credits of this request are left to refund: included use paid it, or they were given back already."
+          : `At most ${formatCredits(reply.refundable)} credits of this request can still be refunded.`;
       throw new HttpFault(422, "refund_too_large", message);
     }
     case "unknown": {

@@ -18,7 +18,7 @@ const MAX_FAULTS = 25;
 export function readDocument<T>(schema: z.ZodType<T>, raw: unknown): ParsedDocument<T> {
   const reserved = reservedKey(raw);
   if (reserved) return { ok: false, faults: [reserved] };
-  const parsed = schema.safeParse(raw);
+  const parsed = schema.safeParse(raw, { error: complaint });
   if (parsed.success) return { ok: true, document: parsed.data };
   return { ok: false, faults: parsed.error.issues.flatMap(toFaults).slice(0, MAX_FAULTS) };
 }
@@ -34,6 +34,41 @@ export function canonicalJson(value: unknown): string {
     if (typeof inner !== "object" || inner === null || Array.isArray(inner)) return inner;
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
   });
+}
+
+/** What is said where a schema has no words of its own, in the same manner as those that have. */
+const complaint: z.core.$ZodErrorMap = (issue) => {
+  switch (issue.code) {
+    case "invalid_type": {
+      const accepted = ACCEPTED[issue.expected] ?? `of the type ${issue.expected}`;
+      return issue.input === undefined ? `is required: ${accepted}` : `must be ${accepted}`;
+    }
+    case "unrecognized_keys":
+      return "is not a known field";
+    case "invalid_value":
+      return `must be one of ${issue.values.map((value) => JSON.stringify(value)).join(", ")}`;
+    case "too_small":
+      return bounded(issue.origin, `at least ${issue.minimum}`);
+    case "too_big":
+      return bounded(issue.origin, `at most ${issue.maximum}`);
+    default:
+      return undefined;
+  }
+};
+
+const ACCEPTED: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object",
+  record: "an object",
+};
+
+function bounded(origin: string, bound: string): string {
+  if (origin === "string") return `must be a text whose length is ${bound}`;
+  return origin === "array" ? `must be a list whose length is ${bound}` : `must be ${bound}`;
 }
 
 function toFaults(issue: z.core.$ZodIssue): DocumentFault[] {

@@ -205,6 +205,11 @@ export function monetizationId(usage: string): string {
   return usage.replace(/^use_/, "mon_");
 }
 
+/** The request of a usage or monetization event. */
+export function requestIdOf(eventId: string): string {
+  return `req_${eventId.replace(/^(?:use|mon)_/, "").split(".")[0]}`;
+}
+
 export function balanceUpdateId(accountId: string, epoch: number, seq: number, draw: number): string {
   return `bal_${accountId.replace(/^acct_/, "")}.${epoch}.${seq}.${draw}`;
 }

@@ -1,6 +1,6 @@
 import type { HeadReply } from "../../durable-objects/commands.ts";
 import { formatCredits } from "../core/amount.ts";
-import type { BalanceUpdateKind } from "../core/event.ts";
+import { type BalanceUpdateKind, requestIdOf } from "../core/event.ts";
 import type { HttpContext } from "../http/context.ts";
 import { listQueryOf } from "../http/query.ts";
 import { checkLedger } from "../http/whole-ledger.ts";
@@ -165,7 +165,7 @@ export function LedgerRows({
 
 function Row({ row, names }: { row: PlacedBalanceUpdate; names: SourceNames }) {
   const { place, at, update, usageId, hash } = row;
-  const request = usageId === null ? null : requestOf(usageId);
+  const request = usageId === null ? null : requestIdOf(usageId);
   const reason = update.detail === null || update.kind === "grant" ? null : update.detail.reason;
   return (
     <tr>
@@ -202,11 +202,6 @@ function Row({ row, names }: { row: PlacedBalanceUpdate; names: SourceNames }) {
       </td>
     </tr>
   );
-}
-
-/** A usage event's id holds the request's: `use_<tail>.<attempt>…`. */
-function requestOf(usageId: string): string {
-  return `req_${usageId.slice("use_".length).split(".")[0]}`;
 }
 
 function signed(delta: number): string {

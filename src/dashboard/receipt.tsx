@@ -1,10 +1,13 @@
 import type { AccountReply } from "../../durable-objects/commands.ts";
 import type { Considered } from "../core/draw.ts";
+import type { Rate } from "../core/rate-card.ts";
 import type { Receipt } from "../core/receipt.ts";
 import type { Usage } from "../core/usage.ts";
 import type { HttpContext } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
-import { findReceipt } from "../http/find-receipt.ts";
+import { findReceipt, rateOf } from "../http/find-receipt.ts";
+import { pricesText, pricesWire } from "../wire/prices.ts";
+import { usageWire } from "../wire/receipt.ts";
 import { receiptSentence } from "../wire/sentence.ts";
 import { countText, creditsText, quantityOf, unitName } from "./amounts.tsx";
 import { BarLegend } from "./charts/bar.tsx";
@@ -30,7 +33,7 @@ export async function receipt(c: HttpContext): Promise<Response> {
         <a href={PATH}>Requests</a>
       </p>
       <h1>Receipt</h1>
-      <ReceiptView receipt={found} names={names} />
+      <ReceiptView receipt={found} rate={await rateOf(c, found)} names={names} />
       <p class="small below">
         <a href={`/api/requests/${found.requestId}`}>This receipt as JSON</a>
       </p>
@@ -39,8 +42,15 @@ export async function receipt(c: HttpContext): Promise<Response> {
   return page(c, { ...frameOf(visit, "Receipt", PATH), children });
 }
 
+interface ReceiptParts {
+  readonly receipt: Receipt;
+  /** At which it was priced. */
+  readonly rate: Rate | null;
+  readonly names?: SourceNames;
+}
+
 /** A receipt: its sentence, its sums, the waterfall and what is to be known beside them. */
-export function ReceiptView({ receipt, names = byId }: { receipt: Receipt; names?: SourceNames }) {
+export function ReceiptView({ receipt, rate, names = byId }: ReceiptParts) {
   const picture = pictureOf(receipt);
   const sources = picture.steps.flatMap(({ source }) => source ?? []);
   const sentence = sources.reduce((text, id) => text.replaceAll(id, named(id, names)), receiptSentence(receipt));
@@ -62,7 +72,7 @@ export function ReceiptView({ receipt, names = byId }: { receipt: Receipt; names
       </section>
       <section aria-labelledby="details">
         <h2 id="details">Details</h2>
-        <Details receipt={receipt} />
+        <Details receipt={receipt} rate={rate} />
       </section>
     </>
   );
@@ -139,8 +149,9 @@ function Gates({ considered }: { considered: readonly Considered[] }) {
   );
 }
 
-function Details({ receipt }: { receipt: Receipt }) {
+function Details({ receipt, rate }: Omit<ReceiptParts, "names">) {
   const { requestId, attempt, at, model, feature, keyId, plan, rateCard, outcome, estimated, usage, rows } = receipt;
+  const prices = rate && usage ? pricesText(pricesWire(rate), usageWire(usage, receipt)) : "";
   return (
     <dl class="facts">
       <dt>Request</dt>
@@ -174,7 +185,15 @@ function Details({ receipt }: { receipt: Receipt }) {
         </>
       )}
       <dt>Priced by</dt>
-      <dd>{rateCard === null ? "nothing" : `rate card ${rateCard.id}, version ${rateCard.version}`}</dd>
+      <dd>
+        {rateCard === null ? "nothing" : `rate card ${rateCard.id}, version ${rateCard.version}`}
+        {prices === "" ? null : (
+          <>
+            <br />
+            <span class="soft">{prices}</span>
+          </>
+        )}
+      </dd>
       <dt>Decided by</dt>
       <dd>
         plan {plan.id}, version {plan.version}
@@ -205,6 +224,7 @@ function usageText(usage: Usage): string {
   if (usage.outputTokens > 0) parts.push(`${countText(usage.outputTokens)} output tokens`);
   if (usage.reasoningTokens > 0) parts.push(`${countText(usage.reasoningTokens)} of them for reasoning`);
   if (usage.seconds > 0) parts.push(`${usage.seconds} seconds${usage.size === null ? "" : ` of ${usage.size}`}`);
+  for (const [call, times] of Object.entries(usage.calls)) if (times > 0) parts.push(`${countText(times)} × ${call}`);
   if (usage.serviceTier !== null) parts.push(`service tier ${usage.serviceTier}`);
   return parts.length === 0 ? "nothing" : parts.join(", ");
 }

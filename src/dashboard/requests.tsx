@@ -163,8 +163,9 @@ function Row({ path, request: { event, at, charge } }: { path: string; request: 
   );
 }
 
-function quantityText({ seconds, inputTokens, outputTokens }: Usage): string {
+function quantityText({ seconds, inputTokens, outputTokens, calls }: Usage): string {
   if (seconds > 0) return `${seconds} s of video`;
-  if (inputTokens === 0 && outputTokens === 0) return "—";
-  return `${countText(inputTokens)} → ${countText(outputTokens)}`;
+  if (inputTokens > 0 || outputTokens > 0) return `${countText(inputTokens)} → ${countText(outputTokens)}`;
+  const called = Object.entries(calls).filter(([, times]) => times > 0);
+  return called.length === 0 ? "—" : called.map(([call, times]) => `${countText(times)} × ${call}`).join(", ");
 }

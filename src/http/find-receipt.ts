@@ -1,5 +1,7 @@
 import type { ReceiptReply } from "../../durable-objects/commands.ts";
+import { readRate } from "../catalog/read.ts";
 import type { ChainedEntry } from "../core/event.ts";
+import type { Rate } from "../core/rate-card.ts";
 import { type Receipt, receiptOf, receiptOfDenial } from "../core/receipt.ts";
 import { receiptFromLedger } from "../core/receipt-from-ledger.ts";
 import { partsOf } from "../core/refund.ts";
@@ -15,6 +17,15 @@ export async function findReceipt(c: HttpContext, accountId: string, requestId: 
   if (!isRequestId(requestId)) return null;
   const known = await c.var.services.accounts.receipt(accountId, requestId);
   return receiptBy(known, () => readRequest(c.env.DB, accountId, requestId));
+}
+
+/** The rate at which a receipt's request was priced; `null` where none was. One that is in force no more is in D1. */
+export async function rateOf(c: HttpContext, { rateCard, model, at }: Receipt): Promise<Rate | null> {
+  if (rateCard === null) return null;
+  const catalog = await c.var.services.catalog.get((work) => c.executionCtx.waitUntil(work));
+  const quoted = catalog.quote(model, at);
+  if (quoted?.cardId === rateCard.id && quoted.cardVersion === rateCard.version) return quoted.rate;
+  return readRate(c.env.DB, rateCard.id, rateCard.version, model);
 }
 
 /** The receipt by what the object knows of the request, and the ledger's entries of it, which are read after that. */

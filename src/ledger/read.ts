@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import type { MicroCredits } from "../core/amount.ts";
 import type { BalanceUpdate, MonetizationEvent, UsageEvent } from "../core/event.ts";
 import { encodeCursor, type Page, type Place, pageOf } from "./cursor.ts";
 import { monetizationOf, monetizationOfEntry, updateOf, usageOf, usageOfEntry } from "./entry-rows.ts";
@@ -21,6 +22,8 @@ interface Placed {
 
 export interface PlacedUsageEvent extends Placed {
   readonly event: UsageEvent;
+  /** What is charged for it; `null` where nothing is. */
+  readonly charge: MicroCredits | null;
 }
 
 export interface PlacedMonetizationEvent extends Placed {
@@ -35,20 +38,21 @@ export interface PlacedBalanceUpdate extends Placed {
   readonly hash: string;
 }
 
-/** An account's usage events. */
+/** An account's usage events, with what each was charged. */
 export async function listUsageEvents(
   db: D1Database,
   accountId: string,
   query: ListQuery,
 ): Promise<Page<PlacedUsageEvent>> {
   const rows = await drizzle(db)
-    .select({ ...placeColumns, event: usageEvents })
+    .select({ ...placeColumns, event: usageEvents, charge: monetizationEvents.amount })
     .from(balanceUpdates)
     .innerJoin(usageEvents, usageOfEntry)
+    .leftJoin(monetizationEvents, monetizationOfEntry)
     .where(and(within(accountId, query), eq(balanceUpdates.draw, 0)))
     .orderBy(...inOrder(query))
     .limit(query.limit + 1);
-  const events = rows.map(({ at, event, ...place }) => ({ place, at, event: usageOf(event) }));
+  const events = rows.map(({ at, event, charge, ...place }) => ({ place, at, event: usageOf(event), charge }));
   return pageOf(events, query.limit, cursorOf);
 }
 

@@ -13,13 +13,13 @@ export function refusalCodesOf(operation: Operation): RefusalCode[] {
   const add = (...more: readonly RefusalCode[]) => {
     for (const code of more) codes.add(code);
   };
-  if (caller === "key") add("invalid_api_key", "missing_scope", "ambiguous_auth", "key_in_url");
-  if (caller === "operator") add("invalid_admin_token", "too_many_attempts", "ambiguous_auth", "key_in_url");
+  if (caller === "key") add("invalid_api_key", "missing_scope", "ambiguous_auth");
+  if (caller === "operator") add("invalid_admin_token", "too_many_attempts", "ambiguous_auth");
   if (isAct(operation)) add("invalid_actor", "invalid_reason");
   if (body) add("invalid_json", "body_incomplete", "request_timeout", "body_too_large", "unsupported_media_type");
   if (body?.some(({ kind }) => kind === "json") && !isDocument(refusals)) add("invalid_request");
   if (caller === "key" || path.startsWith("/admin/")) add("account_unreachable");
-  add("url_too_long", "not_configured", "internal_error");
+  add("key_in_url", "url_too_long", "not_configured", "internal_error");
   return [...codes].sort();
 }
 

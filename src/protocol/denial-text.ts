@@ -26,8 +26,8 @@ export function denialText(denial: Denial, { feature, model }: Subject): string 
       return `There is no price for ${limit ?? model}, so the request cannot be served. Leave it out, or choose another model.`;
     case "gate":
       return resetsAt === null
-        ? `This request is larger than the limit ${limit} ever allows. Make it smaller.`
-        : `You have reached the limit ${limit}. Try again after ${instant(resetsAt)}.`;
+        ? `This request is larger than the limit ${limit}${counted(denial)} ever allows. Make it smaller, or ask for less output.`
+        : `You have reached the limit ${limit}${counted(denial)}. Try again after ${instant(resetsAt)}.`;
     case "allowance_exhausted":
       return `Your included use is used up. ${shortfall(denial)}Add credits (unless paid use of this account is on hold), or try again after ${instant(resetsAt)}.`;
     case "credits_exhausted":
@@ -42,6 +42,13 @@ export function promoText(denial: Denial): string {
   return denial.reason === "allowance_exhausted"
     ? "Your included use is used up: add credits (unless paid use is on hold)"
     : "You do not have enough credits: add credits to go on";
+}
+
+/** What the gate that refused counts: its id is the operator's and may say nothing to a caller. */
+function counted({ considered }: Denial): string {
+  const last = considered.at(-1);
+  if (last?.kind !== "gate") return "";
+  return ` (${last.unit === "concurrency" ? "requests at a time" : last.unit.replace("_", " ")})`;
 }
 
 function shortfall({ needed, available }: Denial): string {

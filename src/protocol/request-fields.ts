@@ -22,7 +22,8 @@ export function readCommonFields(
   const { model, stream } = body;
   if (typeof model !== "string" || model === "") return invalid("model", "the name of a model");
   const rate = rateOf(model);
-  if (!rate?.tokens) return unknownModel(model);
+  if (!rate) return unknownModel(model);
+  if (!rate.tokens) return fault("model_not_found", "This model answers no text: it has no price for tokens.", "model");
   if (isSet(stream) && typeof stream !== "boolean") return invalid("stream", "true or false");
   const tier = body.service_tier ?? null;
   if (tier !== null && typeof tier !== "string") return invalid("service_tier", "the name of a service tier");

@@ -1,5 +1,5 @@
 import { formatCredits } from "../core/amount.ts";
-import type { BalanceUpdate, GrantTerms } from "../core/event.ts";
+import { type BalanceUpdate, type GrantTerms, requestIdOf } from "../core/event.ts";
 import type { Page } from "../ledger/cursor.ts";
 import type { PlacedBalanceUpdate, PlacedMonetizationEvent, PlacedUsageEvent } from "../ledger/read.ts";
 import { usageWire } from "./receipt.ts";
@@ -10,7 +10,7 @@ export function pageWire<Item, Shown>(page: Page<Item>, show: (item: Item) => Sh
   return { data: page.data.map(show), has_more: page.nextCursor !== null, next_cursor: page.nextCursor };
 }
 
-export function usageEventWire({ event, place, at }: PlacedUsageEvent) {
+export function usageEventWire({ event, place, at, charge }: PlacedUsageEvent) {
   return {
     id: event.id,
     seq: place.seq,
@@ -24,6 +24,7 @@ export function usageEventWire({ event, place, at }: PlacedUsageEvent) {
     estimated: event.estimated,
     usage: usageWire(event.usage, event),
     reserved: formatCredits(event.decision.reserved),
+    charge: charge === null ? null : formatCredits(charge),
   };
 }
 
@@ -53,9 +54,16 @@ export function balanceUpdateWire({ update, place, at, usageId, monetizationId, 
     cause: update.cause,
     usage_event: usageId,
     monetization_event: monetizationId,
+    request_id: requestOf(update.cause, usageId),
     ...detailWire(update.detail),
     hash,
   };
+}
+
+/** The request that an update is about: the one that was made, or the one that is given back. */
+function requestOf(cause: string, usageId: string | null): string | null {
+  if (usageId !== null) return requestIdOf(usageId);
+  return cause.startsWith("mon_") ? requestIdOf(cause) : null;
 }
 
 /** The terms of a new grant; the reason of what an operator took away or gave back. */

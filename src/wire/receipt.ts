@@ -1,14 +1,19 @@
 import { formatCredits } from "../core/amount.ts";
 import type { Considered, SourceAmount } from "../core/draw.ts";
 import type { FoldedDenial } from "../core/event.ts";
+import type { Rate } from "../core/rate-card.ts";
 import type { Receipt } from "../core/receipt.ts";
 import type { Usage } from "../core/usage.ts";
+import { pricesWire } from "./prices.ts";
 import { quantityText } from "./quantity.ts";
 import { receiptSentence } from "./sentence.ts";
 import { instant } from "./time.ts";
 
-/** A receipt as `GET /api/requests/{request_id}` shows it. */
-export function receiptWire(receipt: Receipt) {
+/**
+ * A receipt as `GET /api/requests/{request_id}` shows it.
+ * @param rate at which it was priced
+ */
+export function receiptWire(receipt: Receipt, rate: Rate | null) {
   return {
     request_id: receipt.requestId,
     attempt: receipt.attempt,
@@ -34,6 +39,7 @@ export function receiptWire(receipt: Receipt) {
           expires_at: instant(receipt.expiresAt),
         },
     usage: receipt.usage && usageWire(receipt.usage, receipt),
+    prices: rate && pricesWire(rate),
     charge: receipt.charge && {
       amount: formatCredits(receipt.charge.amount),
       posted: receipt.charge.posted.map(drawWire),

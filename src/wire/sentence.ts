@@ -3,7 +3,7 @@ import type { SourceAmount } from "../core/draw.ts";
 import type { FoldedDenial } from "../core/event.ts";
 import type { Receipt, ReceiptCharge } from "../core/receipt.ts";
 import type { Decision } from "../core/waterfall.ts";
-import { instant } from "./time.ts";
+import { instantText } from "./time.ts";
 
 /** Says in one plain sentence what a request would come to. */
 export function decisionSentence(decision: Decision): string {
@@ -59,7 +59,7 @@ const NOT_CHARGED: Readonly<Record<string, string>> = {
 function deniedSentence({ reason, limit, resetsAt, needed, available, count }: FoldedDenial): string {
   const what = DENIED[reason] ?? reason;
   const short = needed > 0 ? `: ${credits(needed)} credits were needed, ${credits(available)} could be had` : "";
-  const until = resetsAt === null ? "" : `; there is room again at ${instant(resetsAt)}`;
+  const until = resetsAt === null ? "" : `; there is room again at ${instantText(resetsAt)}`;
   const others = count > 1 ? ` (the latest of ${count} in the same minute)` : "";
   return `Denied: ${what}${limit === null ? "" : ` (${limit})`}${short}${until}. Nothing was charged${others}.`;
 }

@@ -7,6 +7,12 @@ export function instant(at: number | null): string | null {
   return at === null ? null : new Date(at).toISOString();
 }
 
+/** An instant for people, to the second and never too early: what is told to be over then is over. */
+export function instantText(at: number): string {
+  const text = new Date(Math.ceil(at / 1_000) * 1_000).toISOString();
+  return `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`;
+}
+
 const UNITS = [
   ["d", DAY_MS],
   ["h", 3_600_000],

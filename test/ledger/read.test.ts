@@ -55,6 +55,15 @@ describe("an account's lists", () => {
     },
   );
 
+  it("tell of each usage event what was charged for it, and of one that cost nothing that nothing was", async () => {
+    const { data } = await listUsageEvents(db, "acct_1", NEWEST);
+    const charged = new Map(monetization.map(({ usageId, amount }) => [usageId, amount]));
+    expect(data.map(({ event, charge }) => [event.id, charge])).toEqual(
+      [...usage].reverse().map(({ id }) => [id, charged.get(id) ?? null]),
+    );
+    expect(data.map(({ charge }) => charge)).toEqual(expect.arrayContaining([null, credits(4)]));
+  });
+
   it("name the place, the instant and the events of each row", async () => {
     const { data } = await listBalanceUpdates(db, "acct_1", { ...NEWEST, limit: 1 });
     expect(data).toMatchObject([

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Considered } from "../../src/core/draw.ts";
 import type { Denial } from "../../src/core/waterfall.ts";
 import { renderDenial } from "../../src/protocol/denial.ts";
 import { renderFault } from "../../src/protocol/error-body.ts";
@@ -111,7 +112,19 @@ describe("a denial says the same thing to every client", () => {
     const { headers, body } = denied({ reason: "gate", limit: "tpm" });
     expect(headers).toMatchObject({ "retry-after": "1", "x-should-retry": "false" });
     expect(body.error.spillway).toMatchObject({ remedy: "reduce_request" });
-    expect(body.error.message).toBe("This request is larger than the limit tpm ever allows. Make it smaller.");
+    expect(body.error.message).toBe(
+      "This request is larger than the limit tpm ever allows. Make it smaller, or ask for less output.",
+    );
+  });
+
+  it.each<[Considered["unit"], string]>([
+    ["requests", "You have reached the limit g (requests). Try again after 2026-11-22 12:00:02 UTC."],
+    ["input_tokens", "You have reached the limit g (input tokens). Try again after 2026-11-22 12:00:02 UTC."],
+    ["concurrency", "You have reached the limit g (requests at a time). Try again after 2026-11-22 12:00:02 UTC."],
+  ])("a gate says that it counts %s, whatever the operator called it", (unit, message) => {
+    const considered = [{ source: "g", kind: "gate", unit, available: 0, taken: 0 } as const];
+    const { body } = denied({ reason: "gate", limit: "g", resetsAt: T0 + 2 * SECOND, considered });
+    expect(body.error.message).toBe(message);
   });
 
   it("credits held by requests in flight: a short wait, not a purchase", () => {

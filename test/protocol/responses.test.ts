@@ -115,7 +115,11 @@ describe("what has no price is refused before the call", () => {
   });
 
   it("a model that is not priced by tokens", () => {
-    expect(refuse({ input: "x" }, { tokens: null })).toMatchObject({ status: 400, code: "model_not_found" });
+    expect(refuse({ input: "x" }, { tokens: null })).toMatchObject({
+      status: 400,
+      code: "model_not_found",
+      message: "This model answers no text: it has no price for tokens.",
+    });
   });
 
   it.each<[Json, string | null]>([

@@ -15,6 +15,7 @@ export interface Receipt {
     readonly considered: readonly { source: string; kind: string; available: string; taken: string }[];
     readonly rate_card: { id: string; version: number };
   };
+  readonly prices: { readonly per_million_tokens: Readonly<Record<string, string>> | null };
   readonly reservation: { readonly state: string; readonly estimated: string; readonly draws: readonly SourcePart[] };
   readonly usage: {
     readonly input_tokens: number;

@@ -40,13 +40,29 @@ describe("a balance update on the wire", () => {
         reason: "bought",
       },
     ],
-    ["a debit without a reason", 2, { kind: "debit", delta: "-2.000000", grant: null, reason: null }],
+    [
+      "a debit without a reason",
+      2,
+      { kind: "debit", delta: "-2.000000", request_id: "req_1", grant: null, reason: null },
+    ],
     [
       "a refund with its reason and the charge that it undoes",
       3,
-      { kind: "refund", source: "grt_a", delta: "1.000000", cause: "mon_1.1", grant: null, reason: "wrong answer" },
+      {
+        kind: "refund",
+        source: "grt_a",
+        delta: "1.000000",
+        cause: "mon_1.1",
+        request_id: "req_1",
+        grant: null,
+        reason: "wrong answer",
+      },
     ],
-    ["a voided grant with its reason", 4, { kind: "void", delta: "-4.000000", grant: null, reason: "closed" }],
+    [
+      "a voided grant with its reason",
+      4,
+      { kind: "void", delta: "-4.000000", request_id: null, grant: null, reason: "closed" },
+    ],
     [
       "a refusal, which moves nothing",
       5,
@@ -61,8 +77,14 @@ describe("a usage event on the wire", () => {
   it("tells a refusal apart from what was served", () => {
     const { usage, epoch, seq, at } = history.at(5);
     if (!usage) throw new Error("a refusal is a usage event");
-    const wire = usageEventWire({ event: usage, place: { epoch, seq, draw: 0 }, at });
-    expect(wire).toMatchObject({ request_id: "req_3", attempt: 0, outcome: "denied", reserved: "0.000000" });
+    const wire = usageEventWire({ event: usage, place: { epoch, seq, draw: 0 }, at, charge: null });
+    expect(wire).toMatchObject({
+      request_id: "req_3",
+      attempt: 0,
+      outcome: "denied",
+      reserved: "0.000000",
+      charge: null,
+    });
     expect(wire.usage).toMatchObject({ output_tokens: 0, outcome: "denied" });
   });
 });

@@ -54,7 +54,7 @@ describe("the receipt of a refusal", () => {
   const { state, denials } = refusing();
   const fold = recallDenial(denials, "req_3");
   if (!fold) throw new Error("the latest refusal was forgotten");
-  const fresh = receiptWire(receiptOfDenial(fold, { id: "plus", version: 1 }));
+  const fresh = receiptWire(receiptOfDenial(fold, { id: "plus", version: 1 }), null);
 
   it("says why, what was needed, what was looked at and that nothing was touched", () => {
     expect(fresh).toEqual({
@@ -84,6 +84,7 @@ describe("the receipt of a refusal", () => {
       },
       reservation: null,
       usage: null,
+      prices: null,
       charge: null,
       ledger: null,
     });
@@ -99,14 +100,14 @@ describe("the receipt of a refusal", () => {
       balance_updates: ["bal_1.1.2.0"],
       confirmed: true,
     };
-    expect(stored && receiptWire(stored)).toEqual({ ...fresh, ledger });
+    expect(stored && receiptWire(stored, null)).toEqual({ ...fresh, ledger });
   });
 
   it("of a request that passes no gate names the gate, and what it took is nothing", () => {
     const denial = decide(state, demandOf(21), T0);
     if (denial.outcome === "allowed") throw new Error("was not refused");
     const latest = { requestId: "req_9", demand: demandOf(21), denial, at: T0 };
-    const { decision } = receiptWire(receiptOfDenial({ latest, count: 1 }, { id: "plus", version: 1 }));
+    const { decision } = receiptWire(receiptOfDenial({ latest, count: 1 }, { id: "plus", version: 1 }), null);
     expect(decision).toMatchObject({ reason: "gate", limit: "dearest", needed: "0.000000", count: 1 });
     expect(decision.considered.at(-1)).toEqual({
       source: "dearest",
@@ -122,7 +123,7 @@ describe("the receipt of a request that was let through", () => {
   it("shows quantities in the units of their owners, and charges in credits", () => {
     const state = account();
     const reservation = hold(state, commandOf("req_1", 8));
-    const wire = receiptWire(receiptOf(charge(state, reservation, 6).reservation, true));
+    const wire = receiptWire(receiptOf(charge(state, reservation, 6).reservation, true), null);
     expect(wire.decision.considered).toEqual([
       { source: "tpm", kind: "gate", unit: "tokens", available: "500", taken: "8" },
       { source: "dearest", kind: "gate", unit: "credits", available: "20.000000", taken: "8.000000" },
@@ -140,7 +141,7 @@ describe("the receipt of a request that was let through", () => {
     const { reservation } = charge(state, hold(state, commandOf("req_1", 8)), 6);
     const wanted = { id: "ref_1", amount: credits(1.25), at: T0, reason: "wrong answer" };
     const refunded = refund(state, reservation, wanted, (id) => grantIn(state, id), sha256);
-    const wire = receiptWire(receiptOf(refunded.reservation, true));
+    const wire = receiptWire(receiptOf(refunded.reservation, true), null);
     expect(wire.charge).toMatchObject({ amount: "6.000000", refunded: "1.250000", overshoot: "0.000000" });
   });
 });

@@ -82,7 +82,7 @@ describe("the sentence of a refusal", () => {
     const more = { needed: credits(8), available: credits(2.5), resetsAt: T0 + 5 * HOUR, count: 12 };
     expect(receiptSentence(denial({ reason: "allowance_exhausted", limit: "included", ...more }))).toBe(
       "Denied: the included use was used up and the credits did not suffice (included): 8.00 credits were needed, " +
-        "2.50 could be had; there is room again at 2026-11-22T17:00:00.000Z. " +
+        "2.50 could be had; there is room again at 2026-11-22 17:00:00 UTC. " +
         "Nothing was charged (the latest of 12 in the same minute).",
     );
   });

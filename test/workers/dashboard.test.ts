@@ -307,6 +307,22 @@ describe("the receipt page", () => {
     expect(html).toContain(`href="/api/requests/${id}"`);
   });
 
+  test("names the calls of tools that a charge is made of", async () => {
+    const account = await newAccount({ credits: "5" });
+    const body = {
+      model: "gpt-5.4",
+      input: "x",
+      max_output_tokens: 10,
+      max_tool_calls: 2,
+      tools: [{ type: "web_search" }],
+    };
+    const id = requestIdOf(await ask(account, body, { simulate: "searches=2" }));
+    await confirmedReceipt(account, id);
+    const html = await (await signedIn(account)).html(`/dashboard/requests/${id}`);
+    expect(html).toContain("10 output tokens, 2 × web_search");
+    expect(html).toMatch(/credits per million tokens: 1000 input, 10000 output; 0\.25 credits per web_search/);
+  });
+
   test("says what a refused request lacked", async () => {
     const account = await newAccount({ credits: "0.25" });
     const id = requestIdOf(await ask(account, REQUEST));

@@ -359,14 +359,15 @@ describe("a correction beside what else became of its request", () => {
   });
 
   test.each([
-    ["dear", "2.000000"],
-    ["cheap", "0.500000"],
-  ] as const)("the receipt shows the corrected charge (%s)", async (version, amount) => {
+    ["dear", "2.000000", "100000.000000"],
+    ["cheap", "0.500000", "25000.000000"],
+  ] as const)("the receipt shows the corrected charge and its price (%s)", async (version, amount, output) => {
     const account = await newAccount({ credits: "10" });
     const id = await charged(account);
     await rerate(account, VERSIONS[version]);
     await settled(account);
-    const { charge, usage, reservation, decision } = await receiptOf(account, id);
+    const { charge, usage, reservation, decision, prices } = await receiptOf(account, id);
+    expect(prices.per_million_tokens).toMatchObject({ input: "0.000000", output });
     expect(charge).toMatchObject({ amount, overshoot: "0.000000", refunded: "0.000000" });
     expect(usage).toMatchObject({ output_tokens: 20, outcome: "incomplete" });
     expect(reservation).toMatchObject({ state: "settled", estimated: "1.000000" });
@@ -396,6 +397,7 @@ interface Quote {
   readonly available?: string;
   readonly resets_at?: string | null;
   readonly rate_card: { readonly id: string; readonly version: number };
+  readonly prices: object;
 }
 
 async function quote(account: TestAccount, body: object): Promise<Quote> {
@@ -419,7 +421,9 @@ describe("a quote", () => {
       estimated: "1.000000",
       rate_card: { id: "default", version: VERSIONS.present },
     });
-    const { reservation, decision } = await receiptOf(account, requestIdOf(await ask(account, body, { route })));
+    const asked = requestIdOf(await ask(account, body, { route }));
+    const { reservation, decision, prices } = await receiptOf(account, asked);
+    expect(prices).toEqual(quoted.prices);
     expect(reservation.estimated).toBe(quoted.estimated);
     expect(reservation.draws).toEqual(quoted.draws);
     expect(decision.considered).toEqual(quoted.considered);

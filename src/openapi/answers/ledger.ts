@@ -20,6 +20,7 @@ export const usageEvent = answer(
       estimated: z.boolean(),
       usage,
       reserved: credits,
+      charge: credits.nullable().describe("What it was charged, whoever pays it; null where nothing was."),
     })
     .describe("What happened: one for each attempt of a request, charged or not."),
 );
@@ -70,6 +71,7 @@ export const balanceUpdate = answer(
       cause: z.string(),
       usage_event: z.string().nullable(),
       monetization_event: z.string().nullable(),
+      request_id: z.string().nullable().describe("The request that was made, or that is given back."),
       grant: z
         .strictObject({
           kind: z.string(),

@@ -25,6 +25,25 @@ const decision = z.strictObject({
   rate_card: version.nullable(),
 });
 
+const multiplier = z.string().describe("A factor as a decimal string.");
+
+const prices = answer(
+  "Prices",
+  z
+    .strictObject({
+      per_million_tokens: z
+        .strictObject({ input: credits, cached_input: credits, cache_write: credits, output: credits })
+        .nullable(),
+      long_context: z
+        .strictObject({ above_input_tokens: count, input_multiplier: multiplier, output_multiplier: multiplier })
+        .nullable(),
+      service_tiers: z.record(z.string(), multiplier),
+      per_second: z.record(z.string(), credits).describe("By size."),
+      per_call: z.record(z.string(), credits).describe("By tool."),
+    })
+    .describe("The model's line of the rate card that is named beside it."),
+);
+
 export const receipt = answer(
   "Receipt",
   z.strictObject({
@@ -46,6 +65,7 @@ export const receipt = answer(
       .nullable()
       .describe("`null` when the request was refused."),
     usage: usage.nullable(),
+    prices: prices.nullable().describe("At which it was priced: with the usage, the charge can be reckoned again."),
     charge: z
       .strictObject({
         amount: credits,
@@ -71,6 +91,7 @@ const quoteFields = {
   model: z.string(),
   feature: z.string(),
   rate_card: version,
+  prices,
   sentence: z.string(),
   considered: z.array(considered),
 };

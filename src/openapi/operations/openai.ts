@@ -30,7 +30,7 @@ export const openAIOperations: readonly Operation[] = [
       description:
         "With `Upgrade: websocket`. Every `response.create` frame is a request of its own: reserved, metered and settled. " +
         "A refusal is an `error` frame with the body and status that it would have over HTTP; limits come in a " +
-        "`codex.rate_limits` frame. Without the upgrade it is refused with 405.",
+        "`codex.rate_limits` frame, and `request_id`, the id of the receipt, with them. Without the upgrade it is refused with 405.",
     }),
     answers: { 101: { description: "The WebSocket is open.", contents: [] } },
   },

@@ -58,7 +58,8 @@ export const selfServiceOperations: readonly Operation[] = [
     summary: "All balance updates as CSV, oldest first",
     answers: {
       200: {
-        description: "RFC 4180, with a line of column names.",
+        description:
+          "RFC 4180, with a line of column names. `request_id` leads to the receipt; further columns may follow.",
         contents: [{ kind: "other", mediaType: "text/csv", description: "One line for each balance update." }],
       },
     },
