@@ -12,7 +12,7 @@ const MADE_AT_ONCE = 10;
 
 /**
  * Gates of every unit, and an allowance that the warm-up uses up: what is measured is a request that passes three
- * gates, finds the allowance empty and is paid by a grant, which costs one row more than one that the allowance pays.
+ * gates, finds the allowance empty and is paid by a grant.
  */
 const PLAN: PlanDocument = {
   name: "Bench",
