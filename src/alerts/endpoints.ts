@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { and, asc, count, eq, isNull } from "drizzle-orm";
+import { and, asc, eq, isNull } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { nanoid } from "nanoid";
 import type { z } from "zod";
@@ -12,6 +12,7 @@ export type Endpoint = typeof alertEndpoints.$inferSelect;
 /** After a rotation both secrets sign, so that the receiver can change over without a gap. */
 const OVERLAP_MS = 24 * 3_600_000;
 export const ENDPOINTS_MOST = 10;
+const FIRST_SECRET = 1;
 
 /** The endpoints of an account, or of the operator (`null`). */
 export async function listEndpoints(db: D1Database, accountId: string | null): Promise<Endpoint[]> {
@@ -26,27 +27,36 @@ export async function findEndpoint(db: D1Database, accountId: string | null, id:
   return row ?? null;
 }
 
-/** Adds an endpoint; `null` when there are as many as may be. */
+/**
+ * Adds an endpoint; `null` when there are as many as may be. They are counted by the statement that adds one, so that
+ * however many are asked for at once, no more come about.
+ */
 export async function addEndpoint(
   db: D1Database,
   accountId: string | null,
-  asked: z.infer<typeof newEndpoint>,
+  { url, rules }: z.infer<typeof newEndpoint>,
   now: number,
 ): Promise<Endpoint | null> {
-  const [row] = await drizzle(db).select({ there: count() }).from(alertEndpoints).where(ownedBy(accountId));
-  if ((row?.there ?? 0) >= ENDPOINTS_MOST) return null;
-  const endpoint: Endpoint = {
-    id: `whk_${nanoid()}`,
+  const id = `whk_${nanoid()}`;
+  const added = await db
+    .prepare(
+      `INSERT INTO alert_endpoints (id, account_id, url, rules, secret_version, created_at)
+      SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM alert_endpoints WHERE account_id IS ?2) < ?7
+      RETURNING id`,
+    )
+    .bind(id, accountId, url, rules && JSON.stringify(rules), FIRST_SECRET, now, ENDPOINTS_MOST)
+    .first();
+  if (!added) return null;
+  return {
+    id,
     accountId,
-    url: asked.url,
-    rules: asked.rules,
-    secretVersion: 1,
+    url,
+    rules,
+    secretVersion: FIRST_SECRET,
     rotatedUntil: null,
     createdAt: now,
     disabledAt: null,
   };
-  await drizzle(db).insert(alertEndpoints).values(endpoint);
-  return endpoint;
 }
 
 export async function removeEndpoint(db: D1Database, id: string): Promise<void> {

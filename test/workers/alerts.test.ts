@@ -423,6 +423,26 @@ describe("an endpoint", () => {
     expect([eleventh.status, await codeOf(eleventh)]).toEqual([409, "too_many_endpoints"]);
   });
 
+  test("is one of ten at most also when sixty are asked for at once, and the operator's are counted apart", async () => {
+    const account = await newAccount();
+    const asked = Array.from({ length: 60 }, (_, n) => ({ url: `https://a${n}.example.com/`, rules: ["test"] }));
+    const add = (body: object) => send("POST", "/api/alert-endpoints", body, bearer(account.key));
+    const addForOperator = (body: object) => operator("POST", "/admin/alert-endpoints", body);
+    for (const one of [add, addForOperator]) {
+      const statuses = (await Promise.all(asked.map(one))).map(({ status }) => status);
+      expect(statuses.filter((status) => status === 201)).toHaveLength(10);
+      expect(statuses.filter((status) => status === 409)).toHaveLength(50);
+    }
+    const { data } = await look<Page<EndpointRow>>(account, "/api/alert-endpoints");
+    expect(data).toHaveLength(10);
+    const [first] = data;
+    await send("DELETE", `/api/alert-endpoints/${first?.id}`, undefined, bearer(account.key));
+    await addEndpoint(account, { url: "https://b.example.com/" });
+    const { data: theirs } = await asOperator<Page<EndpointRow>>("GET", "/admin/alert-endpoints");
+    for (const { id } of theirs) await asOperator("DELETE", `/admin/alert-endpoints/${id}`);
+    expect(theirs).toHaveLength(10);
+  });
+
   test("that is removed gets nothing more", async () => {
     const account = await newAccount();
     const endpoint = await addEndpoint(account, { url: "https://hooks.example.com/removed" });
