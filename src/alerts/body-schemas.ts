@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { publicBaseUrlFault } from "../catalog/base-url.ts";
 import { decimal, fields, oneOf, wholeNumber } from "../catalog/fields.ts";
+import { addressFault, canonicalAddress } from "./address.ts";
 
 /** What people may be told of. */
 export const RULES = [
@@ -35,16 +35,13 @@ export const alertSettingsDocument = fields({
   top_ups: z.boolean({ error: "must be true or false" }).default(true),
 });
 
-const url = z.string({ error: "is required: an https address" }).superRefine((value, context) => {
-  const fault = endpointFault(value);
-  if (fault !== null) context.addIssue({ code: "custom", message: fault });
-});
-
-/** Why no webhook is sent to an address; `null` when it may be. Not even this machine's own is taken: anybody may ask. */
-function endpointFault(text: string): string | null {
-  if (!text.startsWith("https://")) return "must begin with https://";
-  return publicBaseUrlFault(text);
-}
+const url = z
+  .string({ error: "is required: an https address" })
+  .superRefine((value, context) => {
+    const fault = addressFault(value);
+    if (fault !== null) context.addIssue({ code: "custom", message: fault });
+  })
+  .transform(canonicalAddress);
 
 export const newEndpoint = fields({
   url,

@@ -390,15 +390,63 @@ describe("an endpoint", () => {
     "https://10.0.0.1/hook",
     "https://metadata.google.internal/",
     "https://printer.local/",
+    "https://api.localhost/",
+    "https://router.lan/",
+    "https://printer.home.arpa/",
+    "https://intranet/",
+    "https://hooks.svc/",
+    "https://hooks.default.svc/",
+    "https://hooks.default.svc.cluster.local/",
+    "https://hooks.default.svc.cluster.local./",
+    "https://HOOKS.Service.Consul/",
+    "https://hooks.docker/",
+    "https://hooks.private/",
+    "https://hooks.test/",
+    "https://0177.0.0.1/",
+    "https://127.1/",
+    "https://%31%32%37.0.0.1/",
+    "https://１２７。0.0.1/",
+    "https://169.254.169.254/",
+    "https://100.64.0.1/",
+    "https://192.168.1.1/",
+    "https://[::ffff:10.0.0.1]/",
+    "https://[::ffff:a00:1]/",
+    "https://[fc00::1]/",
+    "https://[fd00:ec2::254]/",
+    "https://[fe80::1]/",
+    "https://[fe80::1%25eth0]/",
     "https://hooks.example.com:8443/",
+    "https://hooks.example.com/?token=1",
+    "https://hooks.example.com/#x",
+    "https://hooks.example.com/{account}",
+    "https://hooks.exa\tmple.com/",
+    "https://hooks.example.com/a\nb",
+    "https://hooks.example.com/\r\n",
+    "https://hooks.example.com\\@evil.example/",
+    "https://hooks.example.com/a\\b",
+    "https://hooks.example.com/a b",
+    "https://hooks.example.com/a\u0000b",
+    " https://hooks.example.com/",
+    `https://hooks.example.com/${"é".repeat(100)}`,
     "https://user:password@hooks.example.com/",
     "ftp://hooks.example.com/",
     "hooks.example.com",
     "",
-  ])("is refused at %s", async (url) => {
+  ])("is refused at %j", async (url) => {
     const account = await newAccount();
     const response = await send("POST", "/api/alert-endpoints", { url }, bearer(account.key));
     expect([response.status, await codeOf(response)]).toEqual([400, "invalid_request"]);
+  });
+
+  test("is kept, shown and called at the address as it was understood", async () => {
+    const account = await newAccount();
+    const hooks = receive();
+    const { id, url } = await addEndpoint(account, { url: "https://HOOKS.Example.com:443/a/../Spillway/é" });
+    const { data } = await look<Page<EndpointRow>>(account, "/api/alert-endpoints");
+    await send("POST", `/api/alert-endpoints/${id}/test`, {}, bearer(account.key));
+    await eventually(async () => expect(hooks).toHaveLength(1));
+    const understood = "https://hooks.example.com/Spillway/%C3%A9";
+    expect([url, data[0]?.url, hooks[0]?.url]).toEqual([understood, understood, understood]);
   });
 
   test("of another account is not there", async () => {

@@ -103,7 +103,8 @@ function endpointOperations({ base, caller, own, query, looking, changing }: Sid
       method: "post",
       path: `${base}/alert-endpoints`,
       summary: "Have alerts sent somewhere",
-      description: "As signed webhooks (Standard Webhooks), again until they are taken.",
+      description:
+        "As signed webhooks (Standard Webhooks), again until they are taken. Only to public https addresses; the answer has the address as it was understood.",
       body: [json(newEndpoint)],
       answers: { 201: told("The endpoint and its secret.", alertEndpointSecret) },
       refusals: [...changing, "too_many_endpoints"],
