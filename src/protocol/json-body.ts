@@ -127,7 +127,8 @@ export async function readBytes(
       chunks.push(chunk);
     }
   } catch {
-    return fault("body_incomplete", BODY_INCOMPLETE);
+    // Of the runtime's own streams a read that is stopped fails, as that of a body which breaks off does.
+    return late ? tooSlow() : fault("body_incomplete", BODY_INCOMPLETE);
   } finally {
     clearTimeout(timer);
   }

@@ -111,6 +111,7 @@ export const OPENAI_REFUSALS: Readonly<Record<string, string>> = {
   401: "`invalid_api_key`: the key is missing, unknown, revoked or expired.",
   403: "`account_suspended`: the account is suspended, or its paid use is stopped until its ledger has been checked.",
   404: "`model_not_found`: the plan does not include the model. `not_found`: this account has nothing of that id. `unknown_url`: everything that is not listed here is refused.",
+  408: "`request_timeout`: the body was sent too slowly; nothing is charged.",
   409: "`request_in_flight`: the request of the same `Idempotency-Key` has not ended yet.",
   413: "The body has too many bytes.",
   415: "The content type or encoding is not accepted.",

@@ -22,7 +22,8 @@ export class FormParts {
   readonly #totalBytes: number;
   readonly #seen = new Set<string>();
   #readBytes = 0;
-  #cancelled = false;
+  /** What is told of whatever would be read after the reading was stopped. */
+  #stopped: RequestFault | null = null;
 
   constructor(body: ReadableStream<Uint8Array>, boundary: string, rules: FormRules, totalBytes: number) {
     this.#reader = body.getReader();
@@ -33,13 +34,13 @@ export class FormParts {
 
   async next(): Promise<FormEvent | RequestFault> {
     const event = await this.#formEvent();
-    if (isFault(event)) this.cancel();
+    if (isFault(event)) this.cancel(event);
     return event;
   }
 
   /** Stops reading, a read under way included. The sender may be gone already, which is no news. */
-  cancel(): void {
-    this.#cancelled = true;
+  cancel(why: RequestFault = incomplete()): void {
+    this.#stopped ??= why;
     void this.#reader.cancel().catch(() => undefined);
   }
 
@@ -67,9 +68,10 @@ export class FormParts {
     try {
       piece = (await this.#reader.read()).value;
     } catch {
-      return incomplete();
+      // Of the runtime's own streams a read that is stopped fails, as that of a body which breaks off does.
+      return this.#stopped ?? incomplete();
     }
-    if (this.#cancelled) return fault("request_timeout", "The request body was not sent in time.", null, 408);
+    if (this.#stopped) return this.#stopped;
     if (piece === undefined) return null;
     this.#readBytes += piece.length;
     return this.#readBytes > this.#totalBytes ? tooLarge(this.#totalBytes) : piece;
@@ -126,6 +128,10 @@ export class FormParts {
 
 function incomplete(): RequestFault {
   return fault("body_incomplete", "The request body ended before it was complete.");
+}
+
+export function tooSlow(): RequestFault {
+  return fault("request_timeout", "The request body was not sent in time.", null, 408);
 }
 
 export function tooLarge(bytes: number): RequestFault {

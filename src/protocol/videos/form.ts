@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { RequestFault } from "../adapter.ts";
 import { fault, isFault } from "../fault.ts";
-import { FormParts, tooLarge } from "./form-parts.ts";
+import { FormParts, tooLarge, tooSlow } from "./form-parts.ts";
 import { FormRest } from "./form-rest.ts";
 import type { FormRules } from "./form-rules.ts";
 import { parseHeaderValue } from "./header-value.ts";
@@ -27,7 +27,7 @@ export const FORM_LIMITS: FormLimits = { totalBytes: 100 * MIB, heldBytes: 8 * M
 /**
  * Reads a form as far as is needed to judge it: to the end where it is small, else until every needed field has come.
  * A large file before those fields is refused, since it would have to be held: nothing goes upstream unpriced.
- * `signal` stops the reading whenever it fires, even while the form is being sent on.
+ * `signal` fires when the time for it is over, and stops the reading even while the form is being sent on.
  */
 export async function readForm(
   request: Request,
@@ -39,8 +39,8 @@ export async function readForm(
   if (typeof boundary !== "string") return boundary;
   if (request.body === null) return malformed("it is empty");
   const parts = new FormParts(request.body, boundary, rules, limits.totalBytes);
-  if (signal?.aborted) parts.cancel();
-  signal?.addEventListener("abort", () => parts.cancel(), { once: true });
+  if (signal?.aborted) parts.cancel(tooSlow());
+  signal?.addEventListener("abort", () => parts.cancel(tooSlow()), { once: true });
 
   const form = new Form(parts, rules, limits.heldBytes);
   while (!form.whole && !(form.isJudged && form.held > limits.wholeBytes)) {

@@ -49,7 +49,7 @@ export interface VideoReading {
   readonly defaultModel: string;
   /** The id in the path of a remix. */
   readonly sourceId?: string;
-  /** Stops the reading: the caller went away, or is too slow. */
+  /** Stops the reading: the caller is too slow. */
   readonly signal?: AbortSignal;
   readonly limits?: { readonly form?: FormLimits; readonly json?: BodyLimits };
 }
