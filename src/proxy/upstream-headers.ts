@@ -28,6 +28,11 @@ const TO_UPSTREAM = new Set([
 ]);
 const TO_UPSTREAM_PREFIX = "x-codex-";
 const CREDENTIALS = new Set(["authorization", "api-key", "cookie", "proxy-authorization"]);
+/**
+ * Asking for a part, or only under a condition, is for reads. With what makes something it would be a way to an answer
+ * that upstream has made and charges for, and that nobody here can read.
+ */
+const FOR_READS = /^(?:range$|if-)/;
 
 /**
  * What may pass back. The upstream's rate limits, organisation, cookies and request id describe the operator's account,
@@ -51,7 +56,7 @@ export function headersToUpstream(
   const to: PlainHeaders = {};
   for (const [name, value] of from) {
     const allowed = TO_UPSTREAM.has(name) || name.startsWith(TO_UPSTREAM_PREFIX) || extraHeaders.includes(name);
-    if (allowed && !CREDENTIALS.has(name)) to[name] = value;
+    if (allowed && !CREDENTIALS.has(name) && (method === "GET" || !FOR_READS.test(name))) to[name] = value;
   }
   if (auth === "bearer") to.authorization = `Bearer ${apiKey}`;
   else to["api-key"] = apiKey;

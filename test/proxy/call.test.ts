@@ -45,6 +45,9 @@ describe("the headers of a call", () => {
     "x-forwarded-for": "10.0.0.1",
     "x-codex-turn-state": "t",
     "x-simulate": "status=500",
+    range: "bytes=0-1",
+    "if-none-match": '"1"',
+    "if-match": '"2"',
   });
   const post = { method: "POST", from, requestId: "req_1", body: "{}" };
 
@@ -65,9 +68,21 @@ describe("the headers of a call", () => {
     expect(Object.values(headers).join()).not.toContain("client");
   });
 
+  test("ask for no part, and under no condition, where something is made: what came back could not be charged", () => {
+    const headers = headersToUpstream({ ...TARGET, extraHeaders: ["if-match"] }, post);
+    expect(Object.keys(headers).filter((name) => /^range|^if-/.test(name))).toEqual([]);
+    expect(headersToUpstream(TARGET, { ...post, method: "DELETE", body: null })).not.toHaveProperty("range");
+  });
+
   test("name no content where there is none, and no idempotency key where nothing is made", () => {
     const headers = headersToUpstream(TARGET, { ...post, method: "GET", body: null });
-    expect(Object.keys(headers).sort()).toEqual(["accept-encoding", "authorization", "x-codex-turn-state"]);
+    expect(Object.keys(headers).sort()).toEqual([
+      "accept-encoding",
+      "authorization",
+      "if-none-match",
+      "range",
+      "x-codex-turn-state",
+    ]);
   });
 });
 
