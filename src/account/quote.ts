@@ -12,6 +12,7 @@ import { isFault } from "../protocol/fault.ts";
 import { type JsonBody, readJsonBody } from "../protocol/json-body.ts";
 import { unknownModel } from "../protocol/request-fields.ts";
 import { responsesAdapter } from "../protocol/responses.ts";
+import { toldName } from "../protocol/told-text.ts";
 import { boundOfVideo } from "../protocol/videos/video-price.ts";
 import { DEFAULT_MODEL, videoRequestOf } from "../protocol/videos/video-request.ts";
 import { pricesWire } from "../wire/prices.ts";
@@ -42,7 +43,7 @@ export async function quote(c: HttpContext): Promise<Response> {
   if (reply.kind === "key_refused") throw keyRefusal(reply);
   if (reply.kind === "plan_outdated") throw planChanging();
   if (reply.kind === "unknown_reference") {
-    throw new HttpFault(400, "previous_response_not_found", `'${reply.id.slice(0, 64)}' was not found.`);
+    throw new HttpFault(400, "previous_response_not_found", `'${toldName(reply.id)}' was not found.`);
   }
   const rateCard = { id: rate.cardId, version: rate.cardVersion };
   const priced = { rate_card: rateCard, prices: pricesWire(rate.rate) };

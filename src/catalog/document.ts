@@ -82,13 +82,17 @@ function toFaults(issue: z.core.$ZodIssue): DocumentFault[] {
 }
 
 const PLAIN_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Of a name that somebody made up, so much is told back. */
+const KEY_LENGTH = 64;
 
+/** Where in a document, as one would write it in code. */
 export function writePath(path: readonly PropertyKey[]): string {
   let text = "";
   for (const key of path) {
+    const name = String(key).slice(0, KEY_LENGTH);
     if (typeof key === "number") text += `[${key}]`;
-    else if (!PLAIN_KEY.test(String(key))) text += `[${JSON.stringify(String(key))}]`;
-    else text += text === "" ? String(key) : `.${String(key)}`;
+    else if (!PLAIN_KEY.test(name)) text += `[${JSON.stringify(name)}]`;
+    else text += text === "" ? name : `.${name}`;
   }
   return text;
 }

@@ -11,9 +11,6 @@ const KNOWN_MOST = 1_000;
 
 const KEY = /^sk-spill-([A-Za-z0-9][A-Za-z0-9_-]{0,63})-(key_[0-9A-Za-z]{12})-([0-9A-Za-z]{32})-([0-9a-f]{16})$/;
 
-/** For scanners of leaked secrets, and to scrub text. */
-export const KEY_PATTERN = /sk-spill-[A-Za-z0-9_-]{20,200}/g;
-
 export interface ApiKey {
   readonly accountId: string;
   readonly keyId: string;

@@ -2,7 +2,7 @@ import { AccountUnreachable } from "../../durable-objects/client.ts";
 import { ConfigError } from "../env.ts";
 import { openAIError } from "../protocol/error-body.ts";
 import { errorResponse } from "../protocol/refusals.ts";
-import { KEY_PATTERN } from "./api-key.ts";
+import { toldText, withoutKeys } from "../protocol/told-text.ts";
 import type { HttpContext } from "./context.ts";
 import { HttpFault } from "./fault.ts";
 import { mintRequestId } from "./request-id.ts";
@@ -16,7 +16,10 @@ export function renderFault(c: HttpContext, error: Error): Response {
     const type = status >= 500 ? "server_error" : "invalid_request_error";
     return errorResponse(openAIError({ status, type, code, message, param: null, requestId }), all);
   }
-  return Response.json({ error: { code, message, request_id: requestId } }, { status, headers: all });
+  return Response.json(
+    { error: { code, message: toldText(message), request_id: requestId } },
+    { status, headers: all },
+  );
 }
 
 interface Described {
@@ -36,9 +39,7 @@ function describe(error: Error, requestId: string): Described {
     return { status: 503, code: "account_unreachable", message, headers: { "retry-after": "2" } };
   }
   const told = String(error.stack ?? error).slice(0, 2_000);
-  console.error(
-    JSON.stringify({ event: "unexpected_error", request: requestId, error: told.replace(KEY_PATTERN, "sk-spill-…") }),
-  );
+  console.error(JSON.stringify({ event: "unexpected_error", request: requestId, error: withoutKeys(told) }));
   const message = "Something went wrong in the gateway. Nothing more will be charged for this request.";
   return { status: 500, code: "internal_error", message, headers: {} };
 }

@@ -1,4 +1,5 @@
 import type { JsonObject, RequestFault } from "./adapter.ts";
+import { toldText } from "./told-text.ts";
 
 /** An answer in the caller's protocol. Over a WebSocket, the same body travels in an `error` frame with its status. */
 export interface ErrorAnswer {
@@ -35,9 +36,9 @@ export function openAIError(parts: ErrorParts): ErrorAnswer {
     },
     body: {
       error: {
-        message,
+        message: toldText(message),
         type,
-        param,
+        param: param === null ? null : toldText(param),
         code,
         ...(resetsAt === null ? {} : { resets_at: resetsAt }),
         request_id: requestId,

@@ -1,5 +1,6 @@
 import type { Json, JsonObject, RequestFault } from "./adapter.ts";
 import { fault, invalid } from "./fault.ts";
+import { toldName } from "./told-text.ts";
 
 export interface JsonBounds {
   /** Levels of nesting; the outermost object is level 1. */
@@ -67,7 +68,7 @@ function inspect(root: JsonObject, bounds: JsonBounds): RequestFault | null {
 /** `1e309` is read as infinite and would be sent on as `null`: something else than what was said. */
 function tooLarge(container: JsonObject | Json[], value: number): RequestFault {
   const [name = ""] = Object.entries(container).find(([, inner]) => inner === value) ?? [];
-  return invalid(name, "a number that can be represented");
+  return invalid(toldName(name), "a number that can be represented");
 }
 
 /** No name with its value is shorter. */

@@ -1,4 +1,5 @@
 import { type ErrorAnswer, openAIError } from "./error-body.ts";
+import { toldName } from "./told-text.ts";
 
 /** One body for a key that is missing, unknown, wrong, revoked or expired; another for a good one that `lacks` a scope. */
 export function keyRefused(requestId: string, { lacks }: { readonly lacks?: string }): ErrorAnswer {
@@ -26,12 +27,11 @@ export function accountUnreachable(requestId: string): ErrorAnswer {
 
 /** What a request names does not exist, or belongs to somebody else: nobody is told which. Codex then sends everything. */
 export function unknownReference(requestId: string, id: string, param = "previous_response_id"): ErrorAnswer {
-  const shown = id.length > 64 ? `${id.slice(0, 64)}…` : id;
   return openAIError({
     status: 400,
     type: "invalid_request_error",
     code: "previous_response_not_found",
-    message: `'${shown}' was not found. Send the whole conversation in 'input'.`,
+    message: `'${toldName(id)}' was not found. Send the whole conversation in 'input'.`,
     param,
     requestId,
   });

@@ -3,6 +3,7 @@ import { NO_USAGE, type Usage } from "../core/usage.ts";
 import type { Json, JsonObject, RequestFault } from "./adapter.ts";
 import { fault, invalid, unsupported } from "./fault.ts";
 import { isSet } from "./references.ts";
+import { toldName } from "./told-text.ts";
 import type { Calls } from "./tools.ts";
 
 /** What every text request says about itself. */
@@ -36,10 +37,9 @@ export function readCommonFields(
 
 /** The caller asked for a model that has no price, and so is not offered. */
 export function unknownModel(model: string): RequestFault {
-  const name = model.length > 64 ? `${model.slice(0, 64)}…` : model;
   return fault(
     "model_not_found",
-    `The model '${name}' is not offered here. GET /v1/models lists those that are.`,
+    `The model '${toldName(model)}' is not offered here. GET /v1/models lists those that are.`,
     "model",
   );
 }

@@ -3,6 +3,7 @@ import type { Json, JsonObject, RequestFault } from "./adapter.ts";
 import { invalid, unsupported } from "./fault.ts";
 import { isObject } from "./json-object.ts";
 import { refuseToolReference } from "./references.ts";
+import { toldName } from "./told-text.ts";
 
 /** Calls of hosted tools, by the name under which a rate prices them. */
 export type Calls = Readonly<Record<string, number>>;
@@ -44,7 +45,7 @@ export function readTools(body: JsonObject, rate: Rate): { readonly calls: Calls
     const fee = feeOf(tool, tool.type);
     if (fee === null) continue;
     if (!Object.hasOwn(rate.perCall, fee)) {
-      return unsupported(`${param}.type`, `The tool '${fee}' has no price for this model.`);
+      return unsupported(`${param}.type`, `The tool '${toldName(fee)}' has no price for this model.`);
     }
     calls[fee] = 1;
   }

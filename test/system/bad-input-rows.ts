@@ -211,6 +211,23 @@ const fields: readonly BadInput[] = [
     body: JSON.stringify({ model: "flat-1", messages: [{ role: "user", content: "x" }], best_of: 9 }),
   }),
   row("17: an unknown tool", 400, "unsupported_parameter", asking({ tools: [{ type: "laser" }] })),
+  row("17: an unknown tool with a name of 2 MiB", 400, "unsupported_parameter", () =>
+    asking({ tools: [{ type: "l".repeat(2 * MiB) }] }),
+  ),
+  row("16: a number out of range under a name of 2 MiB", 400, "invalid_value", () => ({
+    body: TEXT.replace("}", `,"${"n".repeat(2 * MiB)}":1e309}`),
+  })),
+  row("19: a model with a name of 2 MiB", 400, "model_not_found", () => asking({ model: "m".repeat(2 * MiB) })),
+  row("19: a key as the model", 400, "model_not_found", ({ key }) => asking({ model: key })),
+  row("19: a key as the response before it", 400, "previous_response_not_found", ({ key }) =>
+    asking({ previous_response_id: key }),
+  ),
+  row("38: a document with a member of 30 KB", 400, "invalid_plan", (world) => ({
+    ...asOperator(world),
+    method: "PUT",
+    target: "/admin/plans/large",
+    body: JSON.stringify({ name: "Large", ["p".repeat(30_000)]: 1 }),
+  })),
   ...["flat-1 ", "FLAT-1", "fl\u0430t-1", "flat-1\0", "../admin", "__proto__", "constructor", "toString"].map((model) =>
     row(`19: the model ${JSON.stringify(model)}`, 400, "model_not_found", asking({ model })),
   ),

@@ -1,5 +1,6 @@
 import type { RequestFault } from "../adapter.ts";
 import { fault, invalid, unsupported } from "../fault.ts";
+import { toldName } from "../told-text.ts";
 import type { FieldRule, FormRules } from "./form-rules.ts";
 
 /** What a request makes: a video, a video from another one, or a character to appear in videos. */
@@ -83,7 +84,7 @@ export function rulesOf(verb: VideoVerb): FormRules {
       if (allowed.has(name)) return invalid(name, "a text and not a file");
       if (files.includes(name)) return invalid(name, "a file");
       const why = Object.hasOwn(WHY, name) ? WHY[name] : undefined;
-      return unsupported(name.length > 64 ? `${name.slice(0, 64)}…` : name, why ?? "It is not known here.");
+      return unsupported(toldName(name), why ?? "It is not known here.");
     },
   };
 }

@@ -3,6 +3,7 @@ import { identify, keyRefusal } from "../../http/authentication.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
 import { followingPlan, planChanging } from "../../http/follow-plan.ts";
+import { toldName } from "../../protocol/told-text.ts";
 import { askAgainWhileInFlight } from "../admission.ts";
 
 /** Something of the caller's own account, with that account's id. */
@@ -38,6 +39,5 @@ export async function ownSource(c: HttpContext, kind: ResourceKind, id: string):
 }
 
 function notFound(kind: ResourceKind, id: string): HttpFault {
-  const name = id.length > 64 ? `${id.slice(0, 64)}…` : id;
-  return new HttpFault(404, "not_found", `There is no ${kind} with the id '${name}' in this account.`);
+  return new HttpFault(404, "not_found", `There is no ${kind} with the id '${toldName(id)}' in this account.`);
 }
