@@ -56,11 +56,17 @@ export async function breakStorage(
   account: { id: string },
   table: "outbox" | "resources" = "outbox",
 ): Promise<{ mend(): Promise<void> }> {
-  await sqlOf(
-    account,
-    `CREATE TRIGGER broken BEFORE INSERT ON ${table} BEGIN SELECT RAISE(ABORT, 'storage is broken'); END`,
-  );
-  return { mend: async () => void (await sqlOf(account, "DROP TRIGGER broken")) };
+  // An entry may take the place of one that the ledger has.
+  const writes = table === "outbox" ? ["INSERT", "UPDATE OF seq"] : ["INSERT"];
+  for (const [index, write] of writes.entries()) {
+    const body = "BEGIN SELECT RAISE(ABORT, 'storage is broken'); END";
+    await sqlOf(account, `CREATE TRIGGER broken_${index} BEFORE ${write} ON ${table} ${body}`);
+  }
+  return {
+    mend: async () => {
+      for (const index of writes.keys()) await sqlOf(account, `DROP TRIGGER broken_${index}`);
+    },
+  };
 }
 
 /** What the object has not seen confirmed. */

@@ -134,9 +134,13 @@ describe("memory is not the truth", () => {
     expect(await balance(account)).toEqual(["6", "4", "0"]);
   });
 
-  test("a write that fails undoes the whole command, and the next one works", async () => {
+  test.each([
+    ["", false],
+    [", also where it takes the place of an entry that the ledger has", true],
+  ])("a write that fails undoes the whole command, and the next one works%s", async (_, takesPlace) => {
     const account = await newAccount({ credits: "10" });
     const { requestId, attempt } = await hold(account, 4);
+    if (takesPlace) await eventually(async () => expect(await outboxOf(account)).toEqual([]));
     const storage = await breakStorage(account);
     const settle = () => objects.settle(account.id, { requestId, attempt, report: reportOf(worth(4)) });
     await expect(settle()).rejects.toThrow(/storage is broken/);
