@@ -1,5 +1,4 @@
 import { Hono } from "hono";
-import { nanoid } from "nanoid";
 import { tellAct } from "../http/admin-act.ts";
 import { readAs } from "../http/body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
@@ -76,12 +75,28 @@ async function existing(c: HttpContext, whose: Whose): Promise<Endpoint> {
   return endpoint;
 }
 
+/** Every endpoint is sent one test in such a time: the address may be anybody's, and the gateway is no hammer. */
+const TEST_MS = 5_000;
+
 /** Sends an alert that says nothing, to this endpoint alone. */
 async function sendTest(c: HttpContext, { id, accountId }: Endpoint): Promise<string> {
   const { DB: db, ALERT_QUEUE: queue } = c.env;
+  const now = Date.now();
+  const slot = Math.floor(now / TEST_MS);
   const message = "This is a test: alerts reach you here.";
-  const alert: Alert = { rule: "test", accountId, instance: nanoid(), message, data: { endpoint: id } };
-  await db.batch(raising(db, alert, Date.now(), null, id));
+  const alert: Alert = { rule: "test", accountId, instance: `${id}|${slot}`, message, data: { endpoint: id } };
+  const [raised] = await db.batch(raising(db, alert, now, null, id));
+  if (raised?.meta.changes === 0) throw testedAlready((slot + 1) * TEST_MS - now);
   await deliverAll(db, queue, [alertIdOf(alert)]);
   return alertIdOf(alert);
+}
+
+function testedAlready(waitMs: number): HttpFault {
+  const wait = { "retry-after": String(Math.ceil(waitMs / 1_000)) };
+  return new HttpFault(
+    429,
+    "tested_already",
+    "A test is on its way to this endpoint. Try again in a few seconds.",
+    wait,
+  );
 }

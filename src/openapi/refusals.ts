@@ -78,6 +78,7 @@ export const REFUSALS = {
   stale: [400, "The webhook was signed too long ago, or too far ahead."],
   still_parked: [409, "It still cannot be followed; the message says why."],
   too_many_attempts: [429, "Too many wrong tokens came from this address; try again after `retry-after` seconds."],
+  tested_already: [429, "A test is on its way to this endpoint; try again after `retry-after` seconds."],
   too_many_endpoints: [409, "There are as many endpoints as there may be; remove one first."],
   too_many_keys: [409, "The account has as many keys as it may; revoke one first."],
   unknown_plan: [400, "There is no such plan."],

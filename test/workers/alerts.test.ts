@@ -307,6 +307,24 @@ describe("a webhook", () => {
     await eventually(async () => expect(hooks).toHaveLength(1));
   });
 
+  test("as a test goes out once in five seconds, however often it is asked for", async () => {
+    const account = await newAccount();
+    const endpoint = await addEndpoint(account, { url: "https://hooks.example.com/hammered" });
+    const hooks = receive();
+    const askForTest = () => send("POST", `/api/alert-endpoints/${endpoint.id}/test`, {}, bearer(account.key));
+    const begun = Math.ceil(Date.now() / 5_000) * 5_000 + 1_000;
+    vi.useFakeTimers({ toFake: ["Date"], now: begun });
+    const answers = await Promise.all(Array.from({ length: 20 }, askForTest));
+    const refused = answers.filter(({ status }) => status !== 202);
+    expect(refused).toHaveLength(19);
+    const [first] = refused;
+    expect([first?.status, first?.headers.get("retry-after")]).toEqual([429, "4"]);
+    expect(first && (await codeOf(first))).toBe("tested_already");
+    vi.setSystemTime(begun + 4_000);
+    expect((await askForTest()).status).toBe(202);
+    await eventually(async () => expect(hooks).toHaveLength(2));
+  });
+
   test("is signed with both secrets for a day after a rotation, and shows each once", async () => {
     const account = await newAccount();
     const endpoint = await addEndpoint(account, { url: "https://hooks.example.com/rotated" });
@@ -324,6 +342,7 @@ describe("a webhook", () => {
     }
     const { DB } = env as Env;
     await DB.prepare("UPDATE alert_endpoints SET rotated_until = 1 WHERE id = ?").bind(endpoint.id).run();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 6_000 });
     await send("POST", `/api/alert-endpoints/${endpoint.id}/test`, {}, bearer(account.key));
     await eventually(async () => expect(hooks).toHaveLength(2));
     expect(() => new Webhook(endpoint.secret ?? "").verify(hooks[1]?.body ?? "", hooks[1]?.headers ?? {})).toThrow();

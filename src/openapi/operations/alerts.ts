@@ -134,8 +134,9 @@ function endpointOperations({ base, caller, own, query, looking, changing }: Sid
       method: "post",
       path: `${base}/alert-endpoints/{id}/test`,
       summary: "Send a test to an endpoint",
+      description: "One every five seconds.",
       answers: { 202: told("It is on its way.", sentTest) },
-      refusals: [...changing, "endpoint_not_found"],
+      refusals: [...changing, "endpoint_not_found", "tested_already"],
     },
   ];
 }
