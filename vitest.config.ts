@@ -11,6 +11,9 @@ const SYSTEM = ["test/system/**/*.test.ts", "test/conformance/*.test.ts", "test/
 /** Tests of clients, which `npm run conformance` installs there; `npm test` leaves the folder out. */
 const CLIENTS = "test/conformance/clients";
 
+/** A test that hangs must end some day. How fast the machine is, or that it stalls for a while, is no claim of any test. */
+const PATIENT = { testTimeout: 60_000, hookTimeout: 60_000 };
+
 /** What the Worker under test finds beside the bindings of wrangler.toml. */
 async function testBindings() {
   return {
@@ -37,7 +40,12 @@ export default defineConfig({
     maxWorkers: 3,
     projects: [
       {
-        test: { name: "node", include: ["test/**/*.test.ts"], exclude: [WORKERS, `${CLIENTS}/**`, ...SYSTEM] },
+        test: {
+          name: "node",
+          include: ["test/**/*.test.ts"],
+          exclude: [WORKERS, `${CLIENTS}/**`, ...SYSTEM],
+          ...PATIENT,
+        },
       },
       {
         plugins: [
@@ -71,8 +79,7 @@ export default defineConfig({
           include: [WORKERS],
           // Fails a file in which a secret is seen anywhere.
           setupFiles: ["test/support/watch-canaries.ts"],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          ...PATIENT,
           // Stripe's package has hundreds of files: bundled, it loads in a moment.
           deps: { optimizer: { ssr: { enabled: true, include: ["stripe"] } } },
         },
@@ -81,8 +88,8 @@ export default defineConfig({
         test: {
           name: "system",
           include: SYSTEM,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
           // Each starts runtimes and measures or kills them: one at a time, after all others.
           fileParallelism: false,
           sequence: { groupOrder: 1 },

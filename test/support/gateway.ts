@@ -163,7 +163,7 @@ export async function confirmedReceipt(account: TestAccount, requestId: string):
 }
 
 /** Repeats `attempt` until it does not throw, for at most `withinMs`. */
-export async function eventually<T>(attempt: () => Promise<T>, withinMs = 10_000): Promise<T> {
+export async function eventually<T>(attempt: () => Promise<T>, withinMs = 30_000): Promise<T> {
   const until = Date.now() + withinMs;
   for (;;) {
     try {

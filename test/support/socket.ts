@@ -56,7 +56,7 @@ export async function openSocket(account: TestAccount, options: OpenOptions = {}
 }
 
 const LAST = /^(error|response\.(completed|incomplete|failed))$/;
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 30_000;
 
 /** A client's side of a WebSocket. */
 export class ClientSocket {
