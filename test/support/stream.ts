@@ -2,16 +2,19 @@
 export class StreamReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #decoder = new TextDecoder();
+  readonly requestId: string;
   text = "";
 
   constructor(response: Response) {
     if (!response.body) throw new Error(`no body in the answer with status ${response.status}`);
     this.#reader = response.body.getReader();
+    this.requestId = response.headers.get("x-request-id") ?? "";
   }
 
-  /** Reads until `part` was seen. */
-  async until(part: string): Promise<void> {
-    while (!this.text.includes(part)) if (!(await this.#next())) throw new Error(`ended before ${part}: ${this.text}`);
+  /** Reads until `part` was seen that often. */
+  async until(part: string, times = 1): Promise<void> {
+    const seen = () => this.text.split(part).length - 1;
+    while (seen() < times) if (!(await this.#next())) throw new Error(`ended before ${part}: ${this.text}`);
   }
 
   /** Reads to the end; throws when the stream breaks. */

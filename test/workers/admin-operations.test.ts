@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { dayWithRoom, WITH_MIDNIGHT } from "../support/calendar.ts";
 import { MINUTE, reportOf, worth } from "../support/core-fixtures.ts";
 import {
   accountOf,
@@ -344,6 +345,7 @@ describe("a pending reservation", () => {
 
   test("that is overdue is released, and nothing is charged", async () => {
     const account = await newAccount({ credits: "10" });
+    wait(0);
     const { requestId } = await hold(account, 4, { holdMs: 60 * MINUTE });
     wait(16 * MINUTE);
     expect(await pendingOf(account)).toMatchObject([{ overdue: true, age_seconds: 960 }]);
@@ -400,7 +402,8 @@ describe("what is told of the ledger", () => {
     readonly totals: readonly { kind: string; count: number; amount: string }[];
   }
 
-  test("its totals by day, what was written off among them", async () => {
+  test("its totals by day, what was written off among them", WITH_MIDNIGHT, async () => {
+    await dayWithRoom();
     const account = await newAccount({ credits: "2" });
     const { requestId, attempt } = await hold(account, 1);
     await objects.settle(account.id, { requestId, attempt, report: reportOf(worth(5)) });

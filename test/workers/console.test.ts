@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Env } from "../../src/env.ts";
 import { putInQuarantine } from "../../src/ledger/quarantine.ts";
+import { dayWithRoom, WITH_MIDNIGHT } from "../support/calendar.ts";
 import {
   ADMIN_TOKEN,
   accountOf,
@@ -409,7 +410,8 @@ describe("editing a document", () => {
     expect(await browser.html(`${path}?done=saved`)).toContain("Saved.");
   });
 
-  test("runs it over stored usage", async () => {
+  test("runs it over stored usage", WITH_MIDNIGHT, async () => {
+    await dayWithRoom();
     const browser = await signedIn();
     await putPlan("tried", includedPlan("3", "50"));
     const account = await newAccount({ plan: "tried", credits: "10" });

@@ -114,9 +114,13 @@ describe("the operator's token", () => {
       await asOperator("wrong", address, fresh);
       return fresh;
     };
-    for (let count = 0; count < 20; count += 1) await attempt();
-    const fresh = await attempt();
-    await eventually(async () => expect((await asOperator(ADMIN_TOKEN, address, fresh)).status).toBe(429));
+    // The location counts by the minute of the clock: one that turns over meanwhile forgives what came before it.
+    await eventually(async () => {
+      for (let count = 0; count < 20; count += 1) await attempt();
+      const fresh = await attempt();
+      // What the location says is heard a moment after it was asked.
+      await eventually(async () => expect((await asOperator(ADMIN_TOKEN, address, fresh)).status).toBe(429), 5_000);
+    });
   });
 });
 

@@ -40,7 +40,7 @@ afterEach(() => {
 
 const evict = (account: { id: string }) => evictDurableObject(stubOf(account));
 
-/** Moves the clock of everything, without waiting. */
+/** Moves the clock of everything, without waiting; it stands still then, so that what is due later does not come by itself. */
 function wait(ms: number): void {
   const now = Date.now();
   vi.useFakeTimers({ toFake: ["Date"] });
@@ -561,6 +561,7 @@ test("an object that was stored before there were resources goes on, with its re
 describe("the alarm asks after jobs", () => {
   test("that are due, once each, and less and less often", async () => {
     const account = await newAccount({ credits: "100" });
+    wait(HOUR);
     const polls = await catchPolls(account);
     const { requestId, attempt } = await begin(account, VIDEO);
     await begin(account, made("vid_second", { kind: "video" }));
@@ -604,6 +605,7 @@ describe("the alarm asks after jobs", () => {
     const polls = await catchPolls(account, async () => {
       if (isDown) throw new Error("the queue is down");
     });
+    wait(HOUR);
     await begin(account, VIDEO);
     wait(6 * SECOND);
     await runAlarm(account);

@@ -19,6 +19,7 @@ import {
   call,
   endedReceipt,
   eventually,
+  grant,
   newAccount,
   newKey,
   openGateway,
@@ -61,6 +62,9 @@ function wait(ms: number): void {
   vi.setSystemTime(now + ms);
 }
 
+/** It is an hour later from now on, and no time passes but what `wait` says: no alarm rings but when a test rings it. */
+const stopClock = (): void => wait(HOUR);
+
 /** Errors that a test causes on purpose are not shown. */
 function quietly(): void {
   vi.spyOn(console, "error").mockReturnValue(undefined);
@@ -97,7 +101,7 @@ describe("memory is not the truth", () => {
     const gates = [{ id: "rpm", unit: "requests", limit: 5, window: { kind: "sliding", period: "1m" } }];
     await putPlan("remembered", includedPlan("5", "9", { gates }));
     const account = await newAccount({ plan: "remembered" });
-    const response = await ask(account, { ...ONE_CREDIT, stream: true }, { simulate: "output=10;pace=20" });
+    const response = await ask(account, { ...ONE_CREDIT, stream: true }, { simulate: "output=10;pace=300" });
     const stream = new StreamReader(response);
     await stream.until("output_text.delta");
     const before = await accountOf(account);
@@ -299,6 +303,7 @@ describe("time", () => {
 
   test("a checkpoint keeps a long stream alive", async () => {
     const account = await newAccount({ credits: "10" });
+    stopClock();
     const { requestId, attempt } = await hold(account, 6, { holdMs: MINUTE });
     wait(50 * SECOND);
     await objects.checkpoint(account.id, { requestId, attempt, usage: worth(1), holdMs: MINUTE });
@@ -328,11 +333,13 @@ describe("time", () => {
 describe("the alarm", () => {
   test("survives a queue that refuses, comes again, and loses nothing", async () => {
     quietly();
-    const account = await newAccount({ credits: "10" });
+    const account = await newAccount();
     let sent = 0;
     await replaceQueue(account, async () => {
       throw new Error("the queue is down");
     });
+    stopClock();
+    await grant(account, "10");
     for (let time = 0; time < 3; time += 1) {
       expect(await runAlarm(account)).toBe(true);
       expect(await alarmAt(account)).not.toBeNull();
@@ -361,6 +368,7 @@ describe("the alarm", () => {
 
   test("that fails inside does not throw, so that the platform never drops it", async () => {
     quietly();
+    stopClock();
     const account = await newAccount({ credits: "10" });
     await sqlOf(account, "ALTER TABLE outbox RENAME TO elsewhere");
     await expect(runAlarm(account)).resolves.toBe(true);
@@ -394,6 +402,7 @@ describe("a denial", () => {
   test("writes nothing, two hundred times over; one alarm will fold them all", async () => {
     const account = await newAccount({ credits: "0.5" });
     await eventually(async () => expect(await outboxOf(account)).toEqual([]));
+    stopClock();
     const before = await objects.work(account.id);
     const denied = () => objects.reserve(account.id, reserveRequest(account, mintRequestId(), 1));
     const replies = await Promise.all(Array.from({ length: 200 }, denied));
@@ -557,7 +566,7 @@ describe("what an operator changes", () => {
       models: { "flat-1": { feature: "codex", per_million_tokens: { input: "0", output }, max_output_tokens: 50 } },
     });
     const listed = await asOperator<{ data: { models: object }[] }>("GET", "/admin/rate-cards?limit=1");
-    const running = await ask(account, { ...ONE_CREDIT, stream: true }, { simulate: "output=10;pace=20" });
+    const running = await ask(account, { ...ONE_CREDIT, stream: true }, { simulate: "output=10;pace=300" });
     await asOperator("PUT", "/admin/rate-cards/default", card("50000"));
     await readStream(running);
     expect((await endedReceipt(account, requestIdOf(running))).charge?.amount).toBe("1.000000");

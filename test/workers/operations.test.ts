@@ -691,6 +691,8 @@ describe("limits of a plan through the public door", () => {
     ];
     await putPlan("spending", { ...CREDITS_PLAN, name: "Spending", gates });
     const account = await newAccount({ plan: "spending", credits: "50" });
+    // The day does not end meanwhile.
+    wait(0);
     const large = await ask(account, { ...ONE_CREDIT, max_output_tokens: 26 });
     expect(large.status).toBe(429);
     expect((await large.json<ErrorBody>()).error.spillway).toMatchObject({ limit: "each", remedy: "reduce_request" });
@@ -706,6 +708,7 @@ describe("limits of a plan through the public door", () => {
     const allowances = [{ id: "daily", unit: "credits", windows: [window] }];
     await putPlan("daily", { ...CREDITS_PLAN, name: "Daily", allowances });
     const account = await newAccount({ plan: "daily" });
+    wait(0);
     expect((await ask(account, ONE_CREDIT)).status).toBe(200);
     const waits = new Set<number>();
     const midnight = nextMidnight(5.5 * 60 * MINUTE);

@@ -375,7 +375,7 @@ describe("a webhook that Stripe did not send", () => {
 
   test.each<[string, Telling, number, string]>([
     ["signed 301 s ago", { at: Date.now() - 301_000 }, 400, "stale"],
-    ["signed for more than five minutes ahead", { at: Date.now() + 310_000 }, 400, "stale"],
+    ["signed for more than five minutes ahead", { at: Date.now() + 3_600_000 }, 400, "stale"],
     ["signed by somebody else", { secret: "whsec_of_somebody_else" }, 401, "invalid_signature"],
     ["without a signature", { header: "" }, 401, "invalid_signature"],
     ["with an empty list of signatures", { header: `t=${Math.floor(Date.now() / 1_000)}` }, 401, "invalid_signature"],

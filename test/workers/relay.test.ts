@@ -3,6 +3,7 @@ import type { Reading } from "../../src/protocol/adapter.ts";
 import { ResponsesMeter } from "../../src/protocol/responses-meter.ts";
 import { type Relayed, type RelayOptions, relay } from "../../src/proxy/relay.ts";
 import { Watchdog } from "../../src/proxy/watchdog.ts";
+import { eventually } from "../support/gateway.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -223,8 +224,8 @@ describe("a client that reads slowly", () => {
       await story.send(COMPLETED);
       await story.close();
     })();
+    await eventually(async () => expect(sent).toBeGreaterThan(7.5 * 16));
     await scheduler.wait(200);
-    expect(sent).toBeGreaterThan(7.5 * 16);
     expect(sent).toBeLessThan(8.5 * 16);
     vi.advanceTimersByTime(10_000);
     await all;
@@ -240,9 +241,9 @@ describe("signs of life", () => {
   test("fill a silence between two events, and not before it has lasted", async () => {
     const story = new Story({ keepAlive });
     const client = story.client();
+    const begun = Date.now();
     await story.send(DELTA);
     expect(await client.next()).toBe(DELTA);
-    const begun = Date.now();
     expect(await client.next()).toBe(SIGN);
     expect(Date.now() - begun).toBeGreaterThanOrEqual(35);
     expect(await client.next()).toBe(SIGN);
@@ -273,8 +274,7 @@ describe("signs of life", () => {
     await story.send(DELTA);
     await client.next();
     await client.leave();
-    await scheduler.wait(130);
-    expect(story.told.map(([what]) => what)).toEqual(["gone"]);
+    await eventually(async () => expect(story.told.map(([what]) => what)).toEqual(["gone"]));
     await story.close();
   });
 });
@@ -296,6 +296,7 @@ describe("an answer whose id must be known to us first", () => {
     });
     await story.send(CREATED.slice(0, -5));
     await story.send(CREATED.slice(-5));
+    await eventually(async () => expect(ids).toEqual(["resp_1"]));
     await scheduler.wait(30);
     expect({ ids, seen }).toEqual({ ids: ["resp_1"], seen: null });
     recorded.resolve(true);

@@ -158,7 +158,7 @@ describe("the receipt", () => {
   test("a request is pending while it runs, with its credits reserved, and settled after it", async () => {
     const account = await newAccount({ credits: "10" });
     const body = { model: "flat-1", input: "x", max_output_tokens: 30, stream: true };
-    const response = await ask(account, body, { simulate: "output=6;pace=60" });
+    const response = await ask(account, body, { simulate: "output=6;pace=300" });
     const stream = new StreamReader(response);
     await stream.until("output_text.delta");
     const pending = await receiptOf(account, requestIdOf(response));

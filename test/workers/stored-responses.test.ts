@@ -192,7 +192,7 @@ describe("a background response", () => {
       const seen = await endedReceipt(owner, requestId);
       expect(seen.reservation.state).toBe("settled");
       return seen;
-    }, 20_000);
+    });
     expect(receipt.charge?.amount).toBe("0.300000");
   });
 

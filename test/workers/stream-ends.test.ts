@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   accountOf,
   ask,
@@ -21,6 +21,7 @@ beforeAll(async () => {
   await openGateway();
   account = await newAccount({ credits: "1000" });
 });
+afterEach(() => vi.useRealTimers());
 
 /** Costs a tenth of a credit per output token; at most one credit. */
 const BODY = { model: "flat-1", input: "x", max_output_tokens: 10, stream: true };
@@ -33,9 +34,11 @@ const CHAT_BODY = {
 const BODIES = { [RESPONSES]: BODY, [CHAT]: CHAT_BODY } as const;
 type Route = keyof typeof BODIES;
 
-/** An upstream that is given up on soon, and a client that is shown often that its stream is alive. */
-const impatient = gatewayWith({ UPSTREAM_FIRST_BYTE_MS: "400", UPSTREAM_IDLE_MS: "300" });
-const lively = gatewayWith({ SPILLWAY_KEEPALIVE_MS: "100" });
+/** An upstream that is given up on when it is silent for so long. */
+const IDLE_MS = 300;
+const impatient = gatewayWith({ UPSTREAM_IDLE_MS: String(IDLE_MS), SPILLWAY_KEEPALIVE_MS: "50" });
+/** A client that is shown often that its stream is alive. */
+const lively = gatewayWith({ SPILLWAY_KEEPALIVE_MS: "50" });
 
 async function nothingIsHeld(): Promise<void> {
   expect((await accountOf(account)).credits.reserved).toBe("0.000000");
@@ -107,7 +110,6 @@ const ENDS: readonly End[] = [
   { name: "a clean end too early", simulate: "output=9;eof_after=4", ...CUT },
   { name: "a clean end before the last event", simulate: "output=4;eof_after=99", ...CUT },
   { name: "a clean end before the first word", simulate: "eof_after=0", broken: true, ...NOTHING },
-  { name: "silence", simulate: "output=9;stall_after=4", ...CUT },
   { name: "an event beyond all bounds", simulate: "output=8;big_line=9000000", ...CUT },
 ];
 
@@ -118,13 +120,32 @@ describe("how a stream ends decides what its client sees and what it costs", () 
 
   // C8
   test.each(rows)("$name ($route)", async ({ route, simulate, broken, outcome, estimated, charge, state }) => {
-    const options = { route, simulate: `${simulate};pace=1`, gateway: impatient };
-    const response = await ask(account, BODIES[route], options);
+    const response = await ask(account, BODIES[route], { route, simulate: `${simulate};pace=1` });
     expect(response.status).toBe(200);
     expect((await readStream(response)).broken).toBe(broken);
     const receipt = await endedReceipt(account, requestIdOf(response));
     expect(receipt).toMatchObject({ reservation: { state: state ?? "settled" }, usage: { outcome, estimated } });
     expectCharge(receipt, charge);
+    await nothingIsHeld();
+  });
+
+  // C8
+  test.each([RESPONSES, CHAT] as const)("silence (%s)", async (route) => {
+    // A machine that is slow must not look like an upstream that is silent.
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const options = { route, simulate: "output=9;stall_after=4;pace=1", gateway: impatient };
+    const stream = new StreamReader(await ask(account, BODIES[route], options));
+    // A chat opens with an empty content of its own.
+    if (route === CHAT) await stream.until('"content":"', 5);
+    else await stream.until("event: response.output_text.delta", 4);
+    vi.setSystemTime(Date.now() + IDLE_MS + 1);
+    await expect(stream.rest()).rejects.toThrow();
+    const receipt = await endedReceipt(account, stream.requestId);
+    expect(receipt).toMatchObject({
+      reservation: { state: "settled" },
+      usage: { outcome: CUT.outcome, estimated: CUT.estimated },
+    });
+    expectCharge(receipt, CUT.charge);
     await nothingIsHeld();
   });
 
@@ -176,7 +197,8 @@ describe("usage that a coding client could not read", () => {
 describe("a stream that is silent while the model thinks", () => {
   const CODEX = { originator: "codex_exec" };
   const SIGN = 'event: keepalive\ndata: {"type":"keepalive","sequence_number":0}\n\n';
-  const options = { simulate: "output=4;think=500;pace=1", gateway: lively };
+  // Silences enough that one in which the machine stalls is none too many.
+  const options = { simulate: "output=4;think=500;pace=200", gateway: lively };
 
   test("shows a coding client that it is alive, between whole events and free of charge", async () => {
     const response = await ask(account, BODY, { ...options, headers: CODEX });
@@ -202,10 +224,14 @@ describe("a stream that is silent while the model thinks", () => {
   });
 
   test("and is cut all the same when upstream stays silent", async () => {
-    const gateway = gatewayWith({ SPILLWAY_KEEPALIVE_MS: "50", UPSTREAM_IDLE_MS: "300" });
-    const response = await ask(account, BODY, { simulate: "output=4;stall_after=2;pace=1", gateway, headers: CODEX });
-    expect((await readStream(response)).broken).toBe(true);
-    const receipt = await endedReceipt(account, requestIdOf(response));
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const options = { simulate: "output=4;stall_after=2;pace=1", gateway: impatient, headers: CODEX };
+    const stream = new StreamReader(await ask(account, BODY, options));
+    await stream.until("event: response.output_text.delta", 2);
+    await stream.until("event: keepalive");
+    vi.setSystemTime(Date.now() + IDLE_MS + 1);
+    await expect(stream.rest()).rejects.toThrow();
+    const receipt = await endedReceipt(account, stream.requestId);
     expect(receipt.usage).toMatchObject({ outcome: "cut", estimated: true });
   });
 });
@@ -246,7 +272,7 @@ describe("a client that leaves", () => {
   });
 
   test("leaves its reservation standing until upstream has ended", async () => {
-    const response = await ask(account, BODY, { simulate: "output=8;pace=60" });
+    const response = await ask(account, BODY, { simulate: "output=8;pace=300" });
     const stream = new StreamReader(response);
     await stream.until("output_text.delta");
     await stream.leave();
