@@ -1,19 +1,24 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ask, deltas, events, freshSimulator, json, post, RESPONSES, type ResponseBody, types } from "./client.ts";
 
 beforeEach(freshSimulator);
+afterEach(() => void vi.useRealTimers());
 
 const start = (controls: string, body: object = {}) => post(RESPONSES, controls, { background: true, ...body });
 const read = (id: string) => json(ask("GET", `${RESPONSES}/${id}`));
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Reads until `id` is over; gives every state that was seen, in order. */
-async function watch(id: string): Promise<{ states: string[]; last: ResponseBody }> {
-  const states: string[] = [];
+/** Lets no time pass but what is said. */
+function stopClock(): (ms: number) => void {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  return (ms) => void vi.setSystemTime(Date.now() + ms);
+}
+
+/** Reads until `id` is over. */
+async function ended(id: string): Promise<ResponseBody> {
   for (;;) {
     const last = await read(id);
-    if (states.at(-1) !== last.status) states.push(last.status);
-    if (last.status !== "queued" && last.status !== "in_progress") return { states, last };
+    if (last.status !== "queued" && last.status !== "in_progress") return last;
     expect(last).toMatchObject({ usage: null, output: [] });
     await pause(10);
   }
@@ -21,10 +26,16 @@ async function watch(id: string): Promise<{ states: string[]; last: ResponseBody
 
 describe("background responses", () => {
   it("are queued, run on without a caller, and end with usage", async () => {
+    const pass = stopClock();
     const queued = await json(start("background=500;output=7"));
     expect(queued).toMatchObject({ status: "queued", background: true, usage: null, output: [] });
-    const { states, last } = await watch(queued.id);
-    expect(states).toEqual(["queued", "in_progress", "completed"]);
+    pass(99);
+    expect(await read(queued.id)).toMatchObject({ status: "queued", usage: null, output: [] });
+    pass(1);
+    expect(await read(queued.id)).toMatchObject({ status: "in_progress", usage: null, output: [] });
+    pass(400);
+    const last = await read(queued.id);
+    expect(last.status).toBe("completed");
     expect(last.usage.output_tokens).toBe(7);
     expect(await read(queued.id)).toEqual(last);
   });
@@ -36,7 +47,7 @@ describe("background responses", () => {
     ["no_usage", "completed", false],
   ])("end as %s asks", async (control, status, hasUsage) => {
     const { id } = await json(start(`background=30;${control}`));
-    const { last } = await watch(id);
+    const last = await ended(id);
     expect(last.status).toBe(status);
     expect("usage" in last).toBe(hasUsage);
   });
@@ -61,12 +72,15 @@ describe("background responses", () => {
   it("go on when a stream of them breaks off", async () => {
     const list = await events(start("background=100;output=50;eof_after=2", { stream: true }));
     expect(deltas(list)).toHaveLength(2);
-    const { last } = await watch(list[0]?.response.id ?? "");
-    expect(last).toMatchObject({ status: "completed", usage: { output_tokens: 50 } });
+    expect(await ended(list[0]?.response.id ?? "")).toMatchObject({
+      status: "completed",
+      usage: { output_tokens: 50 },
+    });
   });
 
   it("are cancelled once, with usage only where it is asked for", async () => {
     const cancel = (id: string) => json(ask("POST", `${RESPONSES}/${id}/cancel`));
+    const pass = stopClock();
     const { id } = await json(start("background=5000"));
     const cancelled = await cancel(id);
     expect(cancelled.status).toBe("cancelled");
@@ -75,8 +89,7 @@ describe("background responses", () => {
     expect(await read(id)).toEqual(cancelled);
 
     const counted = await json(start("background=2000;output=1000;input=50;cancel_usage"));
-    while ((await read(counted.id)).status === "queued") await pause(10);
-    await pause(50);
+    pass(1_000);
     const { usage } = await cancel(counted.id);
     expect(usage.input_tokens).toBe(50);
     expect(usage.output_tokens).toBeGreaterThan(0);
@@ -89,7 +102,7 @@ describe("background responses", () => {
   });
 
   it("end the streams of a cancelled one without a terminal event", async () => {
-    const { id } = await json(start("background=5000;output=50"));
+    const { id } = await json(start("background=600000;output=50"));
     const stream = events(ask("GET", `${RESPONSES}/${id}?stream=true`));
     await ask("POST", `${RESPONSES}/${id}/cancel`);
     expect(types(await stream)).toEqual(["response.created", "response.queued"]);

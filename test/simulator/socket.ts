@@ -10,7 +10,7 @@ export interface Message extends ResponseEvent {
   steer?: { id?: string };
 }
 
-const TOO_LONG_MS = 5_000;
+const TOO_LONG_MS = 30_000;
 
 /** One WebSocket connection to a Responses endpoint. */
 export class Socket {

@@ -52,7 +52,7 @@ const background = (controls: string) =>
   );
 
 async function next(count = 1): Promise<Received[]> {
-  await expect.poll(() => received.length, { timeout: 3_000 }).toBe(count);
+  await expect.poll(() => received.length, { timeout: 30_000 }).toBe(count);
   return received;
 }
 
