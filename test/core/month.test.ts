@@ -96,7 +96,7 @@ function whole(amount: number): string {
 
 describe("one customer's month", () => {
   it("uses what is included first, then what ends first, then what was bought, and can say why at every step", {
-    timeout: 30_000,
+    timeout: 180_000,
   }, async () => {
     const november = new November();
     november.grant("promotion", 10, "promotional", START + 9 * DAY);

@@ -12,7 +12,7 @@ describe("the simulation notices when a safeguard is missing", () => {
   });
 
   for (const part of QUICK) {
-    test(part, { timeout: 60_000 }, async () => {
+    test(part, { timeout: 180_000 }, async () => {
       const [mutant, ...others] = MUTANTS.filter(({ safeguard }) => safeguard.startsWith(part));
       if (!mutant || others.length > 0) throw new Error(`${part} names no single safeguard`);
       expect(await huntMutant(mutant, 40)).not.toBeNull();

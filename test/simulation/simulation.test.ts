@@ -36,7 +36,7 @@ describe("whatever fails, no money is lost, doubled or made", () => {
 });
 
 describe("a seed tells the same story every time", () => {
-  test("byte for byte", { timeout: 60_000 }, async () => {
+  test("byte for byte", { timeout: 180_000 }, async () => {
     for (const seed of [3, 26, 44]) {
       const [once, again] = [await simulate(seed), await simulate(seed)];
       expect(again.story).toEqual(once.story);

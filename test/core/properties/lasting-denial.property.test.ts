@@ -110,7 +110,7 @@ function lastingDenial({ state, now }: CoreModel, denied: Demand) {
   return decision.outcome === "denied" && isLasting(decision) ? decision : null;
 }
 
-describe("a denial that answers for another request", { timeout: 60_000 }, () => {
+describe("a denial that answers for another request", { timeout: 180_000 }, () => {
   it("is never given where the account would let that one in, at any moment before its reset", () => {
     const seen = new Map<string, number>();
     fc.assert(

@@ -47,7 +47,7 @@ function includedByDay(reservations: Iterable<Reservation>): Map<string, number>
   return days;
 }
 
-describe("whatever becomes of an account's videos", { timeout: 60_000 }, () => {
+describe("whatever becomes of an account's videos", { timeout: 180_000 }, () => {
   it("no credit, second or video appears, disappears, or is given out twice", () => {
     fc.assert(
       fc.property(offer, anything, (offered, history) => {
