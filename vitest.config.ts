@@ -90,6 +90,7 @@ export default defineConfig({
           include: SYSTEM,
           testTimeout: 180_000,
           hookTimeout: 300_000,
+          expect: { poll: { timeout: 30_000 } },
           // Each starts runtimes and measures or kills them: one at a time, after all others.
           fileParallelism: false,
           sequence: { groupOrder: 1 },

@@ -65,7 +65,7 @@ describe.skipIf(noBrowser !== null)("the operators' console in a browser", () =>
     await signedIn({}, async (page) => {
       await page.getByLabel("Id or name").fill(customer.id.slice(5, 12));
       await page.getByRole("button", { name: "Search" }).click();
-      expect(await page.getByText("acct_other").count()).toBe(0);
+      await expect.poll(() => page.getByText("acct_other").count()).toBe(0);
       await page.getByRole("link", { name: customer.id }).click();
 
       await page.getByText("Grant credits").click();
@@ -74,7 +74,9 @@ describe.skipIf(noBrowser !== null)("the operators' console in a browser", () =>
       await grant.getByLabel("Reason").fill("Outage on Friday");
       await grant.getByRole("button", { name: "Grant" }).click();
       expect(await page.locator(".notice").textContent()).toContain("The credits were granted");
-      expect(await page.getByRole("row", { name: /promotional Outage on Friday 2\.50 2\.50/ }).count()).toBe(1);
+      await expect
+        .poll(() => page.getByRole("row", { name: /promotional Outage on Friday 2\.50 2\.50/ }).count())
+        .toBe(1);
 
       await page.getByRole("link", { name: "Requests" }).click();
       await page.getByLabel("Request id").fill(requestId);
@@ -153,7 +155,7 @@ describe.skipIf(noBrowser !== null)("the operators' console in a browser", () =>
       await page.getByRole("button", { name: "Send again" }).click();
       expect(await page.locator(".notice").textContent()).toContain("sent again");
       // Nothing understands it: it comes back, which shows that it was sent.
-      await until("the message to come back", 20_000, async () => {
+      await until("the message to come back", 60_000, async () => {
         await page.goto(`${gateway.url}/dashboard/admin/quarantine`);
         return (await page.getByText("2 ×").count()) === 1 ? true : null;
       });
@@ -166,7 +168,7 @@ describe.skipIf(noBrowser !== null)("the operators' console in a browser", () =>
     const asked = ask(other, { stream: true }, { "x-simulate": "first=60000" }, hanging.signal).catch(() => null);
     try {
       await signedIn({}, async (page) => {
-        await until("the reservation", 10_000, async () => {
+        await until("the reservation", 30_000, async () => {
           await page.goto(`${gateway.url}/dashboard/admin/reservations?account=${other.id}`);
           return (await page.getByText("End it").count()) === 1 ? true : null;
         });
@@ -176,7 +178,7 @@ describe.skipIf(noBrowser !== null)("the operators' console in a browser", () =>
         await screenshot(page, "console-reservation");
         await page.getByRole("button", { name: "End the request" }).click();
         expect(await page.locator(".notice").textContent()).toContain("ended by hand");
-        expect(await page.getByText("Nothing is in flight.").count()).toBe(1);
+        await expect.poll(() => page.getByText("Nothing is in flight.").count()).toBe(1);
       });
     } finally {
       hanging.abort();
@@ -261,7 +263,7 @@ async function used(account: Customer): Promise<string> {
   const answer = await ask(account, {}, { "x-simulate": "output=100;input=50" });
   await answer.text();
   const id = answer.headers.get("x-request-id") ?? "";
-  await until("the ledger", 20_000, async () => {
+  await until("the ledger", 60_000, async () => {
     const receipt = await endedReceipt(gateway.url, account, id);
     return receipt.ledger?.confirmed ? true : null;
   });

@@ -69,9 +69,9 @@ describe.skipIf(noBrowser !== null)("the dashboard in a browser", () => {
   it("shows limits with a live countdown, and credits in the order in which they burn", async () => {
     await signedIn({}, async (page) => {
       const bar = page.getByRole("img", { name: /^5 hours: 0\.00 of 0\.05 credits left/ });
-      expect(await bar.count()).toBe(1);
-      expect(await page.getByText(/resets in 4 h 5\d min/).count()).toBe(1);
-      expect(await page.getByText("Month in Europe/Berlin").count()).toBe(1);
+      await expect.poll(() => bar.count()).toBe(1);
+      await expect.poll(() => page.getByText(/resets in 4 h 5\d min/).count()).toBe(1);
+      await expect.poll(() => page.getByText("Month in Europe/Berlin").count()).toBe(1);
       const order = await page.locator(".grants > li strong").allTextContents();
       expect(order).toEqual(["Promotional", "Paid"]);
       const cell = page.locator("time[data-countdown]").first();
@@ -111,7 +111,7 @@ describe.skipIf(noBrowser !== null)("the dashboard in a browser", () => {
       await rowOf(page, made).getByLabel("The old key ends").selectOption({ label: "after 1 hour" });
       await rowOf(page, made).getByRole("button", { name: "Make the new key" }).click();
       const rolled = ((await page.locator("#secret").textContent()) ?? "").trim();
-      expect(await page.getByText("works on until").count()).toBe(1);
+      await expect.poll(() => page.getByText("works on until").count()).toBe(1);
       for (const key of [made, rolled]) expect((await asked(key)).status).toBe(200);
 
       await page.goto(`${gateway.url}/dashboard/keys`);
@@ -146,7 +146,7 @@ describe.skipIf(noBrowser !== null)("the dashboard in a browser", () => {
     await signedIn({}, async (page) => {
       await page.goto(`${gateway.url}/dashboard/credits`);
       await page.getByText("This gateway takes no payments").waitFor();
-      expect(await page.locator("main button").count()).toBe(0);
+      await expect.poll(() => page.locator("main button").count()).toBe(0);
     });
   });
 
@@ -167,7 +167,7 @@ describe.skipIf(noBrowser !== null)("the dashboard in a browser", () => {
       await page.goto(gateway.url + path);
       expect(await page.locator(first).first().textContent()).toMatch(/ UTC$/);
       await page.goto(`${gateway.url}/dashboard`);
-      expect(await page.getByText(/resets\s+at .* UTC/).count()).toBeGreaterThan(0);
+      await expect.poll(() => page.getByText(/resets\s+at .* UTC/).count()).toBeGreaterThan(0);
     });
   });
 
@@ -263,7 +263,7 @@ async function used(customer: Customer): Promise<string> {
   await asked(customer.key, "gpt-5.4-mini", 400);
   await asked(customer.key, "sora-2");
   await endedReceipt(gateway.url, customer, id);
-  await until("the ledger to have it", 10_000, async () => {
+  await until("the ledger to have it", 30_000, async () => {
     const receipt = await endedReceipt(gateway.url, customer, id);
     return receipt.ledger?.confirmed ? true : null;
   });

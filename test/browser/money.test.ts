@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AdminClient } from "../../scripts/admin-client.ts";
 import { seedCatalog } from "../../scripts/catalog-seed.ts";
 import { type LocalGateway, startLocalGateway } from "../../scripts/local-gateway.ts";
-import { type Customer, makeCustomer } from "../system/customer.ts";
+import { type Customer, makeCustomer, until } from "../system/customer.ts";
 import { lookAt, noBrowser, openBrowser, SCREENS, screenshot, visitWith } from "./chromium.ts";
 import { FakeStripe } from "./fake-stripe.ts";
 
@@ -67,7 +67,7 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
       await page.getByRole("status").filter({ hasText: "as soon as Stripe confirms" }).waitFor();
       expect(await page.locator(".figures .main dd").textContent()).toBe("260.00");
       await page.getByRole("link", { name: "Your payments" }).click();
-      expect(await page.getByRole("row", { name: /250 credits .* \$10\.00 paid/ }).count()).toBe(1);
+      await expect.poll(() => page.getByRole("row", { name: /250 credits .* \$10\.00 paid/ }).count()).toBe(1);
     });
   });
 
@@ -105,7 +105,7 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
       await screenshot(page, "money-suspended");
       await page.getByRole("button", { name: "Resume" }).click();
       await page.getByText("Automatic top-ups go on.").waitFor();
-      expect(await page.getByText(terms).count()).toBe(1);
+      await expect.poll(() => page.getByText(terms).count()).toBe(1);
     });
   });
 
@@ -129,9 +129,11 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
       status: "needs_response",
     });
     await signedIn({}, async (page) => {
-      expect(await page.getByText("Paid use of this account is stopped").count()).toBeGreaterThan(0);
+      await expect.poll(() => page.getByText("Paid use of this account is stopped").count()).toBeGreaterThan(0);
       await page.goto("/dashboard/credits");
-      expect(await page.getByRole("row", { name: /disputed \$3\.00 refunded with 75 credits/ }).count()).toBe(1);
+      await expect
+        .poll(() => page.getByRole("row", { name: /disputed \$3\.00 refunded with 75 credits/ }).count())
+        .toBe(1);
     });
     await stripe.tell("charge.dispute.closed", {
       ...payment,
@@ -144,6 +146,11 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
   });
 
   it("saves what to be told of, tells it in the viewer's zone, and takes note that it was seen", async () => {
+    // Alerts go by the ledger, which has to have what the tests before did.
+    await until("the ledger", 30_000, async () => {
+      const checked = await admin.request("POST", "/admin/reconciliations", { body: { account: customer.id } });
+      return (checked as { pending: { outbox: number } }).pending.outbox === 0 ? true : null;
+    });
     await gateway.runCron();
     await signedIn({ javaScriptEnabled: false }, async (page) => {
       await page.goto("/dashboard/alerts");
@@ -167,9 +174,9 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
       expect(await time.textContent()).toContain(hour.format(Date.parse((await time.getAttribute("datetime")) ?? "")));
       expect(await row.textContent()).toContain("not seen yet");
       await page.getByRole("button", { name: "Mark all as seen" }).click();
-      expect(await page.getByText("not seen yet").count()).toBe(0);
+      await expect.poll(() => page.getByText("not seen yet").count()).toBe(0);
       await page.goto("/dashboard");
-      expect(await alerts.count()).toBe(0);
+      await expect.poll(() => alerts.count()).toBe(0);
     });
   });
 
@@ -192,7 +199,7 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
 
       await row.getByRole("button", { name: "Send a test" }).click();
       await page.getByText("A test is on its way").waitFor();
-      expect(await page.getByRole("row", { name: /This is a test/ }).count()).toBe(1);
+      await expect.poll(() => page.getByRole("row", { name: /This is a test/ }).count()).toBe(1);
       await row.getByText("New secret", { exact: true }).click();
       await row.getByRole("button", { name: "Make the new secret" }).click();
       expect(((await page.locator("#secret").textContent()) ?? "").trim()).not.toBe(first);
@@ -214,8 +221,8 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
       async (page) => {
         for (const path of ["/dashboard/credits", "/dashboard/alerts"]) {
           await page.goto(path);
-          expect(await page.getByText("lacks the scope “manage”").count(), path).toBe(1);
-          expect(await page.locator("main button").count(), path).toBe(0);
+          await expect.poll(() => page.getByText("lacks the scope “manage”").count(), { message: path }).toBe(1);
+          await expect.poll(() => page.locator("main button").count(), { message: path }).toBe(0);
         }
         const token = await page.locator("input[name=csrf_token]").first().inputValue();
         const forced = await page.request.post("/dashboard/credits/checkout", {
@@ -236,8 +243,10 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
     await stripe.pay({ ...last, id: "cs_less" }, 900);
     await asOperator({}, async (page) => {
       await page.getByRole("link", { name: "Payments" }).click();
-      expect(await page.getByText("Every payment has its grant").count()).toBe(1);
-      expect(await page.getByRole("row", { name: /250 credits .* \$10\.00 paid dispute won/ }).count()).toBe(1);
+      await expect.poll(() => page.getByText("Every payment has its grant").count()).toBe(1);
+      await expect
+        .poll(() => page.getByRole("row", { name: /250 credits .* \$10\.00 paid dispute won/ }).count())
+        .toBe(1);
       const parked = page.getByRole("region", { name: "What waits for a person" });
       const waiting = parked.getByRole("row", { name: /amount differs/ });
       const before = await waiting.count();
@@ -249,7 +258,7 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
         await waiting.first().getByRole("button", { name: "Dismiss for good" }).click();
         await page.getByText("It is dismissed").waitFor();
       }
-      expect(await page.getByText("Nothing waits.").count()).toBe(1);
+      await expect.poll(() => page.getByText("Nothing waits.").count()).toBe(1);
       await page.getByText("somebody has decided about").click();
       expect(await page.getByText("Refunded in Stripe").count()).toBe(before);
       await page.getByRole("navigation", { name: "Pages", exact: true }).getByRole("link", { name: "Log" }).click();

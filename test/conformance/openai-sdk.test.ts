@@ -2,7 +2,7 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AdminClient } from "../../scripts/admin-client.ts";
 import { type LocalGateway, startLocalGateway } from "../../scripts/local-gateway.ts";
-import { type Customer, endedReceipt, makeCustomer, micro, readReceipt } from "../system/customer.ts";
+import { type Customer, endedReceipt, makeCustomer, micro, readOwn, readReceipt, until } from "../system/customer.ts";
 
 const ADMIN_TOKEN = "operator-of-the-conformance-test";
 const MODEL = "plain-model";
@@ -40,7 +40,7 @@ const PLANS = {
   gated: {
     name: "Gated",
     features: ENTITLED,
-    gates: [{ id: "rate", unit: "requests", limit: 1, window: { kind: "sliding", period: "2s" } }],
+    gates: [{ id: "rate", unit: "requests", limit: 1, window: { kind: "sliding", period: "10s" } }],
   },
 };
 
@@ -339,7 +339,7 @@ describe("refusals as the SDK's own errors", () => {
     expect(Number(refused?.headers.get("retry-after"))).toBe(Math.max(1, Math.ceil(toldMs / 1_000)));
     const waitedMs = (repeated?.at ?? 0) - (refused?.at ?? 0);
     expect(waitedMs).toBeGreaterThanOrEqual(toldMs - 5);
-    expect(waitedMs).toBeLessThan(toldMs + 1_500);
+    expect(waitedMs).toBeLessThan(toldMs + 10_000);
   });
 
   it("an overloaded upstream is an InternalServerError with 503, retried after the upstream's retry-after, free of charge", async () => {
@@ -359,7 +359,7 @@ describe("refusals as the SDK's own errors", () => {
 
 describe("a client that gives up", () => {
   it("in the middle of a stream is charged exactly what the upstream reports", async () => {
-    const client = clientOf({ simulate: "output=60;input=150;pace=20" });
+    const client = clientOf({ simulate: "output=60;input=150;pace=60" });
     const abort = new AbortController();
     const stream = await client.openai.responses.create(
       { model: MODEL, input: "Hello", stream: true },
@@ -377,15 +377,22 @@ describe("a client that gives up", () => {
   });
 
   it("before the answer began is charged exactly what the upstream reports", async () => {
-    const client = clientOf({ simulate: "output=30;input=150;first=400", maxRetries: 0 });
+    const client = clientOf({ simulate: "output=30;input=150;first=6000", maxRetries: 0 });
     const idempotencyKey = crypto.randomUUID();
+    const abort = new AbortController();
     const call = client.openai.responses.create(
       { model: MODEL, input: "Hello" },
-      { signal: AbortSignal.timeout(150), headers: { "idempotency-key": idempotencyKey } },
+      { signal: abort.signal, headers: { "idempotency-key": idempotencyKey } },
     );
-    await expect(call).rejects.toBeInstanceOf(OpenAI.APIUserAbortError);
+    const gaveUp = expect(call).rejects.toBeInstanceOf(OpenAI.APIUserAbortError);
+    await until("its reservation", 30_000, async () => {
+      const { credits } = (await readOwn(gateway.url, customer, "/api/account")) as { credits: { reserved: string } };
+      return micro(credits.reserved) > 0 ? true : null;
+    });
+    abort.abort();
+    await gaveUp;
     // The repetition with the same key is told the outcome, and not charged again.
-    const { openai, sent } = clientOf({ maxRetries: 3, simulate: "output=30;input=150;first=400" });
+    const { openai, sent } = clientOf({ maxRetries: 10, simulate: "output=30;input=150;first=6000" });
     const { response } = await openai.responses
       .create({ model: MODEL, input: "Hello" }, { headers: { "idempotency-key": idempotencyKey } })
       .withResponse();

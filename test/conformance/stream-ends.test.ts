@@ -30,7 +30,8 @@ beforeAll(async () => {
     vars: {
       SPILLWAY_ADMIN_TOKEN: ADMIN_TOKEN,
       SPILLWAY_KEY_SECRET: "key-secret-of-the-conformance-test",
-      UPSTREAM_IDLE_MS: "500",
+      // More than a machine may stall, which must not look like an upstream that is silent.
+      UPSTREAM_IDLE_MS: "6000",
       SPILLWAY_KEEPALIVE_MS: "100",
     },
     log: "none",
@@ -208,7 +209,7 @@ describe("signs of life in a stream that is silent", () => {
   const CODEX = { originator: "codex_exec" };
 
   it("are events that the SDK passes on with a type of their own", async () => {
-    const seen = await see("output=8;think=400", response, CODEX);
+    const seen = await see("output=8;think=1500", response, CODEX);
     expect(seen.error).toBeNull();
     const types = typesOf(seen);
     expect(types.filter((type) => type === "keepalive").length).toBeGreaterThan(0);
@@ -220,7 +221,7 @@ describe("signs of life in a stream that is silent", () => {
   it("do not disturb the responses.stream helper", async () => {
     let text = "";
     const seen = await see(
-      "output=8;think=400",
+      "output=8;think=1500",
       async (openai) => {
         const stream = openai.responses.stream({ model: MODEL, input: "Hello" });
         const final = await stream.finalResponse();
@@ -235,7 +236,7 @@ describe("signs of life in a stream that is silent", () => {
   });
 
   it("are not sent to other clients", async () => {
-    const seen = await see("output=8;think=400", response);
+    const seen = await see("output=8;think=1500", response);
     expect(typesOf(seen)).not.toContain("keepalive");
   });
 });

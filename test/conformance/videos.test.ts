@@ -125,7 +125,7 @@ async function errorOf(call: PromiseLike<unknown>): Promise<InstanceType<typeof 
 
 /** Polls as the SDK's own examples do. */
 async function finished({ videos }: Client, { id }: { readonly id: string }): Promise<OpenAI.Video> {
-  return until(`the end of ${id}`, 15_000, async () => {
+  return until(`the end of ${id}`, 60_000, async () => {
     const video = await videos.retrieve(id);
     return ["queued", "in_progress"].includes(video.status) ? null : video;
   });
@@ -427,11 +427,13 @@ describe("one video, although it was asked for more than once", () => {
 
   it("an Idempotency-Key shows the same video while it is made and afterwards, and refuses another content", async () => {
     const one = await makeCustomer(admin, { plan: "open", credits: "100" });
-    const client = clientOf({ of: one, simulate: "video=400" });
+    // It is queued for a fifth of that time.
+    const client = clientOf({ of: one, simulate: "video=6000" });
     const options = { headers: { "idempotency-key": "order-1" } };
     const first = await client.videos.create(VIDEO, options);
     const second = await client.videos.create(VIDEO, options);
-    expect([second.id, second.status]).toEqual([first.id, "queued"]);
+    expect(second.id).toBe(first.id);
+    expect(["queued", "in_progress"]).toContain(second.status);
     await finished(client, first);
     expect(await client.videos.create(VIDEO, options)).toMatchObject({ id: first.id, status: "completed" });
     const error = await errorOf(client.videos.create({ ...VIDEO, seconds: "8" }, options));
@@ -485,19 +487,21 @@ interface Reconciliation {
 }
 
 async function reconciled({ id }: Customer): Promise<Reconciliation> {
-  return until("an empty outbox", 15_000, async () => {
+  return until("an empty outbox", 60_000, async () => {
     const result = (await admin.request("POST", "/admin/reconciliations", { body: { account: id } })) as Reconciliation;
     return result.pending.outbox === 0 ? result : null;
   });
 }
 
 describe("upstream tells by webhook that a video has ended", () => {
+  /** What is told before the object's first poll shows only in real time: a machine that stalls just then is asked again. */
+  const AGAIN = { retry: 3 };
   const webhook = (secret: string) => `webhook=${gateway.url}/webhooks/upstream;webhook_secret=${secret}`;
 
   it.each([
     ["the new", NEW_SECRET],
     ["the old", OLD_SECRET],
-  ])("and it is settled at once, although nobody asks after it, by %s secret", async (_, secret) => {
+  ])("and it is settled at once, although nobody asks after it, by %s secret", AGAIN, async (_, secret) => {
     const client = clientOf({ simulate: `video=300;${webhook(secret)}` });
     await client.videos.create(VIDEO);
     // The account's object itself asks for the first time after five seconds.
@@ -508,14 +512,14 @@ describe("upstream tells by webhook that a video has ended", () => {
     expect(receipt.charge?.amount).toBe(PRICE);
   });
 
-  it("and one that is signed by somebody else settles nothing", async () => {
+  it("and one that is signed by somebody else settles nothing", AGAIN, async () => {
     const client = clientOf({ simulate: `video=300;${webhook(`whsec_${btoa("a secret of somebody else")}`)}` });
     await client.videos.create(VIDEO);
     await sleep(1_500);
     expect((await receiptOf(owner, requestIdOf(client))).reservation.state).toBe("pending");
   });
 
-  it("two readers, the object's own poll and a webhook that comes twice settle it exactly once", async () => {
+  it("two readers, the object's own poll and a webhook that comes twice settle it exactly once", AGAIN, async () => {
     const one = await makeCustomer(admin, { plan: "seconds", credits: "100" });
     // It ends when the object's first poll is due.
     const client = clientOf({ of: one, simulate: `video=5000;webhook_twice;${webhook(NEW_SECRET)}` });

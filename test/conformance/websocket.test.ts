@@ -73,7 +73,7 @@ class Connection {
 
   /** The next event that `wanted` holds for. */
   next(wanted: (event: ServerEvent) => boolean): Promise<ServerEvent> {
-    return until("an event", 10_000, async () => {
+    return until("an event", 30_000, async () => {
       const at = this.#events.findIndex(wanted);
       return at < 0 ? null : (this.#events.splice(at, 1)[0] ?? null);
     });

@@ -126,7 +126,7 @@ describe("an operator", () => {
 describe("a customer", () => {
   beforeAll(async () => {
     requestId = await ask();
-    await until("the request in the ledger", 10_000, async () => {
+    await until("the request in the ledger", 30_000, async () => {
       const receipt = await told<Receipt>(["requests", "show", requestId], { SPILLWAY_KEY: key });
       return receipt.ledger?.confirmed ? receipt : null;
     });
@@ -174,9 +174,9 @@ describe("a customer", () => {
     const tail = begin(["tail", "--lines", "1", "--interval", "1"], { SPILLWAY_KEY: key });
     const printed = collected(tail);
     try {
-      await until("the latest request", 10_000, async () => (printed.text.includes(requestId) ? true : null));
+      await until("the latest request", 30_000, async () => (printed.text.includes(requestId) ? true : null));
       const next = await ask();
-      await until("the next request", 10_000, async () => (printed.text.includes(next) ? true : null));
+      await until("the next request", 30_000, async () => (printed.text.includes(next) ? true : null));
       expect(printed.text.split("\n").filter((line) => line.includes("Allowed")).length).toBe(2);
     } finally {
       const ended = once(tail, "close");
@@ -191,7 +191,7 @@ describe("the books", () => {
     const { charge } = await told<Receipt>(["requests", "show", requestId, "--account", account.id]);
     const refund = await told<Refund>(["refunds", "add", account.id, requestId, "--reason", "too slow"]);
     expect(refund.amount).toBe(charge?.amount);
-    await until("the refund in the ledger", 10_000, async () => {
+    await until("the refund in the ledger", 30_000, async () => {
       const { out } = await run(["ledger", "--account", account.id]);
       return /refund\s+grt_.*too slow/.test(out) ? out : null;
     });

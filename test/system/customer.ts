@@ -62,7 +62,7 @@ export async function endedReceipt(
   origin: string,
   customer: Customer,
   requestId: string,
-  patienceMs = 10_000,
+  patienceMs = 30_000,
 ): Promise<Receipt> {
   return until(`the end of ${requestId}`, patienceMs, async () => {
     const receipt = await readReceipt(origin, customer, requestId);

@@ -3,8 +3,8 @@ import { createServer } from "node:net";
 import { ROOT } from "../../scripts/repository.ts";
 import { until } from "./customer.ts";
 
-const START_MS = 20_000;
-const END_MS = 5_000;
+const START_MS = 90_000;
+const END_MS = 30_000;
 /** The last line of what a started gateway prints. */
 const READY = /Ctrl-C ends it/;
 
@@ -83,16 +83,22 @@ export class GatewayProcess {
   }
 }
 
-/** A port of the loopback that nobody listens on at the moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/**
+ * A port of the loopback that nobody listens on at the moment. It is none of those that a system gives to outgoing
+ * connections, one of which could have it before the gateway does, or while the gateway is restarted.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }
 

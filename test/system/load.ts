@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly customers: readonly Customer[];
   readonly model: string;
   readonly clients: number;
+  /** Gets every request as it is sent. */
+  readonly attempts: Attempt[];
   /** No new request after this; those in flight go on. */
   readonly signal: AbortSignal;
 }
@@ -35,9 +37,8 @@ export interface LoadOptions {
 const MAX_OUTPUT_TOKENS = 200;
 
 /** Clients that send one request after the other, JSON and SSE by turns, until told to stop or the gateway is gone. */
-export async function runLoad(options: LoadOptions): Promise<Attempt[]> {
-  const attempts: Attempt[] = [];
-  const { customers, clients, signal } = options;
+export async function runLoad(options: LoadOptions): Promise<void> {
+  const { customers, clients, attempts, signal } = options;
   const client = async (number: number) => {
     for (let turn = 0; !signal.aborted; turn += 1) {
       const customer = customers[(number + turn) % customers.length];
@@ -49,7 +50,6 @@ export async function runLoad(options: LoadOptions): Promise<Attempt[]> {
     }
   };
   await Promise.all(Array.from({ length: clients }, (_, number) => client(number)));
-  return attempts;
 }
 
 /** The same request once more, under the same `Idempotency-Key`. */

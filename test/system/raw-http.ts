@@ -10,7 +10,7 @@ export interface RawAnswer {
   readonly rest: string;
 }
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 /**
  * Sends bytes over a connection of their own, as no client library would, and reads one answer; `null` when the server
@@ -40,11 +40,11 @@ export function sendRaw(port: number, bytes: Uint8Array): Promise<RawAnswer | nu
   return promise;
 }
 
-/** Sends bytes, waits a moment and goes away without reading. */
-export function sendAndLeave(port: number, bytes: Uint8Array, afterMs: number): Promise<void> {
+/** Sends bytes and goes away, without reading, when told to. */
+export function sendAndLeave(port: number, bytes: Uint8Array, leave: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
-  setTimeout(() => socket.destroy(), afterMs);
+  leave.addEventListener("abort", () => socket.destroy(), { once: true });
   socket.on("error", () => resolve());
   socket.on("close", () => resolve());
   return promise;

@@ -31,7 +31,7 @@ describe.skipIf(!hasPrograms())("the reference that Spillway is compared with", 
     const key = account?.key ?? "";
     const attempts = await Promise.all(Array.from({ length: ASKED }, () => asker.ask(kind, key)));
     const answered = attempts.filter(({ outcome }) => outcome === "answered").length;
-    await expect.poll(() => system.checkBooks(answered).then(() => "right", String), { timeout: 5_000 }).toBe("right");
+    await expect.poll(() => system.checkBooks(answered).then(() => "right", String), { timeout: 30_000 }).toBe("right");
     const unknown = await asker.ask("json", "sk-ref-of-nobody");
     return { answered, unknown: unknown.outcome };
   };

@@ -51,8 +51,6 @@ beforeAll(async () => {
     SPILLWAY_KEY_SECRET: "key-secret-of-the-strange-upstream-test",
     UPSTREAM_BASE_URL: `http://127.0.0.1:${port}/v1`,
     UPSTREAM_API_KEY: UPSTREAM_KEY,
-    UPSTREAM_FIRST_BYTE_MS: "2000",
-    UPSTREAM_IDLE_MS: "1000",
   };
   gateway = await startLocalGateway({ port: 0, vars, log: "none" });
   const admin = new AdminClient(gateway.url, vars.SPILLWAY_ADMIN_TOKEN);
