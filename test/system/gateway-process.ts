@@ -1,5 +1,6 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createServer } from "node:net";
+import { promisify } from "node:util";
 import { ROOT } from "../../scripts/repository.ts";
 import { until } from "./customer.ts";
 
@@ -60,7 +61,7 @@ export class GatewayProcess {
   }
 
   /** The processes that it consists of: npm, the gateway's Node, both workerds, and whatever else they started. */
-  processes(): number[] {
+  async processes(): Promise<number[]> {
     return this.#child.pid === undefined ? [] : withDescendants(this.#child.pid);
   }
 
@@ -68,13 +69,18 @@ export class GatewayProcess {
   async kill(): Promise<void> {
     const { pid } = this.#child;
     if (pid === undefined) return;
-    const all = this.processes();
+    const all = await this.processes();
     try {
       process.kill(-pid, "SIGKILL");
     } catch (error) {
       if (!isGone(error)) throw error;
     }
-    await until("the end of every process of the gateway", END_MS, async () => (all.some(isAlive) ? null : true), 20);
+    await until(
+      "the end of every process of the gateway",
+      END_MS,
+      async () => ((await anyAlive(all)) ? null : true),
+      20,
+    );
   }
 
   #isReady(): true | null {
@@ -108,9 +114,10 @@ interface ProcessLine {
   readonly state: string;
 }
 
-function processTable(): ProcessLine[] {
-  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat="], { encoding: "utf8" });
-  return table
+/** Whoever puts load on the gateway goes on meanwhile: a test that stood still would find its requests ended before the kill. */
+async function processTable(): Promise<ProcessLine[]> {
+  const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pid=,ppid=,stat="]);
+  return stdout
     .trim()
     .split("\n")
     .map((line) => {
@@ -119,8 +126,8 @@ function processTable(): ProcessLine[] {
     });
 }
 
-function withDescendants(root: number): number[] {
-  const table = processTable();
+async function withDescendants(root: number): Promise<number[]> {
+  const table = await processTable();
   const found = [root];
   for (const pid of found) {
     for (const line of table) if (line.parent === pid) found.push(line.pid);
@@ -129,15 +136,9 @@ function withDescendants(root: number): number[] {
 }
 
 /** A process that ended but was not collected by its parent yet (a zombie) is not alive. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (isGone(error)) return false;
-    throw error;
-  }
-  const line = processTable().find((candidate) => candidate.pid === pid);
-  return line !== undefined && !line.state.startsWith("Z");
+async function anyAlive(pids: readonly number[]): Promise<boolean> {
+  const table = await processTable();
+  return table.some(({ pid, state }) => pids.includes(pid) && !state.startsWith("Z"));
 }
 
 function isGone(error: unknown): boolean {
