@@ -370,6 +370,8 @@ describe("the alarm", () => {
     quietly();
     stopClock();
     const account = await newAccount({ credits: "10" });
+    // There is something to ring for, also once the ledger has confirmed the grant.
+    await hold(account, 4, { holdMs: HOUR });
     await sqlOf(account, "ALTER TABLE outbox RENAME TO elsewhere");
     await expect(runAlarm(account)).resolves.toBe(true);
     await sqlOf(account, "ALTER TABLE elsewhere RENAME TO outbox");
