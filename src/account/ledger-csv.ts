@@ -45,10 +45,10 @@ function csvLine(row: BalanceUpdateWire): string {
   return `${COLUMNS.map((column) => csvField(row[column])).join(",")}\r\n`;
 }
 
-/** Text that a spreadsheet would run as a formula is given a leading quote; numbers are left as they are. */
+/** Text that a spreadsheet would run as a formula, as it does `-1+1`, is given a leading quote; numbers stay as they are. */
 function csvField(value: string | number | null): string {
   if (value === null) return "";
   const text = String(value);
-  const safe = /^[=+@\t\r]|^-(?!\d)/.test(text) ? `'${text}` : text;
+  const safe = /^[=+@\t\r]|^-(?!\d+(?:\.\d+)?$)/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

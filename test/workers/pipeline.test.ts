@@ -401,4 +401,17 @@ describe("lists", () => {
     expect(lines[0]).toMatch(/^seq,draw,at,kind,.*,request_id,reason$/);
     expect(lines.slice(1).map((line) => Number(line.split(",")[0]))).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
+
+  test("hold no text that a spreadsheet would run, and numbers as numbers", async () => {
+    const account = await lossyAccount(0);
+    const { id } = await grant(account, "2", { reason: "-1+1" });
+    await grant(account, "3", { reason: "=1+1" });
+    await operator("DELETE", `/admin/accounts/${account.id}/grants/${id}`, { reason: "-2" });
+    await deliver([messageOf(await outboxOf(account))]);
+    const csv = await (await call("/api/ledger.csv", { headers: { authorization: `Bearer ${account.key}` } })).text();
+    const lines = csv.trim().split("\r\n");
+    expect(lines.slice(1).map((line) => line.split(",").at(-1))).toEqual(["'-1+1", "'=1+1", "-2"]);
+    const delta = lines[0]?.split(",").indexOf("delta") ?? -1;
+    expect(lines[3]?.split(",")[delta]).toBe("-2.000000");
+  });
 });
