@@ -23,12 +23,15 @@ interface Row {
   state: string | null;
 }
 
-/** Accounts with entries that were not looked at yet, and those that are due: what an idle one needs is known beforehand. */
+/**
+ * Accounts with entries that were not looked at yet, and those that are due: what an idle one needs is known beforehand.
+ * Where they are too many they are drawn by lot: those whose look always fails would hold the front of any order.
+ */
 const TO_WATCH = `SELECT b.account_id, b.max_seq AS seq, coalesce(w.version, 0) AS version, w.state
   FROM balances b LEFT JOIN alert_watches w ON w.account_id = b.account_id
   WHERE w.seq IS NULL OR w.seq < b.max_seq OR w.due_at <= ?1
     OR b.account_id IN (SELECT value FROM json_each(?2)) AND w.state NOT LIKE '%"account_frozen"%'
-  ORDER BY w.version LIMIT ?3`;
+  ORDER BY random() LIMIT ?3`;
 
 /**
  * Looks at the accounts that have moved since the last look and raises what has come about. Not on the way of any

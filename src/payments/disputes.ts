@@ -4,7 +4,10 @@ import type { Disputed } from "./payment-event.ts";
 import { disputes, payments } from "./schema.ts";
 import type { Payment } from "./store.ts";
 
-/** Remembers where a dispute stands and returns it. One that has ended stays so: events come in any order. */
+/**
+ * Remembers where a dispute stands and returns it. Events come in any order: one that has ended stays so, and what has
+ * become more than an inquiry does not go back to one.
+ */
 export async function saveDispute(
   db: D1Database,
   { id: paymentId, accountId }: Payment,
@@ -19,7 +22,7 @@ export async function saveDispute(
     .onConflictDoUpdate({
       target: disputes.id,
       set: { state, amount, closedAt },
-      setWhere: inArray(disputes.state, ["inquiry", "open"]),
+      setWhere: inArray(disputes.state, state === "inquiry" ? ["inquiry"] : ["inquiry", "open"]),
     });
   const row = await orm.select({ state: disputes.state }).from(disputes).where(eq(disputes.id, disputeId)).get();
   return row?.state ?? state;

@@ -194,6 +194,29 @@ describe("automatic top-ups", () => {
     expect(await settingsOf(account)).toMatchObject({ failures: 0, top_ups: [{ state: "succeeded" }] });
   });
 
+  test("of which nobody knows whether they reached Stripe are not tried again once it may have forgotten their key", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const account = await withCard("9");
+    const calls = fakeStripe(() => ({ status: 500, body: { error: { type: "api_error", message: "down" } } }));
+    await put(account, { ...SETTINGS, cooldown: "1d" });
+    await use(account);
+    await eventually(async () => expect((await settingsOf(account)).top_ups).toMatchObject([{ state: "begun" }]));
+    await eventually(async () => expect(calls.length).toBeGreaterThan(0));
+    const { DB } = env as Env;
+    const [topUp] = (await settingsOf(account)).top_ups;
+    await DB.prepare("UPDATE top_ups SET created_at = created_at - 86400000 WHERE id = ?").bind(topUp?.id).run();
+    await DB.prepare("UPDATE auto_top_ups SET not_before = 0 WHERE account_id = ?").bind(account.id).run();
+    await eventually(async () => {
+      await cron();
+      expect((await settingsOf(account)).top_ups).toMatchObject([{ state: "failed", reason: "outcome_unknown" }]);
+    });
+    // It was paid after all.
+    const order = orderFor(account.id, { topUpId: topUp?.id ?? "" });
+    await tell("payment_intent.succeeded", intentOf(`pi_${topUp?.id}`, order));
+    expect(await settingsOf(account)).toMatchObject({ top_ups: [{ state: "succeeded" }] });
+    expect((await accountOf(account)).credits.available).toBe("33.000001");
+  });
+
   test("that the card refuses are told of, paused, and suspended after three in a row", async () => {
     const account = await withCard("9");
     fakeStripe(() =>

@@ -632,6 +632,17 @@ describe("a dispute", () => {
     expect(await statusOf(account)).toBe("frozen");
   });
 
+  test("is not undone by word of an inquiry that comes late", async () => {
+    const account = await newAccount();
+    const [first, second] = [await paid(account), await paid(account)];
+    const [one, two] = [stripeId("dp"), stripeId("dp")];
+    await tell("charge.dispute.created", disputeOf(first.intent, one, "needs_response"));
+    await tell("charge.dispute.updated", disputeOf(first.intent, one, "warning_needs_response"));
+    await tell("charge.dispute.created", disputeOf(second.intent, two, "needs_response"));
+    await tell("charge.dispute.closed", disputeOf(second.intent, two, "won"));
+    expect(await statusOf(account)).toBe("frozen");
+  });
+
   test("and a refund together never take more than was paid", async () => {
     const account = await newAccount({ credits: "5" });
     const { intent, order } = await paid(account);

@@ -81,6 +81,12 @@ async function tellWhyNot(deps: PaymentDeps, accountId: string, instance: string
   });
 }
 
+/**
+ * Stripe forgets the key of a request after a day at the earliest, and would then pay the same once more. If the first one
+ * was paid after all, its webhook still grants it.
+ */
+const KEY_KEPT_MS = 23 * 3_600_000;
+
 /** A purchase whose beginning is not known to have reached Stripe, or of whose end no webhook has told. */
 async function goOn(deps: PaymentDeps, topUp: store.TopUp): Promise<void> {
   const { id, accountId, packId, credits, amount, currency, providerId } = topUp;
@@ -88,6 +94,7 @@ async function goOn(deps: PaymentDeps, topUp: store.TopUp): Promise<void> {
     const client = await stripeClient(deps.stripe);
     return conclude(deps, id, await client.paymentIntents.retrieve(providerId));
   }
+  if (deps.now() - topUp.createdAt > KEY_KEPT_MS) return topUpFailed(deps, id, "outcome_unknown");
   const method = await readMethod(deps.services.env.DB, accountId);
   if (!method) return topUpFailed(deps, id, "no_payment_method");
   return pay(deps, { accountId, packId, credits, amount, currency, topUpId: id }, id, method);

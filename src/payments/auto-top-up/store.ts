@@ -18,7 +18,10 @@ export async function saveAutoTopUp(db: D1Database, { accountId, ...settings }: 
     .onConflictDoUpdate({ target: autoTopUps.accountId, set: settings });
 }
 
-/** Accounts whose posted balance is below their threshold and that may buy now; among `accountIds`, unless that is `null`. */
+/**
+ * Accounts whose posted balance is below their threshold and that may buy now; among `accountIds`, unless that is `null`.
+ * More than `limit` are drawn by lot: those that can never buy, such as suspended ones, would hold the front of any order.
+ */
 export async function accountsBelow(
   db: D1Database,
   accountIds: readonly string[] | null,
@@ -29,7 +32,8 @@ export async function accountsBelow(
     .prepare(
       `SELECT a.account_id AS id FROM auto_top_ups a JOIN balances b ON b.account_id = a.account_id
       WHERE a.enabled = 1 AND a.suspended_why IS NULL AND a.not_before <= ?1 AND b.balance < a.threshold
-        AND (?2 IS NULL OR a.account_id IN (SELECT value FROM json_each(?2))) LIMIT ?3`,
+        AND (?2 IS NULL OR a.account_id IN (SELECT value FROM json_each(?2)))
+      ORDER BY random() LIMIT ?3`,
     )
     .bind(now, accountIds === null ? null : JSON.stringify(accountIds), limit)
     .all<{ id: string }>();
