@@ -2,7 +2,7 @@ import { Hono, type MiddlewareHandler } from "hono";
 import { v7 } from "uuid";
 import { type AdminLogEntry, addToAdminLog, listAdminLog } from "../catalog/admin-log.ts";
 import { isActorName } from "../http/actor.ts";
-import { toldAct } from "../http/admin-act.ts";
+import { type AdminAct, toldAct } from "../http/admin-act.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { pageOf } from "../http/query.ts";
@@ -12,7 +12,7 @@ const LOOKING = new Set(["GET", "HEAD", "OPTIONS"]);
 const UNLOGGED_HEADER = "x-spillway-admin-log";
 
 /**
- * Logs every action that succeeded, with who, why and what. An action of which its handler says nothing is logged by its
+ * Logs every action that succeeded, or a part of which did, with who, why and what. An action of which its handler says nothing is logged by its
  * route, so that none escapes. Who and why are checked before anything is done.
  */
 export function loggedActs(): MiddlewareHandler<HttpEnv> {
@@ -22,8 +22,8 @@ export function loggedActs(): MiddlewareHandler<HttpEnv> {
     const reason = reasonOf(c);
     await next();
     const act = toldAct(c);
-    if (!c.res.ok || act === null) return;
-    const { account, target, before, after, ...said } = act ?? { action: `${c.req.method} ${c.req.path}` };
+    if (act === null || !(c.res.ok || act?.unfinished)) return;
+    const { account, target, before, after, ...said }: AdminAct = act ?? { action: `${c.req.method} ${c.req.path}` };
     await keep(c, {
       id: `adm_${v7().replaceAll("-", "")}`,
       at: Date.now(),
@@ -33,7 +33,7 @@ export function loggedActs(): MiddlewareHandler<HttpEnv> {
       target: target ?? null,
       reason: said.reason ?? reason,
       before: before ?? null,
-      after: after ?? null,
+      after: said.unfinished ? { ...(after as object), unfinished: true } : (after ?? null),
       requestId: c.var.requestId,
     });
   };

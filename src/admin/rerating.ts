@@ -27,41 +27,69 @@ interface Corrected {
   readonly difference: string;
 }
 
+type Asked = z.output<typeof newRerating>;
+
+/** What a re-rating came to so far. Each charge is corrected by itself. */
+interface Sums {
+  charges: number;
+  outdated: number;
+  difference: number;
+  readonly corrected: Corrected[];
+}
+
 async function rerateAll(c: HttpContext) {
   const body = await readAs(c, newRerating);
-  const query: RerateQuery = { cardId: body.rate_card, versions: body.versions, from: body.from, to: body.to };
-  const corrected: Corrected[] = [];
-  let charges = 0;
-  let outdated = 0;
-  let difference = 0;
+  const sums: Sums = { charges: 0, outdated: 0, difference: 0, corrected: [] };
+  if (body.dry_run) {
+    tellNoAct(c);
+    await rerateEach(c, body, sums);
+  } else {
+    await priceEach(c, body);
+    try {
+      await rerateEach(c, body, sums);
+      tellRerating(c, body, sums);
+    } catch (error) {
+      if (sums.corrected.length > 0) tellRerating(c, body, sums, true);
+      throw error;
+    }
+  }
+  return { dry_run: body.dry_run, ...sums, difference: formatCredits(sums.difference) };
+}
+
+/** Throws where a charge cannot be priced, before any is corrected. */
+async function priceEach(c: HttpContext, body: Asked): Promise<void> {
   for await (const accountId of accountsOf(c, body.account ?? null)) {
-    for await (const charged of chargesOf(c, accountId, query)) {
-      charges += 1;
-      const command = await commandFor(c, charged, body.rate_card, body.to_version, body.reason);
+    for await (const charged of chargesOf(c, accountId, queryOf(body))) await commandFor(c, charged, body);
+  }
+}
+
+async function rerateEach(c: HttpContext, body: Asked, sums: Sums): Promise<void> {
+  for await (const accountId of accountsOf(c, body.account ?? null)) {
+    for await (const charged of chargesOf(c, accountId, queryOf(body))) {
+      sums.charges += 1;
+      const command = await commandFor(c, charged, body);
       const reply = await c.var.services.accounts.rerate(accountId, command, body.dry_run);
-      if (reply.kind === "outdated") outdated += 1;
+      if (reply.kind === "outdated") sums.outdated += 1;
       const posted = reply.kind === "rerated" && !reply.repeated ? reply.difference : 0;
       if (posted === 0) continue;
-      difference += posted;
-      if (corrected.length < LISTED) {
-        corrected.push({
-          account: accountId,
-          usage_event: charged.usage.id,
-          difference: formatCredits(posted),
-        });
+      sums.difference += posted;
+      if (sums.corrected.length < LISTED) {
+        const difference = formatCredits(posted);
+        sums.corrected.push({ account: accountId, usage_event: charged.usage.id, difference });
       }
     }
   }
-  const result = { dry_run: body.dry_run, charges, outdated, difference: formatCredits(difference), corrected };
-  if (body.dry_run) tellNoAct(c);
-  else tellRerating(c, body, result);
-  return result;
+}
+
+function queryOf({ rate_card, versions, from, to }: Asked): RerateQuery {
+  return { cardId: rate_card, versions, from, to };
 }
 
 function tellRerating(
   c: HttpContext,
-  { rate_card, versions, to_version, account, reason }: z.output<typeof newRerating>,
-  { charges, outdated, difference }: Record<"charges" | "outdated", number> & { readonly difference: string },
+  { rate_card, versions, to_version, account, reason }: Asked,
+  { charges, outdated, difference }: Sums,
+  unfinished = false,
 ): void {
   tellAct(c, {
     action: "charges.rerate",
@@ -69,7 +97,8 @@ function tellRerating(
     target: rate_card,
     reason,
     before: { versions },
-    after: { version: to_version, charges, outdated, difference },
+    after: { version: to_version, charges, outdated, difference: formatCredits(difference) },
+    ...(unfinished ? { unfinished } : {}),
   });
 }
 
@@ -108,9 +137,7 @@ async function* chargesOf(c: HttpContext, accountId: string, query: RerateQuery)
 async function commandFor(
   c: HttpContext,
   charged: Charged,
-  cardId: string,
-  cardVersion: number,
-  reason: string,
+  { rate_card: cardId, to_version: cardVersion, reason }: Asked,
 ): Promise<RerateCommand> {
   const { usage, late } = charged;
   const { model } = usage;

@@ -11,6 +11,8 @@ export interface AdminAct {
   /** Short, and without secrets: it is kept for ever. */
   readonly before?: unknown;
   readonly after?: unknown;
+  /** A part of it was done before the request failed. Logged all the same, with `after.unfinished`. */
+  readonly unfinished?: boolean;
 }
 
 /** `null`: the request changed nothing, so there is nothing to log. */

@@ -1,6 +1,7 @@
 import { createExecutionContext, createMessageBatch, createScheduledController, getQueueResult } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { AccountClient, AccountUnreachable } from "../../durable-objects/client.ts";
 import { type ChainedEntry, chain } from "../../src/core/event.ts";
 import { type LedgerMessage, MESSAGE_VERSION } from "../../src/core/ledger-message.ts";
 import type { Env } from "../../src/env.ts";
@@ -258,6 +259,32 @@ describe("a charge that was made at a wrong price", () => {
   ])("a mistaken order is refused (%d %s)", async (status, code, part) => {
     const response = await operator("POST", "/admin/reratings", rerating(null, VERSIONS.dear, part));
     expect([response.status, (await response.json<ErrorBody>()).error.code]).toEqual([status, code]);
+  });
+
+  test("half of which was corrected when the rest failed is in the log, and the rest is corrected when asked again", async () => {
+    const account = await newAccount({ credits: "10" });
+    await charged(account);
+    await charged(account);
+    const correct = AccountClient.prototype.rerate;
+    const spy = vi.spyOn(AccountClient.prototype, "rerate").mockImplementation(function (
+      this: AccountClient,
+      ...given
+    ) {
+      if (spy.mock.calls.length > 1) throw new AccountUnreachable("the object is away");
+      return correct.apply(this, given);
+    });
+    const order = rerating(account, VERSIONS.dear);
+    expect((await operator("POST", "/admin/reratings", order)).status).toBe(503);
+    spy.mockRestore();
+    expect(await balance(account)).toEqual(["7", "0", "3"]);
+    const { data } = await asOperator<Page<{ action: string; after: object }>>(
+      "GET",
+      `/admin/log?account=${account.id}`,
+    );
+    const logged = data.find(({ action }) => action === "charges.rerate");
+    expect(logged?.after).toMatchObject({ version: VERSIONS.dear, difference: "1.000000", unfinished: true });
+    expect(await rerate(account, VERSIONS.dear)).toMatchObject({ charges: 2, difference: "1.000000" });
+    expect(await balance(account)).toEqual(["6", "0", "4"]);
   });
 
   test("a version without the model is refused, and corrects nothing", async () => {
