@@ -23,7 +23,7 @@ export function reconciliationRoutes(): Hono<HttpEnv> {
     const deps = await reconcileDeps(c.var.services);
     tellAct(c, { action: "ledger.reconcile", ...(account ? { account } : {}) });
     if (!account)
-      return c.req.header("accept") === NDJSON ? c.body(progress(deps), ndjson()) : c.json(await reconcileAll(deps));
+      return c.req.header("accept") === NDJSON ? c.body(progress(c, deps), ndjson()) : c.json(await reconcileAll(deps));
     if (!(await readAccount(c.env.DB, account))) {
       throw new HttpFault(404, "account_not_found", "There is no such account.");
     }
@@ -43,18 +43,25 @@ function ndjson() {
   return { headers: { "content-type": NDJSON } };
 }
 
-/** A reconciliation of all accounts as it goes: a line for each account, and the result as the last line. */
-function progress(deps: ReconcileDeps): ReadableStream<Uint8Array> {
+/**
+ * A reconciliation of all accounts as it goes: a line for each account, and the result as the last line. It goes on when
+ * nobody listens any more, since what it finds is acted upon.
+ */
+function progress(c: HttpContext, deps: ReconcileDeps): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const lines = new TransformStream<unknown, Uint8Array>({
     transform: (line, controller) => controller.enqueue(encoder.encode(`${JSON.stringify(line)}\n`)),
   });
   const writer = lines.writable.getWriter();
-  const told = (account: string, differences: readonly unknown[]) => void writer.write({ account, differences });
-  void reconcileAll(deps, told)
-    .then((result) => writer.write(result))
-    .then(() => writer.close())
-    .catch((error) => writer.abort(error));
+  const tell = (line: unknown) => void writer.write(line).catch(() => undefined);
+  const work = reconcileAll(deps, (account, differences) => tell({ account, differences })).then(
+    (result) => {
+      tell(result);
+      return writer.close();
+    },
+    (error: unknown) => writer.abort(error),
+  );
+  c.executionCtx.waitUntil(work.catch(() => undefined));
   return lines.readable;
 }
 

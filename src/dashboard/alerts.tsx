@@ -1,5 +1,6 @@
 import { Hono } from "hono";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
+import { wordIn } from "../http/query.ts";
 import type { AccountAct, AccountApi } from "./account-api.ts";
 import { type AlertsPage, AlertTable } from "./alert-list.tsx";
 import { AlertSettingsFacts, AlertSettingsForm, type AlertSettingsWire, alertSettingsOf } from "./alert-settings.tsx";
@@ -20,7 +21,7 @@ const ALERTS_SHOWN = "20";
 export function alertPages(api: AccountApi): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.get("/", async (c) => {
-    const notice = DONE[c.req.query("done") ?? ""] ?? null;
+    const notice = wordIn(c, "done", DONE);
     return alertsPage(c, api, await visitOf(c), { notice });
   });
   routes.post("/seen", (c) => follow(c, api, "seen", () => ({ method: "POST", path: "/alerts/acknowledge" })));

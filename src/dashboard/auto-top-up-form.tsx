@@ -92,7 +92,7 @@ function valuesOf(set: FormProps["set"], packs: readonly PackWire[]): Values {
   const cap = set?.monthly_cap ?? (smallest?.amount ?? 0) * 5;
   return {
     enabled: set?.enabled ?? true,
-    threshold: plain(set?.threshold ?? String(Number(smallest?.credits ?? 0) / 5)),
+    threshold: plain(set?.threshold ?? (Number(smallest?.credits ?? 0) / 5).toFixed(6)),
     pack: pack?.id ?? "",
     cap: pack ? typedMoney(cap, pack.currency) : "",
     cooldown: set?.cooldown ?? "10m",

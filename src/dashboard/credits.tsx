@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
+import { wordIn } from "../http/query.ts";
 import type { AccountApi } from "./account-api.ts";
 import { CreditsFigure } from "./amounts.tsx";
 import { AutoTopUpSection, type AutoTopUpWire } from "./auto-top-up.tsx";
@@ -23,7 +24,7 @@ const PAYMENTS_SHOWN = "20";
 export function creditsPages(api: AccountApi): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.get("/", async (c) => {
-    const notice = DONE[c.req.query("done") ?? ""] ?? null;
+    const notice = wordIn(c, "done", DONE);
     return creditsPage(c, api, await visitOf(c), { notice });
   });
   routes.post("/checkout", (c) => buy(c, api));

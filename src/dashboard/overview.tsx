@@ -1,4 +1,5 @@
 import type { HttpContext } from "../http/context.ts";
+import { wordIn } from "../http/query.ts";
 import { readBurn } from "../ledger/burn.ts";
 import type { AccountApi } from "./account-api.ts";
 import { AccountFigures } from "./account-figures.tsx";
@@ -58,7 +59,7 @@ export async function overview(c: HttpContext, api: AccountApi): Promise<Respons
       </section>
     </>
   );
-  const notice = CHECKOUTS[c.req.query("checkout") ?? ""] ?? null;
+  const notice = wordIn(c, "checkout", CHECKOUTS);
   return page(c, { ...frameOf(visit, "Overview", "/dashboard"), notice, children });
 }
 

@@ -5,6 +5,7 @@ import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { noteFailure, waitAt } from "../http/failed-attempts.ts";
 import { HttpFault } from "../http/fault.ts";
 import { readPlatformToken } from "../http/platform-token.ts";
+import { wordIn } from "../http/query.ts";
 import { beginSession, endSession, readSession, type Session } from "../http/session.ts";
 import { readFields, readForm } from "./form.ts";
 import type { Notice } from "./layout.tsx";
@@ -19,7 +20,7 @@ const WHY: Readonly<Record<string, Notice>> = {
 /** Signing in and out. */
 export function signInRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
-  routes.get("/sign-in", (c) => signInPage(c, WHY[c.req.query("why") ?? ""] ?? null, c.req.query("next") ?? null));
+  routes.get("/sign-in", (c) => signInPage(c, wordIn(c, "why", WHY), c.req.query("next") ?? null));
   routes.post("/sign-in", (c) => signInWithKey(c));
   routes.post("/sign-in/token", (c) => signInWithToken(c));
   routes.post("/sign-out", async (c) => {

@@ -36,3 +36,14 @@ export function instantOf(c: HttpContext, name: string, otherwise: number): numb
   if (Number.isNaN(at)) throw new HttpFault(400, "invalid_instant", `${name} is an ISO 8601 date or instant.`);
   return at;
 }
+
+/** What one of some known words in the query stands for; `null` without it and for any other word. */
+export function wordIn<Meaning>(
+  c: HttpContext,
+  name: string,
+  words: Readonly<Record<string, Meaning>>,
+): Meaning | null {
+  const word = c.req.query(name) ?? "";
+  // What every object has, such as `constructor`, is no word.
+  return Object.hasOwn(words, word) ? (words[word] ?? null) : null;
+}

@@ -1,5 +1,6 @@
 import type { Child } from "hono/jsx";
 import type { HttpContext } from "../../http/context.ts";
+import { wordIn } from "../../http/query.ts";
 import type { RefusalStatus } from "../gateway-api.ts";
 import type { Notice } from "../layout.tsx";
 import type { Place } from "../navigation.ts";
@@ -75,6 +76,6 @@ const DONE: Readonly<Record<string, string>> = {
 };
 
 function doneNotice(c: HttpContext): Notice | null {
-  const text = DONE[c.req.query("done") ?? ""];
-  return text === undefined ? null : { tone: "done", text };
+  const text = wordIn(c, "done", DONE);
+  return text === null ? null : { tone: "done", text };
 }

@@ -3,6 +3,7 @@ import { isActorName } from "../../http/actor.ts";
 import { isAdminToken } from "../../http/authentication.ts";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { noteFailure, waitAt } from "../../http/failed-attempts.ts";
+import { wordIn } from "../../http/query.ts";
 import { readFields } from "../form.ts";
 import type { Notice } from "../layout.tsx";
 import { page } from "../page.tsx";
@@ -18,7 +19,7 @@ const WHY: Readonly<Record<string, Notice>> = {
 /** Signing in to the console, apart from users: with the operator's token, and the name that the log is to have. */
 export function operatorSignInRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
-  routes.get("/sign-in", (c) => signInPage(c, WHY[c.req.query("why") ?? ""] ?? null, c.req.query("next") ?? null));
+  routes.get("/sign-in", (c) => signInPage(c, wordIn(c, "why", WHY), c.req.query("next") ?? null));
   routes.post("/sign-in", (c) => signIn(c));
   routes.post("/sign-out", async (c) => {
     const operator = await operatorOf(c);
