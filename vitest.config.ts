@@ -91,8 +91,8 @@ export default defineConfig({
           testTimeout: 180_000,
           hookTimeout: 300_000,
           expect: { poll: { timeout: 30_000 } },
-          // Each starts runtimes and measures or kills them: one at a time, after all others.
-          fileParallelism: false,
+          // Each starts runtimes and measures or kills its own: after all others, and no more of them than have a core each.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },
