@@ -36,7 +36,9 @@ export async function fulfil(deps: PaymentDeps, paid: Paid): Promise<Followed> {
   const { accountId } = order;
   const account = await accounts.describe(accountId);
   if (!account) return { kind: "parked", reason: "account_unknown", accountId };
-  if (account.status === "suspended") return { kind: "parked", reason: "account_closed", accountId };
+  // Of what was granted already only the books are behind.
+  const isGranted = account.grants.some(({ id }) => id === grantIdOf(paid.providerId));
+  if (account.status === "suspended" && !isGranted) return { kind: "parked", reason: "account_closed", accountId };
   const reply = await accounts.grant(accountId, grantFor(order, paid.providerId, now()));
   if (reply.kind !== "granted") return { kind: "parked", reason: `not_granted_${reply.kind}`, accountId };
   await savePaid(env.DB, paid.providerId, order, now());

@@ -473,6 +473,23 @@ describe("money that cannot be right", () => {
     expect(text).not.toMatch(/buyer@example|Uyer/);
   });
 
+  test("whose credits were granted before the books failed is finished, also when the account is suspended meanwhile", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const account = await newAccount();
+    const session = sessionOf(orderFor(account.id));
+    const told = () => tell("checkout.session.completed", session, { id: `evt_${session.payment_intent}` });
+    const { DB } = env as Env;
+    await DB.exec(
+      `CREATE TRIGGER books_broken BEFORE INSERT ON payments WHEN NEW.account_id = '${account.id}' BEGIN SELECT RAISE(ABORT, 'broken'); END`,
+    );
+    expect((await told()).status).toBeGreaterThanOrEqual(500);
+    expect(await available(account)).toBe("25.000000");
+    await DB.exec("DROP TRIGGER books_broken");
+    await asOperator("PATCH", `/admin/accounts/${account.id}`, { status: "suspended", reason: "looked at" });
+    expect(await (await told()).json()).toEqual({ received: true, acted: true });
+    expect(await adminPaymentOf(account)).toMatchObject({ state: "paid", credits: "25.000000" });
+  });
+
   test("for a suspended account waits, with its refund, until a person lets it through", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const account = await newAccount();
