@@ -1,16 +1,16 @@
-/** Twice the largest body that is taken, so that who sends a little too much is told so; others may be cut off. */
-const MOST_BYTES = 8 * 1024 * 1024;
+/** As large as the largest form that is taken; who sends more may be cut off. */
+const MOST_BYTES = 100 * 1024 * 1024;
 
 /** Milliseconds that a refusal waits for the end of the body that it refuses. */
-const PATIENCE = 1_000;
+const PATIENCE = 3_000;
 
 /**
- * Takes what is still coming of a body that nobody will read, and resolves at its end, or when a second is over. A
+ * Takes what is still coming of a body that nobody will read on, and resolves at its end, or after three seconds. A
  * server that answers and closes in the middle of a body looks broken to proxies and clients that send it in pieces:
  * they see a reset, and not the answer.
  */
-export async function discardBody({ body, bodyUsed }: Request): Promise<void> {
-  if (!body || bodyUsed || body.locked) return;
+export async function discardBody({ body }: Request): Promise<void> {
+  if (!body || body.locked) return;
   const reader = body.getReader();
   const giveUp = setTimeout(() => void reader.cancel().catch(() => undefined), PATIENCE);
   try {

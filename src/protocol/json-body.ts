@@ -103,7 +103,10 @@ async function readAtOnce(request: Request, { readMs }: BodyLimits): Promise<Uin
   }
 }
 
-/** Reads a body to its end; 413, 408 or 400 when it is too large, too slow or breaks off. */
+/**
+ * Reads a body to its end; 413, 408 or 400 when it is too large, too slow or breaks off. What is still coming of one
+ * that is too large is left to whoever answers: cut off here, its sender would see a reset and not the refusal.
+ */
 export async function readBytes(
   body: ReadableStream<Uint8Array>,
   limits: ReadLimits,
@@ -121,7 +124,7 @@ export async function readBytes(
       const chunk = next.value;
       length += chunk.length;
       if (length > limits.bytes) {
-        void stop(reader);
+        reader.releaseLock();
         return tooLarge(limits);
       }
       chunks.push(chunk);

@@ -22,6 +22,7 @@ export class FormParts {
   readonly #totalBytes: number;
   readonly #seen = new Set<string>();
   #readBytes = 0;
+  #isReading = false;
   /** What is told of whatever would be read after the reading was stopped. */
   #stopped: RequestFault | null = null;
 
@@ -38,10 +39,14 @@ export class FormParts {
     return event;
   }
 
-  /** Stops reading, a read under way included. The sender may be gone already, which is no news. */
+  /**
+   * Stops reading, a read under way included: the sender is cut off then, and may be gone already, which is no news.
+   * Else what is still coming is left to whoever answers, so that its sender hears why.
+   */
   cancel(why: RequestFault = incomplete()): void {
     this.#stopped ??= why;
-    void this.#reader.cancel().catch(() => undefined);
+    if (this.#isReading) void this.#reader.cancel().catch(() => undefined);
+    else this.#reader.releaseLock();
   }
 
   async #formEvent(): Promise<FormEvent | RequestFault> {
@@ -66,10 +71,13 @@ export class FormParts {
   async #piece(): Promise<Uint8Array | RequestFault | null> {
     let piece: Uint8Array | undefined;
     try {
+      this.#isReading = true;
       piece = (await this.#reader.read()).value;
     } catch {
       // Of the runtime's own streams a read that is stopped fails, as that of a body which breaks off does.
       return this.#stopped ?? incomplete();
+    } finally {
+      this.#isReading = false;
     }
     if (this.#stopped) return this.#stopped;
     if (piece === undefined) return null;
