@@ -60,6 +60,11 @@ export class Sender {
       { highWaterMark: 0 },
     );
   }
+
+  /** Nobody reads on, and whoever answers can take what is still coming. */
+  get isLeft(): boolean {
+    return !this.cancelled && !this.body.locked;
+  }
 }
 
 export function formRequest(
