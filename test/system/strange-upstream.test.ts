@@ -70,12 +70,21 @@ const ROUTES = {
 };
 type Route = keyof typeof ROUTES;
 
+interface Asked {
+  readonly route?: Route;
+  readonly stream?: boolean;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** Asks while upstream answers so. */
-async function ask(told: Answer, route: Route = "/v1/responses", stream = false): Promise<Response> {
+async function ask(
+  told: Answer,
+  { route = "/v1/responses", stream = false, headers = {} }: Asked = {},
+): Promise<Response> {
   answer = told;
   return fetch(gateway.url + route, {
     method: "POST",
-    headers: { authorization: `Bearer ${customer.key}`, "content-type": "application/json" },
+    headers: { ...headers, authorization: `Bearer ${customer.key}`, "content-type": "application/json" },
     body: JSON.stringify({ ...ROUTES[route], stream }),
   });
 }
@@ -110,6 +119,7 @@ describe.each([
   test.each<[name: string, answer: Answer]>([
     ["nothing", told(200, "")],
     ["204", (response) => response.writeHead(204).end()],
+    ["206: a part of one", told(206, JSON.stringify(WHOLE).slice(0, 40), { "content-range": "bytes 0-39/300" })],
     ["null", told(200, "null")],
     ["an array", told(200, "[]")],
     ["an empty object", told(200, "{}")],
@@ -122,7 +132,7 @@ describe.each([
     ],
     ["the end of HTTP", bytes("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n")],
   ])("an answer that cannot be read is no answer, and free: %s", async (_, unreadable) => {
-    const response = await ask(unreadable, route, stream);
+    const response = await ask(unreadable, { route, stream });
     await expectRefusal(response, 502, "upstream_protocol", "upstream_error");
   });
 
@@ -138,7 +148,7 @@ describe.each([
     ["gzip that is none", told(200, "{}", { "content-encoding": "gzip" })],
     ["no HTTP", bytes("\x00\x01 hello\r\n\r\n")],
   ])("what concerns the operator or the way there is no refusal of the request: %s", async (_, trouble) => {
-    const response = await ask(trouble, route, stream);
+    const response = await ask(trouble, { route, stream });
     await expectRefusal(response, 503, "server_is_overloaded", "upstream_error");
   });
 
@@ -150,8 +160,13 @@ describe.each([
     ["text", 404, told(404, "nginx: not found", { "content-type": "text/plain" })],
     ["an essay", 400, told(400, JSON.stringify({ error: { message: "nginx".repeat(10_000) } }))],
   ])("a refusal that is none of the protocol is told in the gateway's words: %s", async (_, status, refusal) => {
-    const response = await ask(refusal, route, stream);
+    const response = await ask(refusal, { route, stream });
     await expectRefusal(response, status, "upstream_refused", "rejected");
+  });
+
+  test("304: nothing in place of an answer is none either", async () => {
+    const response = await ask((told) => told.writeHead(304, { etag: '"1"' }).end(), { route, stream });
+    await expectRefusal(response, 502, "upstream_redirect", "upstream_error");
   });
 
   test("a refusal that tells the operator's key tells it to nobody", async () => {
@@ -160,7 +175,7 @@ describe.each([
         response,
         request,
       );
-    await expectRefusal(await ask(leak, route, stream), 400, "bad", "rejected");
+    await expectRefusal(await ask(leak, { route, stream }), 400, "bad", "rejected");
   });
 });
 
@@ -183,7 +198,7 @@ test.each([
         response,
         request,
       );
-    const streamed = await ask(leak, "/v1/responses", true);
+    const streamed = await ask(leak, { stream: true });
     expect(streamed.status).toBe(200);
     expect(await streamed.text()).toSatisfy((text: string) => text.includes("****") && !text.includes(UPSTREAM_KEY));
     const socket = new WebSocket(`${gateway.url}/v1/responses`, {
@@ -225,6 +240,58 @@ test.each(["9007199254740992", "1e999", "-5", "1.5", '"2"', "null", "[]"])(
     expect(Number(receipt.charge?.amount)).toBeLessThanOrEqual(1);
   },
 );
+
+describe("who asks for a part of an answer, or for one under a condition", () => {
+  const CONDITIONS = { range: "bytes=0-9", "if-none-match": '"1"', "if-match": '"2"', "if-range": '"3"' };
+  const seen: string[][] = [];
+  const told = (body: object): Answer => {
+    seen.length = 0;
+    return (response, { headers }) => {
+      seen.push(Object.keys(headers).filter((name) => name === "range" || name.startsWith("if-")));
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
+    };
+  };
+
+  const choices = [{ index: 0, finish_reason: "stop", message: { role: "assistant", content: "hello" } }];
+  const counts = { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 };
+  const completion = { id: "chatcmpl_1", object: "chat.completion", model: "flat-1", choices, usage: counts };
+
+  test.each([
+    ["/v1/responses", WHOLE],
+    ["/v1/chat/completions", completion],
+  ] as const)("gets all of it, and pays for all of it: %s", async (route, whole) => {
+    const response = await ask(told(whole), { route, headers: CONDITIONS });
+    expect([response.status, await response.json()]).toMatchObject([200, { id: whole.id }]);
+    const receipt = await endedReceipt(gateway.url, customer, response.headers.get("x-request-id") ?? "");
+    expect(receipt).toMatchObject({ reservation: { state: "settled" } });
+    expect(seen).toEqual([[]]);
+  });
+
+  test("so of a video that is made", async () => {
+    answer = told({ id: "video_whole", object: "video", status: "completed", seconds: "4", size: "720x1280" });
+    const response = await fetch(`${gateway.url}/v1/videos`, {
+      method: "POST",
+      headers: { ...CONDITIONS, authorization: `Bearer ${customer.key}`, "content-type": "application/json" },
+      body: JSON.stringify({ model: "sora-2", prompt: "x", seconds: "4", size: "720x1280" }),
+    });
+    expect([response.status, await response.json()]).toMatchObject([200, { id: "video_whole" }]);
+    expect(seen).toEqual([[]]);
+  });
+
+  test("so over a WebSocket", async () => {
+    answer = told(WHOLE);
+    const headers = { ...CONDITIONS, authorization: `Bearer ${customer.key}` };
+    const socket = new WebSocket(`${gateway.url}/v1/responses`, { headers });
+    await once(socket, "open");
+    socket.send(JSON.stringify({ type: "response.create", ...ROUTES["/v1/responses"] }));
+    for await (const [data] of on(socket, "message")) {
+      if (/^\{"type":"(?:error|response\.)/.test(String(data))) break;
+    }
+    socket.close();
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.flat()).toEqual([]);
+  });
+});
 
 describe("of what upstream keeps", () => {
   const own = (method: string, path: string, told: Answer, headers: Record<string, string> = {}) => {
