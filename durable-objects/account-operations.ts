@@ -79,6 +79,7 @@ export function grant(turns: AccountTurns, request: GrantCommand): command.Grant
       const same = sameTerms(existing, request);
       return only(same ? { kind: "granted", grant: existing, created: false } : { kind: "mismatch" });
     }
+    if (request.expiresAt !== null && request.expiresAt <= now) return only({ kind: "expired" });
     if (!canHold(state, request.amount)) return only({ kind: "too_large" });
     const { grant, change } = addGrant(state, request, now, sha256Hex);
     return { answer: { kind: "granted", grant, created: true }, change };

@@ -186,6 +186,8 @@ export type EndReply =
 export type GrantReply =
   | { readonly kind: "granted"; readonly grant: Grant; readonly created: boolean }
   | { readonly kind: "mismatch" }
+  /** It would have expired before it was there. */
+  | { readonly kind: "expired" }
   | { readonly kind: "too_large" }
   | { readonly kind: "no_account" };
 

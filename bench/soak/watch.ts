@@ -50,7 +50,7 @@ async function seen<Answer>(look: () => Promise<Answer>): Promise<Answer | null>
 }
 
 /** By how many entries the ledger is behind the objects. */
-export async function outboxDepth({ admin, gateway, customers, poor }: Service): Promise<number> {
+async function outboxDepth({ admin, gateway, customers, poor }: Service): Promise<number> {
   const accounts = await Promise.all([...customers, ...poor].map(({ id }) => admin.accounts.get(id)));
   const d1 = await gateway.getD1();
   const { results } = await d1

@@ -15,20 +15,20 @@ export async function grant(c: HttpContext): Promise<Response> {
   const { id } = await existing(c);
   const idempotencyKey = idempotencyKeyOf(c);
   const body = await readAs(c, newGrant);
-  const now = Date.now();
   const reply = await c.var.services.accounts.grant(id, {
     id: `grt_${sha256Hex(`grant|${id}|${idempotencyKey}`).slice(0, 32)}`,
     kind: body.kind,
     amount: body.amount,
     priority: body.priority,
-    effectiveAt: body.effective_at ?? now,
-    expiresAt: futureOf(body.expires_at ?? null, now),
+    effectiveAt: body.effective_at ?? Date.now(),
+    expiresAt: body.expires_at ?? null,
     features: body.features ?? null,
     reason: body.reason,
   });
   if (reply.kind === "mismatch") {
     throw new HttpFault(422, "idempotency_key_reused", "This Idempotency-Key was used for a grant with other terms.");
   }
+  if (reply.kind === "expired") throw new HttpFault(400, "invalid_request", "expires_at: must be in the future");
   if (reply.kind === "too_large") throw new HttpFault(422, "balance_too_large", "An account cannot hold that much.");
   if (reply.kind === "no_account") throw new HttpFault(409, "account_incomplete", "Create the account again first.");
   const given = grantWire({ ...reply.grant, reserved: 0 });
@@ -41,13 +41,6 @@ export async function grant(c: HttpContext): Promise<Response> {
     after: { kind, amount, priority, expires_at, ...repeated(reply.created) },
   });
   return c.json(given, 201);
-}
-
-function futureOf(expiresAt: number | null, now: number): number | null {
-  if (expiresAt !== null && expiresAt <= now) {
-    throw new HttpFault(400, "invalid_request", "expires_at: must be in the future");
-  }
-  return expiresAt;
 }
 
 /** Takes away what is left of a grant; what requests hold of it is taken when they end. */

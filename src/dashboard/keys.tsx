@@ -55,7 +55,7 @@ async function make(c: HttpContext): Promise<Response> {
 async function roll(c: HttpContext): Promise<Response> {
   const visit = await visitOf(c);
   const form = await readForm(c, visit.session);
-  const hours = Number(form.get("overlap_hours") ?? "24");
+  const hours = Number(form.get("overlap_hours") || "24");
   if (!(hours >= 0 && hours <= 720)) throw new HttpFault(400, "invalid_request", "The overlap is 0 to 720 hours.");
   const id = c.req.param("id") ?? "";
   return attempt(c, visit, async () =>

@@ -94,6 +94,9 @@ async function topUp(
   if (reply.kind === "granted") {
     cast.world.tell(`${accountId}: granted ${action.amount}${reply.created ? "" : ", again"}`);
     cast.promises.grantsAcknowledged.set(`${accountId} ${action.grantId}`, action.amount);
+  } else if (reply.kind === "expired" && !cast.promises.granted.has(`${accountId} ${action.grantId}`)) {
+    // By the object's clock, which may be ahead. What was granted before is answered as it was, however late.
+    cast.world.tell(`${accountId}: ${action.grantId} came too late`);
   } else cast.world.violate("I11: a top-up is acknowledged", `${action.grantId}: ${reply.kind}`);
 }
 

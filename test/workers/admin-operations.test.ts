@@ -40,6 +40,13 @@ function settled(account: { id: string }): Promise<void> {
   return eventually(async () => expect(await outboxOf(account)).toEqual([]));
 }
 
+/** Moves the clock of everything, without waiting. */
+function wait(ms: number): void {
+  const now = Date.now();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(now + ms);
+}
+
 async function refusal(response: Response): Promise<[status: number, code: string]> {
   return [response.status, (await response.json<ErrorBody>()).error.code];
 }
@@ -310,6 +317,29 @@ describe("a back-test", () => {
   });
 });
 
+describe("a grant that expires", () => {
+  test("is answered as the first time when it is asked for again, also once it is over", async () => {
+    const account = await newAccount();
+    wait(0);
+    const terms = {
+      amount: "3",
+      kind: "promotional",
+      expires_at: new Date(Date.now() + 10 * MINUTE).toISOString(),
+      reason: "a trial",
+    };
+    const order = () => operator("POST", `/admin/accounts/${account.id}/grants`, terms, { "idempotency-key": "trial" });
+    const first = await order();
+    expect(first.status).toBe(201);
+    const { id } = await first.json<{ id: string }>();
+    wait(11 * MINUTE);
+    const again = await order();
+    expect([again.status, await again.json()]).toMatchObject([201, { id, amount: "3.000000" }]);
+    // Which makes no room for another that would be over before it was there.
+    const late = await operator("POST", `/admin/accounts/${account.id}/grants`, terms, { "idempotency-key": "late" });
+    expect(await refusal(late)).toEqual([400, "invalid_request"]);
+  });
+});
+
 describe("a pending reservation", () => {
   interface Pending {
     readonly request_id: string;
@@ -325,13 +355,6 @@ describe("a pending reservation", () => {
 
   function resolve({ id }: TestAccount, requestId: string, body: object): Promise<Response> {
     return operator("POST", `/admin/accounts/${id}/reservations/${requestId}/resolve`, body);
-  }
-
-  /** Moves the clock of everything, without waiting. */
-  function wait(ms: number): void {
-    const now = Date.now();
-    vi.useFakeTimers({ toFake: ["Date"] });
-    vi.setSystemTime(now + ms);
   }
 
   test("is not ended by hand while it may still run", async () => {
