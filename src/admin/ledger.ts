@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { readAccount, readAccountIds } from "../catalog/read.ts";
+import { readAccount } from "../catalog/read.ts";
 import { tellAct } from "../http/admin-act.ts";
 import { readAs } from "../http/body.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
@@ -9,12 +9,8 @@ import { listQuarantine, type QuarantinedMessage, redrive } from "../ledger/quar
 import { type ReconcileDeps, reconcileAccount, reconcileAll } from "../ledger/reconcile.ts";
 import { latestReconciliation } from "../ledger/reconciliations.ts";
 import { reconcileDeps } from "../upkeep/reconciliation.ts";
-import { pendingWire } from "../wire/reservation.ts";
 import { instant } from "../wire/time.ts";
 import { reconciliationRequest } from "./schemas.ts";
-
-/** How many accounts one page of reservations looks into: each is one object call. */
-const ACCOUNTS_AT_ONCE = 25;
 
 export function reconciliationRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
@@ -83,37 +79,6 @@ export function quarantineRoutes(): Hono<HttpEnv> {
     return c.json({ id: c.req.param("id"), redriven: true }, 202);
   });
   return routes;
-}
-
-export function reservationRoutes(): Hono<HttpEnv> {
-  const routes = new Hono<HttpEnv>();
-  routes.get("/", async (c) => {
-    if ((c.req.query("state") ?? "pending") !== "pending") {
-      throw new HttpFault(
-        400,
-        "invalid_state",
-        "Only state=pending is listed; ended requests are in the usage events.",
-      );
-    }
-    return c.json(await pendingPage(c));
-  });
-  return routes;
-}
-
-/** Pending reservations live in the accounts' objects: a page looks into some accounts, in the order of their ids. */
-async function pendingPage(c: HttpContext) {
-  const { cursor } = pageOf(c);
-  const asked = c.req.query("account");
-  const ids = asked ? [asked] : await readAccountIds(c.env.DB, cursor, ACCOUNTS_AT_ONCE);
-  if (asked && !(await readAccount(c.env.DB, asked))) {
-    throw new HttpFault(404, "account_not_found", "There is no such account.");
-  }
-  const now = Date.now();
-  const pending = await Promise.all(
-    ids.map(async (id) => (await c.var.services.accounts.pending(id)).map((one) => pendingWire(id, one, now))),
-  );
-  const next = !asked && ids.length === ACCOUNTS_AT_ONCE ? (ids.at(-1) ?? null) : null;
-  return { data: pending.flat(), has_more: next !== null, next_cursor: next };
 }
 
 function quarantinedWire(message: QuarantinedMessage) {

@@ -4,9 +4,10 @@ import type { HttpEnv } from "../http/context.ts";
 import { accountAdminRoutes } from "./accounts.ts";
 import { backtestRoutes } from "./backtests.ts";
 import { planAdminRoutes, rateCardAdminRoutes } from "./catalog.ts";
-import { quarantineRoutes, reconciliationRoutes, reservationRoutes } from "./ledger.ts";
+import { quarantineRoutes, reconciliationRoutes } from "./ledger.ts";
 import { adminLogRoutes, loggedActs } from "./log.ts";
 import { reratingRoutes } from "./rerating.ts";
+import { reservationRoutes } from "./reservations.ts";
 import { totalsRoutes } from "./totals.ts";
 import { upstreamAdminRoutes } from "./upstreams.ts";
 

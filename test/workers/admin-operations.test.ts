@@ -357,6 +357,41 @@ describe("a pending reservation", () => {
     return operator("POST", `/admin/accounts/${id}/reservations/${requestId}/resolve`, body);
   }
 
+  test("is listed once, oldest first, however short the pages", async () => {
+    const [one, two] = [await newAccount({ credits: "10" }), await newAccount({ credits: "10" })];
+    wait(0);
+    const held: string[] = [];
+    for (const account of [one, two, one, one]) {
+      held.push(`${account.id} ${(await hold(account, 1)).requestId}`);
+      wait(1_000);
+    }
+    const walk = async (query: string): Promise<string[]> => {
+      const listed: string[] = [];
+      for (let cursor = ""; ; ) {
+        const page = await asOperator<Page<Pending & { account: string }>>(
+          "GET",
+          `/admin/reservations?${query}${cursor}`,
+        );
+        expect(page.data.length).toBeLessThanOrEqual(2);
+        listed.push(...page.data.map(({ account, request_id }) => `${account} ${request_id}`));
+        if (page.next_cursor === null) return listed;
+        cursor = `&cursor=${page.next_cursor}`;
+      }
+    };
+    const ofOne = [held[0], held[2], held[3]];
+    expect(await walk(`limit=2&account=${one.id}`)).toEqual(ofOne);
+    for (const limit of [1, 2]) {
+      const all = (await walk(`limit=${limit}`)).filter((line) => [one.id, two.id].some((id) => line.startsWith(id)));
+      expect(all).toEqual(one.id < two.id ? [...ofOne, held[1]] : [held[1], ...ofOne]);
+    }
+    for (const cursor of ["x", "acct_1", btoa('["a",1]'), btoa('["a",1.5,"b"]'), btoa("{}")]) {
+      expect(await refusal(await operator("GET", `/admin/reservations?cursor=${cursor}`))).toEqual([
+        400,
+        "invalid_cursor",
+      ]);
+    }
+  });
+
   test("is not ended by hand while it may still run", async () => {
     const account = await newAccount({ credits: "10" });
     const { requestId } = await hold(account, 4);

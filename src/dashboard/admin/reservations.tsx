@@ -18,7 +18,12 @@ export async function reservationsPage(c: HttpContext, api: AdminApi): Promise<R
     c,
     operator,
     "/reservations",
-    { state: "pending", ...(cursor === null ? {} : { cursor }), ...(account === null ? {} : { account }) },
+    {
+      state: "pending",
+      limit: "500",
+      ...(cursor === null ? {} : { cursor }),
+      ...(account === null ? {} : { account }),
+    },
   );
   const oldestFirst = [...list.data].sort((a, b) => b.age_seconds - a.age_seconds);
   const overdue = oldestFirst.filter((one) => one.overdue).length;
@@ -33,7 +38,7 @@ export async function reservationsPage(c: HttpContext, api: AdminApi): Promise<R
       <ReservationTable operator={operator} pending={oldestFirst} withAccount />
       <Paging
         path={PATH}
-        query={{}}
+        query={account === null ? {} : { account }}
         cursor={cursor}
         next={list.next_cursor}
         words={{ first: "First accounts", next: "Next accounts" }}

@@ -110,14 +110,16 @@ export const ledgerOperations: readonly Operation[] = [
     method: "get",
     path: "/admin/reservations",
     summary: "Requests under way, with their age",
-    description: "A page looks into some accounts, so it may be empty and still have a next one.",
+    description:
+      "By account, oldest first within each. A page looks into some accounts, so it may have fewer than `limit`, or " +
+      "none, and still a next one.",
     query: {
       ...PAGING,
       account: { description: "Of this account alone." },
       state: { description: "Only `pending` is listed.", schema: { type: "string", enum: ["pending"] } },
     },
     answers: { 200: told("A page of reservations.", reservations) },
-    refusals: ["account_not_found", "invalid_limit", "invalid_state"],
+    refusals: ["account_not_found", "invalid_cursor", "invalid_limit", "invalid_state"],
   },
   {
     ...common,
