@@ -11,6 +11,8 @@ export interface Variant {
   readonly name: string;
   readonly client: Client;
   readonly sockets: SocketClient;
+  /** WebSockets whose frames a script hands on and does nothing else with; `null` where there is no such way. */
+  readonly handedOn: SocketClient | null;
   readonly pid: () => number | undefined;
   /** Accounts that must be touched before an unhurried measurement, so that none is loaded from storage in it. */
   readonly accounts: number;
@@ -38,6 +40,7 @@ export interface Figures {
   readonly socketCrowdFirstByte: number;
   readonly socketCrowdTotal: number;
   readonly cpuPer1000Turns: number | null;
+  readonly cpuPer1000HandedOn: number | null;
   readonly socketCrowdMemory: number | null;
   readonly callsPerRequest: number | null;
   readonly rowsPerRequest: number | null;
@@ -135,12 +138,22 @@ async function measureSockets(variant: Variant, progress: (text: string) => void
   const crowd = await withCpu(variant, () => sockets.turns(CROWD_TURNS));
   sockets.close();
   return {
+    cpuPer1000HandedOn: await measureHandedOn(variant),
     socketFirstByte: middle(lone, "firstByteMs"),
     socketCrowdFirstByte: middle(crowd.result, "firstByteMs"),
     socketCrowdTotal: middle(crowd.result, "totalMs"),
     cpuPer1000Turns: crowd.seconds && (crowd.seconds / crowd.result.length) * 1_000,
     socketCrowdMemory: crowd.moreMb,
   };
+}
+
+async function measureHandedOn(variant: Variant): Promise<number | null> {
+  const { handedOn } = variant;
+  if (!handedOn) return null;
+  await handedOn.open(CROWD);
+  const { seconds, result } = await withCpu(variant, () => handedOn.turns(CROWD_TURNS));
+  handedOn.close();
+  return seconds && (seconds / result.length) * 1_000;
 }
 
 function middle(timings: readonly Timing[], of: keyof Timing): number {

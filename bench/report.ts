@@ -25,6 +25,7 @@ const LINES: readonly Line[] = [
   { text: "WebSocket first frame ms, 200", of: "socketCrowdFirstByte", digits: 2 },
   { text: "WebSocket total ms, 200", of: "socketCrowdTotal", digits: 1 },
   { text: "CPU s per 1,000 WebSocket turns", of: "cpuPer1000Turns", digits: 3 },
+  { text: "… handed on by a script, no more", of: "cpuPer1000HandedOn", digits: 3 },
   { text: "MB more with 200 WebSocket turns", of: "socketCrowdMemory", digits: 1, ratio: false },
   { text: "object turns per request", of: "callsPerRequest", digits: 2 },
   { text: "object rows written per request", of: "rowsPerRequest", digits: 2 },

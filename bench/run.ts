@@ -32,6 +32,7 @@ async function main(options: Arguments): Promise<void> {
     {
       name: "bare proxy",
       ...clientsOf(cleanup, bare.port, ["none"]),
+      handedOn: new SocketClient({ port: bare.port, keys: ["none"] }, "/v1/handed-on"),
       pid: () => bare.process.pid,
       accounts: 1,
       work: async () => null,
@@ -92,6 +93,7 @@ function spillwayVariant(
   return {
     name,
     ...clientsOf(cleanup, gateway.port, keys),
+    handedOn: null,
     pid: () => gateway.workerdPid,
     accounts: accounts.length,
     work: () => spillway.work(accounts),

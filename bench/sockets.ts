@@ -10,11 +10,13 @@ const DELTAS = STREAM_FRAMES.filter(isDelta).length;
 /** A client with WebSockets that stay open. Every answer is checked: it has to have all its deltas. */
 export class SocketClient {
   readonly #target: Target;
+  readonly #path: string;
   readonly #sockets: WebSocket[] = [];
   #sent = 0;
 
-  constructor(target: Target) {
+  constructor(target: Target, path = "/v1/responses") {
     this.#target = target;
+    this.#path = path;
   }
 
   /** Requests sent so far. */
@@ -27,7 +29,7 @@ export class SocketClient {
     const { port, keys } = this.#target;
     const opened = Array.from({ length: count }, (_, index) => {
       const headers = { authorization: `Bearer ${keys[index % keys.length]}` };
-      const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/responses`, { headers });
+      const socket = new WebSocket(`ws://127.0.0.1:${port}${this.#path}`, { headers });
       this.#sockets.push(socket);
       return openedOf(socket);
     });
