@@ -349,6 +349,18 @@ describe("a form of the console", () => {
     expect((await call("/api/account", { headers: { authorization: `Bearer ${key}` } })).status).toBe(401);
   });
 
+  // The API reads a key without scopes as one that may do everything.
+  test("makes no key that is good for nothing", async () => {
+    const browser = await signedIn();
+    const { id } = await newAccount();
+    const keys = () => asOperator<Page<unknown>>("GET", `/admin/accounts/${id}/keys`);
+    const before = await keys();
+    const refused = await browser.submit(`${BASE}/accounts/${id}/keys`, { name: "nothing ticked" });
+    expect(refused.status).toBe(400);
+    expect(textOf(await refused.text())).toContain("Choose at least one thing");
+    expect(await keys()).toEqual(before);
+  });
+
   test("makes an account, checks the ledger, sends a message again", async () => {
     const browser = await signedIn();
     const made = await browser.submit(`${BASE}/accounts`, { id: "acct_byhand", name: "By hand", plan: "credits" });

@@ -24,16 +24,21 @@ export function accountKeysPages(api: AdminApi): Hono<HttpEnv> {
 async function create(c: HttpContext, api: AdminApi): Promise<Response> {
   const seen = await seenAccount(c);
   const form = await readOperatorForm(c, seen.operator);
+  const reason = reasonOf(form);
   const scopes = form.getAll("scope");
+  // The API takes a key without scopes for one that may do everything.
+  if (scopes.length === 0) return keysPage(c, seen, NO_SCOPE, 400);
   const outcome = await api.act<{ key: string }>(c, seen.operator, {
     method: "POST",
     path: `/accounts/${encodeURIComponent(seen.id)}/keys`,
-    body: { name: textOf(form, "name"), ...(scopes.length === 0 ? {} : { scopes }) },
-    reason: reasonOf(form),
+    body: { name: textOf(form, "name"), scopes },
+    reason,
   });
   if (!outcome.done) return keysPage(c, seen, { tone: "wrong", text: outcome.text }, outcome.status);
   return keysPage(c, seen, null, 200, outcome.body.key);
 }
+
+const NO_SCOPE: Notice = { tone: "wrong", text: "Choose at least one thing that the key is good for." };
 
 async function revoke(c: HttpContext, api: AdminApi): Promise<Response> {
   const seen = await seenAccount(c);
