@@ -10,7 +10,7 @@ export type ApiOutcome<T> =
   | { readonly done: true; readonly body: T }
   | { readonly done: false; readonly status: RefusalStatus; readonly text: string };
 
-const REFUSAL_STATUSES = [400, 401, 403, 404, 409, 413, 415, 422, 503] as const;
+const REFUSAL_STATUSES = [400, 401, 403, 404, 409, 413, 415, 422, 429, 503] as const;
 export type RefusalStatus = (typeof REFUSAL_STATUSES)[number] | 500;
 
 interface Refusal {

@@ -379,6 +379,23 @@ describe("keys", () => {
   });
 });
 
+describe("a form", () => {
+  test("that is sent again too soon is refused, and is no accident of the gateway", async () => {
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(null, { status: 204 }));
+    const account = await newAccount();
+    const browser = await signedIn(account);
+    const url = "https://hooks.example.com/twice";
+    const added = await send("POST", "/api/alert-endpoints", { url }, bearer(account.key));
+    const { id } = await added.json<{ id: string }>();
+    vi.useFakeTimers({ toFake: ["Date"], now: Math.ceil(Date.now() / 5_000) * 5_000 + 1_000 });
+    expect((await browser.submit(`/dashboard/alerts/webhooks/${id}/test`, {})).status).toBe(303);
+    const again = await browser.submit(`/dashboard/alerts/webhooks/${id}/test`, {});
+    vi.useRealTimers();
+    expect(again.status).toBe(429);
+    expect(await again.text()).toContain("A test is on its way");
+  });
+});
+
 describe("a session at the self-service API", () => {
   test("may look, and changes something only with its token", async () => {
     const account = await newAccount();
