@@ -1,5 +1,16 @@
-/** Currencies that Stripe counts in other units than the rest of the world does; as many digits as it takes. */
-const STRIPE_DIGITS: Readonly<Record<string, number>> = { isk: 2, ugx: 2, mga: 0 };
+/**
+ * Currencies that Stripe does not count in hundredths, with as many digits as it takes. Runtimes know digits as well, but
+ * those that are usual where people write: none for HUF or IDR, which Stripe counts in hundredths.
+ */
+const STRIPE_DIGITS: Readonly<Record<string, number>> = {
+  ...Object.fromEntries(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"].map(
+      (currency) => [currency, 0],
+    ),
+  ),
+  ...Object.fromEntries(["bhd", "jod", "kwd", "omr", "tnd"].map((currency) => [currency, 3])),
+};
+const USUAL_DIGITS = 2;
 
 /** Money for reading, such as $10.00. @param amount in the smallest unit of `currency` */
 export function moneyText(amount: number, currency: string): string {
@@ -34,6 +45,5 @@ export function readMoney(text: string, currency: string): number | null {
 }
 
 function digitsOf(currency: string): number {
-  const usual = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
-  return STRIPE_DIGITS[currency] ?? usual ?? 2;
+  return STRIPE_DIGITS[currency] ?? USUAL_DIGITS;
 }

@@ -10,6 +10,9 @@ describe("money on pages", () => {
     // Stripe counts these in other units than the rest of the world.
     [50_000, "isk", "ISK 500.00"],
     [50_000, "mga", "MGA 50,000"],
+    [350_000, "huf", "HUF 3,500.00"],
+    [15_000_000, "idr", "IDR 150,000.00"],
+    [50_000, "vnd", "₫50,000"],
   ])("writes %d of %s as %s", (amount, currency, text) => {
     expect(moneyText(amount, currency).replaceAll("\u00a0", " ")).toBe(text);
     expect(readMoney(typedMoney(amount, currency), currency)).toBe(amount);
