@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { SpillwayError } from "../../client/errors.ts";
 import { accountCommands } from "./commands/accounts.ts";
 import { planCommands, rateCardCommands } from "./commands/catalog.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -26,8 +27,8 @@ Where and who:
   SPILLWAY_ACTOR        who acts, for the operators' log (default: your user name)
   A gateway of \`npm start\` is found by itself, with its token and its demo key.
 
-Ends with 0 when done, 1 when the gateway refuses or something does not add up,
-2 when called wrongly, 3 when no gateway answers.
+Ends with 0 when done, 1 when the gateway refuses, something does not add up or
+it was stopped, 2 when called wrongly, 3 when no gateway answers.
 
 Examples:
   $ spillway health
@@ -93,9 +94,9 @@ export async function runTool(args: readonly string[], terminal: Terminal): Prom
     return tool.exitCode;
   } catch (error) {
     terminal.progress("");
-    if (terminal.stop.aborted) {
-      if (tool.exitCode !== EXIT.done) terminal.note("spillway: stopped before it was done.");
-      return tool.exitCode;
+    if (terminal.stop.aborted && !(error instanceof SpillwayError)) {
+      terminal.note("spillway: stopped before it was done.");
+      return EXIT.refused;
     }
     if (error instanceof CommanderError && HELP_SHOWN.has(error.code)) {
       return error.exitCode === 0 ? EXIT.done : EXIT.misused;

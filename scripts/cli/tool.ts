@@ -11,10 +11,7 @@ export interface GlobalOptions extends ConnectionOptions {
 /** What commands work with: the gateway they ask, and how they show what it answers. */
 export class Tool {
   readonly terminal: Terminal;
-  /**
-   * Set by a command whose result is bad news, such as a ledger that does not add up, and at its beginning by one that
-   * must not be stopped in the middle.
-   */
+  /** Set by a command whose result is bad news, such as a ledger that does not add up. */
   exitCode = 0;
   readonly #options: () => GlobalOptions;
 

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildProgram, runTool } from "../../scripts/cli/program.ts";
 import { SecretFiles } from "../../scripts/secrets-file.ts";
-import { AnsweringServer } from "../support/answering-server.ts";
+import { AnsweringServer, type Told } from "../support/answering-server.ts";
 import { KeptTerminal } from "../support/terminal.ts";
 
 let stateDir: string;
@@ -133,6 +133,45 @@ describe("a call that fails", () => {
     expect(exitCode).toBe(1);
     expect(out).toContain("1 difference.");
     expect(out).toMatch(/acct_1\s+7\s+sum\s+delta\s+1\s+2/);
+  });
+});
+
+describe("being stopped", () => {
+  /** What comes of a call that is stopped (Ctrl-C) while it waits for its answer. */
+  async function stopped(args: readonly string[], answer: Told | "break off" = { body: "{}" }) {
+    const asking: { terminal?: KeptTerminal } = {};
+    await using server = await AnsweringServer.start(() => {
+      asking.terminal?.interrupt();
+      return answer;
+    });
+    const secrets = { SPILLWAY_ADMIN_TOKEN: "t", SPILLWAY_KEY: "k" };
+    const terminal = new KeptTerminal({
+      SPILLWAY_STATE_DIR: stateDir,
+      PORT: "9",
+      SPILLWAY_URL: server.url,
+      ...secrets,
+    });
+    asking.terminal = terminal;
+    const exitCode = await runTool(args, terminal);
+    return { exitCode, notes: terminal.notes };
+  }
+
+  test.each(["reconcile", "reconcile --account acct_1", "export", "export --csv"])(
+    "before it is done never looks like success: %s",
+    async (call) => {
+      const { exitCode, notes } = await stopped(call.split(" "));
+      expect([exitCode, notes]).toEqual([1, "spillway: stopped before it was done.\n"]);
+    },
+  );
+
+  test("does not hide that the gateway refused", async () => {
+    const error = { code: "account_not_found", message: "There is no such account.", request_id: "req_1" };
+    const { exitCode, notes } = await stopped(["accounts", "show", "acct_1"], { status: 404, body: { error } });
+    expect([exitCode, notes]).toEqual([1, expect.stringContaining("There is no such account.")]);
+  });
+
+  test("is how following requests ends", async () => {
+    expect(await stopped(["tail"], "break off")).toEqual({ exitCode: 0, notes: "" });
   });
 });
 

@@ -26,8 +26,6 @@ const PAGE = 500;
 export async function exportAll(tool: Tool, directory: string): Promise<void> {
   const operator = await tool.operator();
   await made(directory);
-  // A back-up that is stopped in the middle is none.
-  tool.exitCode = EXIT.refused;
   let accounts = 0;
   let entries = 0;
   const failed: Failed[] = [];
@@ -42,7 +40,7 @@ export async function exportAll(tool: Tool, directory: string): Promise<void> {
     }
   }
   await tool.show({ directory, accounts, entries, failed }, () => allText(directory, accounts, entries, failed));
-  if (failed.length === 0) tool.exitCode = EXIT.done;
+  if (failed.length > 0) tool.exitCode = EXIT.refused;
 }
 
 async function made(directory: string): Promise<void> {

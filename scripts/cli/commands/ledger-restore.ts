@@ -50,15 +50,13 @@ export function restoreCommand(tool: Tool): Command {
     .action(async (files: readonly string[], { reason }: RestoreOptions) => {
       if (files.includes("-")) throw new FileError("Standard input can be read only once; name a file.");
       const operator = await tool.operator();
-      // Until all files are through: what is stopped in the middle is not restored.
-      tool.exitCode = EXIT.refused;
       let good = true;
       for (const file of files) {
         const report = await restoreFile(tool, operator, file, reason);
         await tool.showOne(report, () => reportText(report));
         good &&= isGood(report);
       }
-      if (good) tool.exitCode = EXIT.done;
+      if (!good) tool.exitCode = EXIT.refused;
     });
 }
 

@@ -17,7 +17,8 @@ export function reconcileCommand(tool: Tool): Command {
     .option("--account <id>", "check this account alone")
     .action(async ({ account }: AccountOption) => {
       const { ledger } = await tool.operator();
-      const result = account === undefined ? await reconcileAll(tool) : await ledger.reconcile(account);
+      const stoppable = { signal: tool.terminal.stop };
+      const result = account === undefined ? await reconcileAll(tool) : await ledger.reconcile(account, stoppable);
       await tool.show(result, () => reconciliationText(result));
       if (result.difference_count > 0 || result.unchecked.length > 0) tool.exitCode = EXIT.refused;
     });

@@ -26,10 +26,15 @@ export function tailCommand(tool: Tool): Command {
     .action(async ({ lines, interval, ...whose }: TailOptions) => {
       const history = await historyOf(tool, whose);
       const { stop } = tool.terminal;
-      let seen = await showLatest(tool, history, lines);
-      while (!stop.aborted) {
-        await sleep(Math.max(1, interval) * 1_000, undefined, { signal: stop }).catch(() => undefined);
-        if (!stop.aborted) seen = await showSince(tool, history, seen);
+      try {
+        let seen = await showLatest(tool, history, lines);
+        while (!stop.aborted) {
+          await sleep(Math.max(1, interval) * 1_000, undefined, { signal: stop });
+          seen = await showSince(tool, history, seen);
+        }
+      } catch (error) {
+        // To be stopped is how it ends.
+        if (!stop.aborted) throw error;
       }
     });
 }
