@@ -43,9 +43,8 @@ export class SpillwayUnreachable extends Error {
   }
 }
 
-/** The error that a refusal comes to. Reads the whole body. */
-export async function errorOf(request: string, response: Response): Promise<SpillwayError> {
-  const text = await response.text();
+/** The error that an answer comes to which is a refusal, or no answer of a gateway. @param text its whole body */
+export function errorOf(request: string, response: Response, text: string): SpillwayError {
   const told = toldError(text);
   return new SpillwayError(request, {
     status: response.status,

@@ -56,21 +56,34 @@ export class Transport {
   /**
    * The answer's JSON, which is of the type that the route documents.
    *
-   * @throws SpillwayError when the gateway refuses
-   * @throws SpillwayUnreachable when no answer comes
+   * @throws SpillwayError when the gateway refuses, or something else than a gateway answers
+   * @throws SpillwayUnreachable when no answer comes, or not all of it
    */
   async json<Answer>(method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
-    const response = await this.send(method, path, options);
-    return (await response.json()) as Answer;
+    return this.#tried(method, options, async () => {
+      const response = await this.#once(method, path, options);
+      const request = `${method} ${path}`;
+      const text = await this.#textOf(request, response, options.signal);
+      try {
+        return JSON.parse(text) as Answer;
+      } catch {
+        throw errorOf(request, response, text);
+      }
+    });
   }
 
   /** An answer that is not refused, with its body unread. Throws like {@link json}. */
   async send(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
+    return this.#tried(method, options, () => this.#once(method, path, options));
+  }
+
+  /** What `ask` comes to; asked again after what passes, where nothing can happen twice. */
+  async #tried<Got>(method: string, options: RequestOptions, ask: () => Promise<Got>): Promise<Got> {
     const mayRepeat = REPEATABLE.has(method) || options.idempotencyKey !== undefined;
     const retries = mayRepeat ? (this.#options.retries ?? RETRIES) : 0;
     for (let tried = 0; ; tried += 1) {
       try {
-        return await this.#once(method, path, options);
+        return await ask();
       } catch (error) {
         if (tried >= retries || options.signal?.aborted || !isPassing(error)) throw error;
         await pause(pauseAfter(error, tried), options.signal);
@@ -90,8 +103,18 @@ export class Transport {
       },
       options.signal,
     );
-    if (!response.ok) throw await errorOf(request, response);
+    if (!response.ok) throw errorOf(request, response, await this.#textOf(request, response, options.signal));
     return response;
+  }
+
+  /** The whole body. One that breaks off is no answer. */
+  async #textOf(request: string, response: Response, signal: AbortSignal | undefined): Promise<string> {
+    try {
+      return await response.text();
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new SpillwayUnreachable(request, this.baseUrl, error);
+    }
   }
 
   /** The time limit ends with the headers: a long body may take as long as it likes. */

@@ -20,6 +20,14 @@ async function errorOf(asked: Promise<unknown>): Promise<unknown> {
   );
 }
 
+/** A body whose connection breaks after `text`. */
+function breakingOff(text: string): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(text)),
+    pull: (controller) => controller.error(new TypeError("terminated")),
+  });
+}
+
 describe("a refusal", () => {
   test("is an error with its code, status and request id", async () => {
     await using server = await AnsweringServer.start(() => ({ status: 404, body: REFUSAL }));
@@ -37,6 +45,15 @@ describe("a refusal", () => {
     expect(String(error)).toContain("bad gateway");
   });
 
+  test("may be told with 200 by something that is no gateway, and is an error all the same", async () => {
+    await using server = await AnsweringServer.start(() => ({ body: "<html>Please sign in</html>" }));
+    const error = await errorOf(new Spillway({ baseUrl: server.url, token: "t" }).account());
+    expect(error).toBeInstanceOf(SpillwayError);
+    expect(error).toMatchObject({ status: 200, code: "unexpected_answer" });
+    expect(String(error)).toContain("Please sign in");
+    expect(server.asked.length).toBe(1);
+  });
+
   test("is not asked again, unless it is one that passes", async () => {
     await using server = await AnsweringServer.start(() => ({ status: 404, body: REFUSAL }));
     await errorOf(new SpillwayOperator({ baseUrl: server.url, token: "t" }).accounts.get("acct_1"));
@@ -49,6 +66,19 @@ describe("a request without an answer", () => {
     const error = await errorOf(new Spillway({ baseUrl: "http://127.0.0.1:9", retries: 0 }).health());
     expect(error).toBeInstanceOf(SpillwayUnreachable);
     expect(error).toMatchObject({ baseUrl: "http://127.0.0.1:9", request: "GET /health" });
+  });
+
+  test.each([200, 404])("to its end (%d) is the same, and tried again in the same cases", async (status) => {
+    let asked = 0;
+    const fetch = async () => {
+      asked += 1;
+      return asked % 2 === 0 ? Response.json({ id: "acct_1" }) : new Response(breakingOff('{"id":"ac'), { status });
+    };
+    const operator = new SpillwayOperator({ baseUrl: "https://gateway.test", token: "t", fetch });
+    expect(await operator.accounts.get("acct_1")).toEqual({ id: "acct_1" });
+    const error = await errorOf(operator.accounts.create({ plan: "plus" }));
+    expect(error).toBeInstanceOf(SpillwayUnreachable);
+    expect(error).toMatchObject({ cause: new TypeError("terminated"), request: "POST /admin/accounts" });
   });
 
   test("is tried again where nothing can happen twice", async () => {
