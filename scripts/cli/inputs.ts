@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { InvalidArgumentError } from "commander";
+import { readInstant } from "../../src/core/instant.ts";
 
 /** What is typed, checked before anything is asked. Throws commander's error, which names the option. */
 
@@ -31,8 +32,8 @@ export function instantAgo(text: string): string {
 function instantFrom(text: string, direction: 1 | -1): string {
   const [, count = "", unit = ""] = SPAN.exec(text) ?? [];
   const span = Number(count) * (UNIT_MS[unit] ?? Number.NaN);
-  const at = Number.isNaN(span) ? Date.parse(text) : Date.now() + direction * span;
-  if (Number.isNaN(at)) throw new InvalidArgumentError('Write an ISO 8601 date or instant, or a span such as "30d".');
+  const at = Number.isNaN(span) ? readInstant(text) : Date.now() + direction * span;
+  if (at === null) throw new InvalidArgumentError('Write an ISO 8601 date or instant, or a span such as "30d".');
   return new Date(at).toISOString();
 }
 

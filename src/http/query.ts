@@ -1,3 +1,4 @@
+import { readInstant } from "../core/instant.ts";
 import { decodeCursor } from "../ledger/cursor.ts";
 import type { ListQuery } from "../ledger/read.ts";
 import type { HttpContext } from "./context.ts";
@@ -32,8 +33,8 @@ export function invalidCursor(): HttpFault {
 export function instantOf(c: HttpContext, name: string, otherwise: number): number {
   const text = c.req.query(name);
   if (text === undefined) return otherwise;
-  const at = Date.parse(text);
-  if (Number.isNaN(at)) throw new HttpFault(400, "invalid_instant", `${name} is an ISO 8601 date or instant.`);
+  const at = readInstant(text);
+  if (at === null) throw new HttpFault(400, "invalid_instant", `${name} is an ISO 8601 date or instant.`);
   return at;
 }
 

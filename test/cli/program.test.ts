@@ -221,6 +221,14 @@ describe("secrets of the gateway on this machine", () => {
   });
 });
 
+test.each(["45", "10-11-2026"])(
+  "an expiry that is neither a span nor ISO 8601 is not guessed at: %s",
+  async (expires) => {
+    const { exitCode, notes } = await run(["keys", "create", "acct_1", "--expires", expires]);
+    expect([exitCode, notes]).toEqual([2, expect.stringContaining('a span such as "30d"')]);
+  },
+);
+
 test("a document that is no JSON is told from one that the gateway refuses", async () => {
   const file = join(stateDir, "plan.json");
   await writeFile(file, "{ name: Plus }");

@@ -374,6 +374,8 @@ describe("refusals", () => {
     expect(await refusalOf(spillway.requests({ limit: 0 }).page())).toBe("400 invalid_limit");
     expect(await refusalOf(spillway.requests().page("nowhere"))).toBe("400 invalid_cursor");
     expect(await refusalOf(spillway.usage({ from: "yesterday" }))).toBe("400 invalid_instant");
+    // Which of the two is the month, nobody knows.
+    expect(await refusalOf(spillway.usage({ from: "10-11-2026" }))).toBe("400 invalid_instant");
   });
 });
 
