@@ -374,6 +374,11 @@ describe("refusals", () => {
     expect(await refusalOf(spillway.requests({ limit: 0 }).page())).toBe("400 invalid_limit");
     expect(await refusalOf(spillway.requests().page("nowhere"))).toBe("400 invalid_cursor");
     expect(await refusalOf(spillway.usage({ from: "yesterday" }))).toBe("400 invalid_instant");
+    expect(await refusalOf(spillway.quote({ model: "nowhere", input: "x" }))).toBe("400 model_not_found");
+    const spoken = { model: "flat-1", messages: [{ role: "user", content: "x" }], modalities: ["audio"] };
+    expect(await refusalOf(spillway.quote(spoken))).toBe("400 unsupported_parameter");
+    expect(await refusalOf(spillway.quote({ ...REQUEST, max_output_tokens: "5" }))).toBe("400 invalid_value");
+    expect(await refusalOf(spillway.quote({ ...REQUEST, input: "x".repeat(5_000_000) }))).toBe("413 request_too_large");
     // Which of the two is the month, nobody knows.
     expect(await refusalOf(spillway.usage({ from: "10-11-2026" }))).toBe("400 invalid_instant");
   });
