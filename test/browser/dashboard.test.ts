@@ -122,6 +122,26 @@ describe.skipIf(noBrowser !== null)("the dashboard in a browser", () => {
     });
   });
 
+  // The key of the first form would be shown to nobody.
+  it("sends a form once, however fast its button is clicked", async () => {
+    await signedIn({}, async (page) => {
+      await page.goto(`${gateway.url}/dashboard/keys`);
+      let sent = 0;
+      await page.route("**/dashboard/keys", async (route) => {
+        sent += 1;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        await route.continue().catch(() => undefined);
+      });
+      const button = await page.getByRole("button", { name: "Make the key" }).boundingBox();
+      const [x, y] = [(button?.x ?? 0) + 10, (button?.y ?? 0) + 10];
+      await page.mouse.click(x, y);
+      await page.waitForTimeout(150);
+      await page.mouse.click(x, y);
+      await page.getByRole("heading", { name: "New key" }).waitFor();
+      expect(sent).toBe(1);
+    });
+  });
+
   it("exports the ledger, checks it, and sees a revoked key end the session", async () => {
     const own = await new AdminClient(gateway.url, ADMIN_TOKEN).request("POST", `/admin/accounts/${customer.id}/keys`, {
       body: { name: "short-lived" },

@@ -1,5 +1,20 @@
-// What pages gain where scripts run: times in the viewer's own zone, countdowns, copying, and choices that submit
-// themselves. Without it every page works and shows UTC.
+// What pages gain where scripts run: times in the viewer's own zone, countdowns, copying, and forms that are sent
+// once. Without it every page works and shows UTC.
+
+const SENT_ONCE_MS = 5000;
+
+// A second click while the first is on its way would make a second key, and show only that one.
+for (const form of document.querySelectorAll('form[method="post"]')) {
+  let sentAt = -SENT_ONCE_MS;
+  form.addEventListener("submit", (event) => {
+    if (event.timeStamp - sentAt < SENT_ONCE_MS) event.preventDefault();
+    else sentAt = event.timeStamp;
+  });
+  // Whoever comes back to the page may send it again.
+  addEventListener("pageshow", () => {
+    sentAt = -SENT_ONCE_MS;
+  });
+}
 
 const MINUTE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
