@@ -221,6 +221,30 @@ describe("secrets of the gateway on this machine", () => {
   });
 });
 
+test("a request that the ledger learns of late is followed as well, once", async () => {
+  const event = (id: string) => ({ id, request_id: `req_${id}`, at: "2026-11-22T12:00:00.000Z", model: "m" });
+  // The newest first: the third comes after the fourth, the first was there before.
+  const looks = [
+    ["2", "1"],
+    ["4", "2", "1"],
+    ["4", "3", "2", "1"],
+    ["5", "4", "3", "2", "1"],
+  ];
+  let looked = 0;
+  const asking: { terminal?: KeptTerminal } = {};
+  await using server = await AnsweringServer.start(({ path }) => {
+    if (path.startsWith("/api/requests/")) return { body: { sentence: "Allowed." } };
+    const data = (looks[looked] ?? []).map(event);
+    looked += 1;
+    if (looked === looks.length) asking.terminal?.interrupt();
+    return { body: { data, has_more: false, next_cursor: null } };
+  });
+  const terminal = new KeptTerminal({ SPILLWAY_STATE_DIR: stateDir, SPILLWAY_URL: server.url, SPILLWAY_KEY: "k" });
+  asking.terminal = terminal;
+  expect(await runTool(["tail", "--lines", "1", "--interval", "1"], terminal)).toBe(0);
+  expect(terminal.out.match(/req_\d/g)).toEqual(["req_2", "req_4", "req_3", "req_5"]);
+});
+
 test.each(["45", "10-11-2026"])(
   "an expiry that is neither a span nor ISO 8601 is not guessed at: %s",
   async (expires) => {

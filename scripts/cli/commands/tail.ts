@@ -27,10 +27,10 @@ export function tailCommand(tool: Tool): Command {
       const history = await historyOf(tool, whose);
       const { stop } = tool.terminal;
       try {
-        let seen = await showLatest(tool, history, lines);
+        const seen = await showLatest(tool, history, lines);
         while (!stop.aborted) {
           await sleep(Math.max(1, interval) * 1_000, undefined, { signal: stop });
-          seen = await showSince(tool, history, seen);
+          await showUnseen(tool, history, seen);
         }
       } catch (error) {
         // To be stopped is how it ends.
@@ -39,23 +39,38 @@ export function tailCommand(tool: Tool): Command {
     });
 }
 
-/** The place of the newest event that was shown; `null` when there is none yet. */
-type Seen = string | null;
+/** How many are looked at each time, and so how late an event may be. */
+const LOOKED_AT = 50;
+const REMEMBERED = 1_000;
+
+/**
+ * The events that were shown, or were there before, by their ids. The newest one is not enough: the ledger learns of
+ * events in any order, and of one later that ended before others.
+ */
+type Seen = Set<string>;
 
 async function showLatest(tool: Tool, history: History, lines: number): Promise<Seen> {
-  const events = await history.requests({ limit: Math.max(1, Math.min(lines, 500)) }).all(Math.max(1, lines));
+  const most = Math.max(lines, LOOKED_AT);
+  const events = await history.requests({ limit: Math.min(most, 500) }).all(most);
   for (const event of events.slice(0, lines).reverse()) await showRequest(tool, history, event);
-  return events[0]?.id ?? null;
+  return new Set(events.map(({ id }) => id).reverse());
 }
 
-async function showSince(tool: Tool, history: History, seen: Seen): Promise<Seen> {
-  const events: UsageEvent[] = [];
-  for await (const event of history.requests()) {
-    if (event.id === seen) break;
-    events.push(event);
+async function showUnseen(tool: Tool, history: History, seen: Seen): Promise<void> {
+  const unseen: UsageEvent[] = [];
+  for await (const { data } of history.requests({ limit: LOOKED_AT }).pages()) {
+    const more = data.filter(({ id }) => !seen.has(id));
+    unseen.push(...more);
+    if (more.length < data.length) break;
   }
-  for (const event of events.reverse()) await showRequest(tool, history, event);
-  return events.at(-1)?.id ?? seen;
+  for (const event of unseen.reverse()) {
+    await showRequest(tool, history, event);
+    seen.add(event.id);
+  }
+  for (const id of seen) {
+    if (seen.size <= REMEMBERED) break;
+    seen.delete(id);
+  }
 }
 
 async function showRequest(tool: Tool, history: History, event: UsageEvent): Promise<void> {
