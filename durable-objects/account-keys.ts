@@ -32,7 +32,7 @@ function add(
   if (replaces && !old) return { kind: "unknown_key" };
   if (live.length >= KEYS_MOST) return { kind: "too_many_keys", most: KEYS_MOST };
   store.addKey(key);
-  if (replaces) store.expireKey(replaces.id, replaces.expiresAt);
+  if (replaces) store.rollKey(replaces.id, replaces.expiresAt);
   return { kind: "added", replaced: replaced(store.key(replaces?.id ?? "")) };
 }
 

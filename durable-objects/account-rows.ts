@@ -45,6 +45,8 @@ export interface StoredKey {
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;
+  /** There once another key has taken over from it: when it would have ended otherwise. */
+  readonly unrolled?: { readonly expiresAt: number | null };
 }
 
 export type KeyColumns = {
@@ -55,6 +57,7 @@ export type KeyColumns = {
   created_at: number;
   expires_at: number | null;
   revoked_at: number | null;
+  unrolled_expires_at: number | null;
 };
 
 export type ResourceColumns = {
@@ -101,6 +104,7 @@ export function toKey(row: KeyColumns): StoredKey {
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
+    ...(row.unrolled_expires_at === null ? {} : { unrolled: { expiresAt: row.unrolled_expires_at || null } }),
   };
 }
 

@@ -122,6 +122,9 @@ const STEPS: readonly (string | ((sql: Sql) => void))[] = [
   "ALTER TABLE outbox ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0",
   // The ledger has all entries up to this number, whatever their rows say. Older code sends those once more.
   "ALTER TABLE delivery ADD COLUMN confirmed_seq INTEGER NOT NULL DEFAULT 0",
+  // When a key that was rolled would have ended otherwise; 0 for never, NULL where it was not rolled. Older code does not
+  // note it.
+  "ALTER TABLE keys ADD COLUMN unrolled_expires_at INTEGER",
 ];
 
 /**

@@ -124,8 +124,14 @@ export class AccountStore {
     return this.#sql.run("UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?", at, id) > 0;
   }
 
-  /** Lets a key end at `at`, unless it ends sooner. */
-  expireKey(id: string, at: number): void {
-    this.#sql.run("UPDATE keys SET expires_at = min(coalesce(expires_at, ?), ?) WHERE id = ?", at, at, id);
+  /** Lets a key from which another one takes over end at `at`, unless it ends sooner. */
+  rollKey(id: string, at: number): void {
+    this.#sql.run(
+      "UPDATE keys SET unrolled_expires_at = coalesce(unrolled_expires_at, expires_at, 0), " +
+        "expires_at = min(coalesce(expires_at, ?), ?) WHERE id = ?",
+      at,
+      at,
+      id,
+    );
   }
 }

@@ -146,6 +146,21 @@ describe("the holder of an account", () => {
     expect(await refusal(await api("POST", `/${old.id}/roll`, account.key, {}))).toBe("404 key_not_found");
   });
 
+  test.each([null, 10 * 24])("rolled again, gives a key as long a life as the first time: %s hours", async (hours) => {
+    const account = await newAccount();
+    const expires_at = hours === null ? null : new Date(Date.now() + hours * HOUR).toISOString();
+    const old = await made(account, { expires_at });
+    const heirs: KeyBody[] = [];
+    for (const overlap_hours of [1, 2]) {
+      const rolled = await api("POST", `/${old.id}/roll`, account.key, { overlap_hours });
+      heirs.push(await rolled.json<KeyBody>());
+    }
+    for (const heir of heirs) {
+      if (hours === null) expect(heir.expires_at).toBeNull();
+      else expect(Date.parse(heir.expires_at ?? "") - Date.now()).toBeGreaterThan((hours - 1) * HOUR);
+    }
+  });
+
   test("never prolongs a key by rolling it", async () => {
     const account = await newAccount();
     const soon = new Date(Date.now() + HOUR).toISOString();

@@ -538,6 +538,7 @@ test("an object that was stored before there were resources goes on, with its re
   const { requestId, attempt } = await hold(account, 4);
   // Then every entry had its state written to the tables.
   await objects.setStatus(account.id, "active", null);
+  await sqlOf(account, "ALTER TABLE keys DROP COLUMN unrolled_expires_at");
   await sqlOf(account, "ALTER TABLE delivery DROP COLUMN confirmed_seq");
   await sqlOf(account, "ALTER TABLE outbox DROP COLUMN confirmed");
   await sqlOf(account, "ALTER TABLE outbox DROP COLUMN state");
