@@ -14,6 +14,11 @@ const UNREAD: ReadonlySet<string> = new Set(["model", "client_metadata", "metada
 
 /** Parts that are charged by their pixels and not by the length of their URL. */
 const IMAGES: ReadonlySet<Json | undefined> = new Set(["input_image", "image_url", "computer_screenshot"]);
+/** Images elsewhere, by the type of the object and the member that holds them: one that was made, a mask for a new one. */
+const OTHER_IMAGES: Readonly<Record<string, string>> = {
+  image_generation_call: "result",
+  image_generation: "input_image_mask",
+};
 /** A full-resolution image of 2,048 pixels a side, cut as upstream cuts it, comes to fewer. */
 const IMAGE_MOST = 2_000;
 /** `detail: "original"` is not scaled down: up to ten million pixels in patches of 32 × 32. */
@@ -55,10 +60,9 @@ function add(value: Json, sum: Sum): void {
 }
 
 function addObject(object: JsonObject, sum: Sum): void {
-  const isImage = IMAGES.has(object.type);
   sum.most += OBJECT_TOKENS;
   for (const [name, value] of Object.entries(object)) {
-    if (isImage && name === "image_url") {
+    if (isImage(object, name)) {
       addImage(object, value, sum);
     } else if (OPAQUE.has(name) && typeof value === "string") {
       sum.most += value.length / OPAQUE_CHARACTERS_PER_TOKEN;
@@ -67,6 +71,11 @@ function addObject(object: JsonObject, sum: Sum): void {
       add(value, sum);
     }
   }
+}
+
+function isImage({ type }: JsonObject, name: string): boolean {
+  if (name === "image_url") return IMAGES.has(type);
+  return typeof type === "string" && Object.hasOwn(OTHER_IMAGES, type) && OTHER_IMAGES[type] === name;
 }
 
 /** `image_url` is a URL in one protocol and `{url, detail}` in the other. */

@@ -53,7 +53,10 @@ describe("the input is estimated with caution", () => {
     const screenshot = {
       input: [{ type: "computer_call_output", output: { type: "computer_screenshot", image_url: url } }],
     };
-    for (const body of [responses, chat, screenshot]) {
+    const [, base64 = ""] = url.split(",");
+    const made = { input: [{ type: "image_generation_call", id: "ig_1", status: "completed", result: base64 }] };
+    const mask = { input: "x", tools: [{ type: "image_generation", input_image_mask: { image_url: url } }] };
+    for (const body of [responses, chat, screenshot, made, mask]) {
       expect(estimateInput(body).most).toBeGreaterThanOrEqual(2_000);
       expect(estimateInput(body).most).toBeLessThan(2_100);
     }
@@ -65,6 +68,7 @@ describe("the input is estimated with caution", () => {
     const text = `data:image/png;base64,${"A".repeat(30_000)}`;
     expect(estimateInput({ input: text }).most).toBeGreaterThan(9_000);
     expect(estimateInput({ input: [{ type: "something_new", image_url: text }] }).most).toBeGreaterThan(9_000);
+    expect(estimateInput({ input: [{ type: "something_new", result: text }] }).most).toBeGreaterThan(9_000);
   });
 
   it("a file counts by its bytes", () => {

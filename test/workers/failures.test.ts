@@ -222,6 +222,22 @@ describe("a stream that breaks off", () => {
     },
   );
 
+  test("and went on from an image that was made before charges that as an image, not as a book of base64", async () => {
+    const image = {
+      type: "image_generation_call",
+      id: "ig_1",
+      status: "completed",
+      result: "iVBORw0KGgo".repeat(30_000),
+    };
+    const body = { model: "gpt-5.4", input: [image, { role: "user", content: "Now in red" }], max_output_tokens: 100 };
+    const response = await ask(account, { ...body, stream: true }, { simulate: "output=10;cut_after=4;pace=1" });
+    expect((await readStream(response)).broken).toBe(true);
+    const receipt = await endedReceipt(account, requestIdOf(response));
+    expect(receipt).toMatchObject({ usage: { outcome: "cut", estimated: true } });
+    expect(Number(receipt.reservation.estimated)).toBeLessThan(4);
+    expect(Number(charged(receipt))).toBeLessThan(0.5);
+  });
+
   test("before the first word costs nothing", async () => {
     const response = await ask(account, { ...BODY, stream: true }, { simulate: "cut_after=0" });
     expect((await readStream(response)).broken).toBe(true);
