@@ -19,11 +19,11 @@ export const deleteResponse: Answer = ({ params, store }) => {
   return { json: { id, object: "response", deleted: true } };
 };
 
-/** `POST /v1/responses/{id}/cancel`: only a background response can be cancelled; one that is over stays as it is. */
+/** `POST /v1/responses/{id}/cancel`: only a background response that is not over by itself can be cancelled. */
 export const cancelResponse: Answer = ({ params, store }) => {
   const response = requiredResponse(store, params.id ?? "");
   if (!response.isBackground) throw new ApiError(400, { message: "Cannot cancel a synchronous response." });
-  response.cancel();
+  if (!response.cancel()) throw new ApiError(400, { message: "Cannot cancel a response that has ended." });
   return { json: response.object() };
 };
 

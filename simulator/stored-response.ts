@@ -19,8 +19,8 @@ export interface StoredResponse extends Job {
   events(from: number, to: number): WireEvent[];
   /** A response that somebody waits for is over when its last event is made. */
   finish(): void;
-  /** What is over already stays as it is. */
-  cancel(): void;
+  /** What is over already stays as it is; returns whether it is cancelled, now or since before. */
+  cancel(): boolean;
 }
 
 /** `backgroundMs`: how long it takes on its own; `null` where a caller waits for it and `finish` ends it. */
@@ -70,6 +70,7 @@ export function storedResponse(
     },
     cancel() {
       if (Date.now() < endsAt) cancelledAt ??= Date.now();
+      return cancelledAt !== null;
     },
   };
 }

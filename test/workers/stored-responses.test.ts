@@ -221,6 +221,15 @@ describe("a background response", () => {
     expect((await endedReceipt(owner, requestId)).charge?.amount).toBe("0.000000");
   });
 
+  test("that has ended unseen is charged when it is deleted", async () => {
+    const { body, requestId } = await made(owner, BACKGROUND, "background=50;output=3");
+    await scheduler.wait(100);
+    const deleted = await send("DELETE", `/v1/responses/${body.id}`, undefined, bearer(owner.key));
+    expect(await deleted.json()).toMatchObject({ id: body.id, deleted: true });
+    expect((await endedReceipt(owner, requestId)).charge?.amount).toBe("0.300000");
+    expect((await retrieve(owner, body.id)).status).toBe(404);
+  });
+
   test("whose stream breaks can be taken up again and is charged once", async () => {
     const response = await ask(owner, { ...BACKGROUND, stream: true }, { simulate: "background=600;output=4" });
     const requestId = requestIdOf(response);

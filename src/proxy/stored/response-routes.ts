@@ -5,6 +5,7 @@ import { storedResponseMeter } from "../../protocol/stored-response.ts";
 import { usageRepair } from "../../protocol/usage-repair.ts";
 import { depsOf } from "../gateway-deps.ts";
 import { endJob } from "../jobs/end-job.ts";
+import { lookAt } from "../jobs/poll.ts";
 import { endOfReading, responseJob } from "../jobs/response-job.ts";
 import { reach } from "../reach.ts";
 import { relay } from "../relay.ts";
@@ -75,13 +76,19 @@ async function cancel(c: HttpContext, owned: Owned): Promise<Response> {
   return passWhole(reached, c.var.requestId, (text) => observe(c, owned, text));
 }
 
-/** A response that is under way is cancelled first: what it has used until then must not vanish with it. */
+/**
+ * A response that is under way is cancelled first: what it has used until then must not vanish with it. One that has ended
+ * unseen is looked at before, since upstream refuses to cancel it.
+ */
 async function remove(c: HttpContext, owned: Owned): Promise<Response> {
   const { accountId, resource } = owned;
-  const { accounts } = depsOf(c);
-  if (resource.job !== null) {
+  const deps = depsOf(c);
+  const { accounts } = deps;
+  const isOpen = async (): Promise<boolean> => (await lookAt(deps, accountId, resource, c.var.requestId)) === "open";
+  if (resource.job !== null && (await isOpen())) {
     const cancelled = await cancel(c, owned);
-    if (!cancelled.ok) return cancelled;
+    // It may have ended between the two.
+    if (!cancelled.ok && (await isOpen())) return cancelled;
     const now = await ownResource(c, "response");
     if (now.resource.job !== null) {
       throw new HttpFault(
