@@ -73,7 +73,7 @@ export function quoteRequest(turns: AccountTurns, request: command.QuoteRequest)
     const from = lookUp(turns, state, references);
     if (from.kind === "unknown_reference") return only(from);
     const full = { ...demand, keyId: caller.key?.id ?? NO_KEY, bound: withContext(demand.bound, from.tokens) };
-    return only({ kind: "quoted", decision: decide(state, full, now) });
+    return only({ kind: "quoted", decision: decide(state, full, now), upstream: from.upstream });
   });
 }
 

@@ -91,7 +91,12 @@ export type QuoteReply =
   | KeyRefused
   | PlanOutdated
   | UnknownReference
-  | { readonly kind: "quoted"; readonly decision: Decision };
+  | {
+      readonly kind: "quoted";
+      readonly decision: Decision;
+      /** The upstream that keeps what the request names; absent where an older object answers. */
+      readonly upstream?: string | null;
+    };
 
 export interface RefundRequest {
   readonly id: string;

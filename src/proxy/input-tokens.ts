@@ -59,7 +59,11 @@ export async function countInputTokens(c: HttpContext): Promise<Response> {
       }
     }
   }
-  const target = deps.upstreams.targetsFor(catalog.upstreams(), { feature, model, accountId })[0];
+  const known = catalog.upstreams();
+  // What the request names is known nowhere else.
+  const target = reply.upstream
+    ? deps.upstreams.targetOf(known, reply.upstream, model)
+    : deps.upstreams.targetsFor(known, { feature, model, accountId })[0];
   return passWhole(
     await reach(deps, {
       resource: { upstream: target?.upstream ?? "", model },

@@ -14,6 +14,7 @@ import {
   newAccount,
   openGateway,
   operator,
+  RESPONSES,
   requestIdOf,
   send,
   type TestAccount,
@@ -223,6 +224,17 @@ describe("a request goes to", () => {
     await forgetUpstream();
     const { response, hosts } = await route(gateway, "output=1", {}, { ...BODY, model: "free-1" });
     expect([response.status, hosts]).toEqual([200, ["upstream.test"]]);
+  });
+
+  test("the upstream that keeps what it goes on from, also where only its input is counted", async () => {
+    const gateway = freshGateway();
+    await put(gateway, "second", SECOND);
+    const first = await route(gateway, "upstream.test/status=503;output=4");
+    const { id } = JSON.parse(first.text) as { id: string };
+    for (const path of [RESPONSES, `${RESPONSES}/input_tokens`]) {
+      const next = await route(gateway, "output=1", { route: path }, { ...BODY, previous_response_id: id });
+      expect([path, next.response.status, next.hosts]).toEqual([path, 200, ["second.test"]]);
+    }
   });
 
   test("no upstream that is disabled, is for other features, or lacks its secret", async () => {
