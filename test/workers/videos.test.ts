@@ -457,16 +457,28 @@ describe("forms", () => {
 });
 
 describe("characters", () => {
-  test("are charged by the piece and belong to their account", async () => {
+  function makeOtto(headers: Record<string, string> = {}): Promise<Response> {
     const data = new FormData();
     data.append("name", "Otto");
     data.append("video", new Blob([new Uint8Array(1_000)], { type: "video/mp4" }), "otto.mp4");
-    const init = { method: "POST", headers: bearer(owner.key), body: data };
-    const response = await call("/v1/videos/characters", init);
+    return call("/v1/videos/characters", { method: "POST", headers: { ...bearer(owner.key), ...headers }, body: data });
+  }
+
+  test("are charged by the piece and belong to their account", async () => {
+    const response = await makeOtto();
     expect(response.status).toBe(200);
     const { id } = await response.json<{ id: string }>();
     expect((await endedReceipt(owner, requestIdOf(response))).charge?.amount).toBe("0.500000");
     expect((await get(owner, `/characters/${id}`)).status).toBe(200);
     expect((await get(stranger, `/characters/${id}`)).status).toBe(404);
+  });
+
+  test("cost nothing where upstream's answer is none", async () => {
+    const response = await makeOtto({ "x-simulate": "malformed" });
+    expect([response.status, await codeOf(response)]).toEqual([502, "upstream_protocol"]);
+    expect(await endedReceipt(owner, requestIdOf(response))).toMatchObject({
+      reservation: { state: "released" },
+      charge: { amount: "0.000000" },
+    });
   });
 });

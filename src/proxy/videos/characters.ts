@@ -11,7 +11,7 @@ import { sha256Hex } from "../../sha256.ts";
 import { admit } from "../admission.ts";
 import { answerHeaders } from "../answer-headers.ts";
 import { endJourney } from "../ending.ts";
-import { unreachable } from "../failure-policy.ts";
+import { UNREADABLE, unreachable } from "../failure-policy.ts";
 import { depsOf } from "../gateway-deps.ts";
 import { videoJob } from "../jobs/video-job.ts";
 import type { Answer, Demanding, GatewayDeps, Incoming, Journey } from "../journey.ts";
@@ -20,7 +20,7 @@ import { reach } from "../reach.ts";
 import { repeat } from "../replay.ts";
 import { failed, passWhole } from "../stored/answer.ts";
 import { ownResource } from "../stored/own-resource.ts";
-import { createUpstream } from "./create-upstream.ts";
+import { type Creation, createUpstream } from "./create-upstream.ts";
 import { READ_MS } from "./make.ts";
 
 /** The price of making a character stands on the line of the default model, as that of a call. Free has to be said. */
@@ -67,23 +67,17 @@ async function create(deps: GatewayDeps, journey: Journey<Demanding>, request: V
   const { incoming, catalog, reservation } = journey;
   const { accountId, requestId } = incoming;
   const wish = { feature: reservation.feature, model: DEFAULT_MODEL, accountId };
-  const creation = await createUpstream(deps, incoming, request, deps.upstreams.targetsFor(catalog.upstreams(), wish));
+  const targets = deps.upstreams.targetsFor(catalog.upstreams(), wish);
+  const creation = named(await createUpstream(deps, incoming, request, targets));
   if (creation.kind !== "created") {
     const outcome = creation.kind === "rejected" || creation.kind === "faulty" ? "rejected" : "upstream_error";
     await endJourney(deps.accounts, journey, { kind: "release", outcome });
   }
   switch (creation.kind) {
     case "created": {
-      const { text, headers, target } = creation;
-      const id = parseData(text)?.id;
-      const kept = {
-        kind: "character",
-        upstream: target.upstream,
-        contextTokens: 0,
-        outputTokens: 0,
-        itemIds: [],
-      } as const;
-      const made = typeof id === "string" ? { ...kept, id } : null;
+      const { id, text, headers, target } = creation;
+      const { upstream } = target;
+      const made = { id, kind: "character", upstream, contextTokens: 0, outputTokens: 0, itemIds: [] } as const;
       const report = { usage: USAGE, outcome: "completed", estimated: false } as const;
       await endJourney(deps.accounts, journey, { kind: "settle", report }, made);
       return new Response(text, { headers: answerHeaders(journey, headers, null) });
@@ -99,6 +93,17 @@ async function create(deps: GatewayDeps, journey: Journey<Demanding>, request: V
     case "unknown":
       return failed(unreachable(), requestId);
   }
+}
+
+type Named =
+  | Exclude<Creation, { kind: "created" }>
+  | (Extract<Creation, { kind: "created" }> & { readonly id: string });
+
+/** A character without an id can appear in no video: what was answered then is no character, and is not charged. */
+function named(creation: Creation): Named {
+  if (creation.kind !== "created") return creation;
+  const id = parseData(creation.text)?.id;
+  return typeof id === "string" && id !== "" ? { ...creation, id } : { kind: "failed", failure: UNREADABLE };
 }
 
 export async function readCharacter(c: HttpContext): Promise<Response> {
