@@ -31,7 +31,7 @@ export async function reach(deps: Pick<GatewayDeps, "catalog" | "upstreams">, qu
   const target = upstreams.targetOf(catalog.upstreams(), resource.upstream, resource.model);
   if (!target) return { kind: "failed", failure: NO_UPSTREAM };
   try {
-    const call = await callUpstream(inTime(target), { ...request, body: question.body ?? null });
+    const call = await callUpstream(inTime(target, question), { ...request, body: question.body ?? null });
     const { status, headers, ok, body } = call.response;
     const failure = ok || isUnchanged(question, status) ? "pass" : failureOf(status, headers.get("retry-after"));
     if (failure === "pass") return { kind: "reached", call };
@@ -54,7 +54,11 @@ const NOT_MODIFIED = 304;
 /** What upstream keeps it has at hand: nobody waits for that as long as for an answer that has to be made. */
 const AT_HAND_MS = 30_000;
 
-function inTime(target: Target): Target {
+/** A stream has to begin as soon, but of an answer that is still being made its events may be long in coming. */
+function inTime(target: Target, { streamed }: Pick<Question, "streamed">): Target {
   const { patience } = target;
-  return { ...target, patience: { ...patience, firstByteMs: Math.min(patience.firstByteMs, AT_HAND_MS) } };
+  const soon = streamed
+    ? { connectMs: Math.min(patience.connectMs, AT_HAND_MS) }
+    : { firstByteMs: Math.min(patience.firstByteMs, AT_HAND_MS) };
+  return { ...target, patience: { ...patience, ...soon } };
 }

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   accountOf,
   ask,
@@ -7,6 +7,7 @@ import {
   endedReceipt,
   eventually,
   forgetUpstream,
+  gatewayWith,
   newAccount,
   openGateway,
   requestIdOf,
@@ -44,6 +45,8 @@ beforeAll(async () => {
   owner = await newAccount({ credits: "1000" });
   stranger = await newAccount({ credits: "1000" });
 });
+
+afterEach(() => vi.useRealTimers());
 
 async function made(
   account: TestAccount,
@@ -244,6 +247,17 @@ describe("a background response", () => {
     expect(text).toContain("response.completed");
     const receipt = await endedReceipt(owner, requestId);
     expect(receipt.charge?.amount).toBe("0.400000");
+  });
+
+  test("that thinks for long is not lost to a reader who takes its stream up again meanwhile", async () => {
+    const { body } = await made(owner, BACKGROUND, "background=3000;output=4");
+    const gateway = gatewayWith({ UPSTREAM_IDLE_MS: "100" });
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const path = `/v1/responses/${body.id}?stream=true&starting_after=1`;
+    const resumed = await gateway(path, { headers: bearer(owner.key) });
+    vi.setSystemTime(Date.now() + 60_000);
+    const { text, broken } = await readStream(resumed);
+    expect([broken, text.includes("response.completed")]).toEqual([false, true]);
   });
 
   test.each([false, true])("whose owner cannot be noted is told to nobody, streamed: %s", async (stream) => {
