@@ -18,14 +18,18 @@ export function readReferences(body: JsonObject): References | RequestFault {
   if (previous !== null && !isId(previous)) return invalid("previous_response_id", "the id of a response");
   const items: string[] = [];
   for (const [index, item] of (Array.isArray(body.input) ? body.input : []).entries()) {
-    if (!isObject(item)) continue;
-    const isBareId = !isSet(item.type) && !isSet(item.role) && isSet(item.id);
-    if (!isBareId && item.type !== "item_reference") continue;
+    if (!isObject(item) || !isReference(item)) continue;
     if (!isId(item.id)) return invalid(`input[${index}].id`, "the id of an item");
     items.push(item.id);
   }
   if (items.length > MOST_REFERENCES) return invalid("input", `at most ${MOST_REFERENCES} references`);
   return { previousResponse: previous, items };
+}
+
+/** An item that only names another. An image that was made before is either said in its `result` or named by its id. */
+function isReference({ type, role, id, status, result }: JsonObject): boolean {
+  if (type === "image_generation_call") return typeof result !== "string" && status !== "failed" && isSet(id);
+  return type === "item_reference" || (!isSet(type) && !isSet(role) && isSet(id));
 }
 
 function isId(value: Json | undefined): value is string {
@@ -64,13 +68,15 @@ function refusePart(part: JsonObject, param: string): RequestFault | null {
   return null;
 }
 
-/** Refuses a tool that takes over a container or files from earlier requests. */
+/** Refuses a tool that takes over a container or files from elsewhere. */
 export function refuseToolReference(tool: JsonObject, param: string): RequestFault | null {
   const container = tool.container ?? tool.environment;
   const takesOver =
     typeof container === "string" ||
     (isObject(container) && (isSet(container.container_id) || isFilled(container.file_ids)));
-  return takesOver ? unsupported(`${param}.container`, NOT_OWNED) : null;
+  if (takesOver) return unsupported(`${param}.container`, NOT_OWNED);
+  const mask = tool.input_image_mask;
+  return isObject(mask) && isSet(mask.file_id) ? unsupported(`${param}.input_image_mask.file_id`, NOT_OWNED) : null;
 }
 
 function isFilled(value: Json | undefined): boolean {

@@ -158,6 +158,10 @@ describe("what would escape metering or ownership is refused", () => {
     ["input[0].content[0].type", file({ type: "input_audio", input_audio: { data: "AAAA", format: "wav" } })],
     ["tools[0].container", { tools: [{ type: "code_interpreter", container: "cntr_1" }] }],
     [
+      "tools[0].input_image_mask.file_id",
+      { tools: [{ type: "image_generation", input_image_mask: { file_id: "file-1" } }] },
+    ],
+    [
       "tools[0].container",
       { tools: [{ type: "code_interpreter", container: { type: "auto", file_ids: ["file-1"] } }] },
     ],

@@ -97,6 +97,8 @@ describe("a stored response belongs to the account that made it", () => {
       const named = [
         await ask(stranger, { ...PRICED, previous_response_id: body.id }),
         await ask(stranger, { ...PRICED, input: [{ type: "item_reference", id: item }] }),
+        await ask(stranger, { ...PRICED, input: [{ type: "image_generation_call", id: item }] }),
+        await ask(stranger, { ...PRICED, input: [{ type: "image_generation_call", id: item, result: null }] }),
         await ask(stranger, { ...PRICED, previous_response_id: body.id }, { route: "/v1/responses/compact" }),
         await ask(stranger, { ...PRICED, previous_response_id: body.id }, { route: "/v1/responses/input_tokens" }),
       ];
@@ -147,6 +149,15 @@ describe("going on from an earlier response", () => {
       { role: "user", content: "And a weir?" },
     ];
     const second = await ask(owner, { ...PRICED, input });
+    expect(second.status).toBe(200);
+  });
+
+  test("images of earlier responses may be named; those that failed, or are sent back whole, name nothing", async () => {
+    const first = await made(owner, PRICED);
+    const named = { type: "image_generation_call", id: first.body.output[0]?.id };
+    const whole = { type: "image_generation_call", id: "ig_1", status: "completed", result: "iVBORw0KGgo=" };
+    const broken = { type: "image_generation_call", id: "ig_2", status: "failed", result: null };
+    const second = await ask(owner, { ...PRICED, input: [named, whole, broken, { role: "user", content: "In red" }] });
     expect(second.status).toBe(200);
   });
 
