@@ -20,7 +20,7 @@ export interface RelayOptions {
   /** Cuts the upstream, and with it the client's stream. */
   readonly cut: (reason: string) => void;
   readonly watchdog: Watchdog;
-  /** Called now and then while the stream runs, with what was counted so far. */
+  /** Called now and then while the stream runs, be it silent, with what was counted so far: its reservation is kept by it. */
   readonly onProgress: (reading: Reading) => Promise<void>;
   /**
    * Called once, as soon as the answer's id was seen; nothing goes to the client before it is done. Where it answers
@@ -79,6 +79,7 @@ class Relay {
 
   async run(body: ReadableStream<Uint8Array>): Promise<MeteredEnd> {
     const { meter, rewriter, watchdog } = this.#options;
+    watchdog.onTick = (now) => this.#showProgress(now);
     await this.#readAll(body).catch(() => undefined);
     watchdog.stop();
     const reading = meter.reading();
@@ -99,7 +100,7 @@ class Relay {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const now = watchdog.touch();
+      watchdog.touch();
       meter.push(value);
       if (meter.violation !== null) {
         cut("upstream_protocol");
@@ -112,7 +113,6 @@ class Relay {
         return;
       }
       if (this.client.isBehind) await this.client.catchUp();
-      this.#showProgress(now);
     }
   }
 

@@ -13,6 +13,8 @@ export class Watchdog {
   readonly #streamed: boolean;
   readonly #startedAt = Date.now();
   #waitsUntil: number;
+  /** Called with the time about once a second, however silent the upstream is. */
+  onTick: (now: number) => void = () => undefined;
 
   constructor(patience: Patience, streamed: boolean, cut: (reason: string) => void) {
     const { connectMs, firstByteMs, idleMs, totalMs } = patience;
@@ -24,6 +26,7 @@ export class Watchdog {
         const now = Date.now();
         if (now > this.#waitsUntil) cut("upstream_silent");
         else if (now - this.#startedAt > totalMs) cut("upstream_too_long");
+        else this.onTick(now);
       },
       Math.min(WATCH_MS, connectMs, firstByteMs, idleMs, totalMs),
     );
@@ -34,11 +37,9 @@ export class Watchdog {
     this.#waitsUntil = this.#startedAt + this.#patience.firstByteMs;
   }
 
-  /** A piece of the answer arrived. Returns now. */
-  touch(): number {
-    const now = Date.now();
-    if (this.#streamed) this.#waitsUntil = now + this.#patience.idleMs;
-    return now;
+  /** A piece of the answer arrived. */
+  touch(): void {
+    if (this.#streamed) this.#waitsUntil = Date.now() + this.#patience.idleMs;
   }
 
   stop(): void {

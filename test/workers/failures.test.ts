@@ -1,3 +1,4 @@
+import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   accountOf,
@@ -16,7 +17,9 @@ import {
   openGateway,
   putPlan,
   RESPONSES,
+  receiptOf,
   requestIdOf,
+  stubOf,
   type TestAccount,
   upstream,
 } from "../support/gateway.ts";
@@ -263,6 +266,22 @@ describe("a stream that breaks off", () => {
     expect(response.headers.get("retry-after")).toBe("5");
     const receipt = await endedReceipt(account, requestIdOf(response));
     expect(receipt).toMatchObject({ reservation: { state: "released" }, charge: { amount: "0.000000" } });
+  });
+
+  test("is not one that only thinks, however long: what is reserved for it stays so", async () => {
+    const clock = stopClock();
+    const options = { simulate: "output=3;think=3000", gateway: gatewayWith({ UPSTREAM_IDLE_MS: "3600000" }) };
+    const response = await ask(account, { ...BODY, stream: true }, options);
+    const stream = new StreamReader(response);
+    await stream.until("event: response.in_progress");
+    clock.pass(3 * 60_000);
+    await scheduler.wait(1_100);
+    clock.pass(3 * 60_000);
+    await runDurableObjectAlarm(stubOf(account));
+    expect((await receiptOf(account, requestIdOf(response))).reservation.state).toBe("pending");
+    await stream.rest();
+    const receipt = await endedReceipt(account, requestIdOf(response));
+    expect(receipt).toMatchObject({ reservation: { state: "settled" }, charge: { amount: "0.300000" } });
   });
 
   test("an upstream that falls silent is cut, the client's stream with it", async () => {

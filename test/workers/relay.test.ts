@@ -318,22 +318,25 @@ describe("an answer whose id must be known to us first", () => {
   });
 });
 
-test("what was counted so far is told every thirty seconds", async () => {
-  vi.useFakeTimers({ toFake: ["Date"] });
-  const begun = Date.now();
-  const story = new Story();
+test("what was counted so far is told every thirty seconds, in a silence too", async () => {
+  vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
+  const patience = { connectMs: 600_000, firstByteMs: 600_000, idleMs: 600_000, totalMs: 600_000 };
+  const story = new Story({ watchdog: new Watchdog(patience, true, () => undefined) });
   const client = story.client();
-  for (const seconds of [20, 40, 50, 75]) {
-    vi.setSystemTime(begun + seconds * 1_000);
+  for (let count = 0; count < 4; count += 1) {
+    vi.advanceTimersByTime(20_000);
     await story.send(DELTA);
     await client.next();
   }
+  vi.advanceTimersByTime(60_000);
   await story.send(COMPLETED);
   await story.close();
   await story.relayed.ended;
   const told = story.told.map(([what, { counted }]) => [what, counted.outputTokens]);
   expect(told).toEqual([
-    ["progress", 2],
+    ["progress", 1],
+    ["progress", 3],
+    ["progress", 4],
     ["progress", 4],
   ]);
 });
