@@ -21,7 +21,7 @@ async function testBindings() {
     SPILLWAY_KEY_SECRET: "test-key-secret-of-at-least-32-bytes",
     UPSTREAM_BASE_URL: "http://upstream.test/v1",
     // A canary: whatever leaves the gateway, this text must not be in it.
-    UPSTREAM_API_KEY: "sk-canary-upstream-5f0c1d7e9b",
+    UPSTREAM_API_KEY: "sk-canary-upstream-5f0c1dvQxZ",
     UPSTREAM_EXTRA_HEADERS: "x-simulate",
     // The test plugin turns off by a compatibility flag what lets a request wait for another's call. What starts a
     // gateway of its own has it on, and so has the simulation.

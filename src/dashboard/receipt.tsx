@@ -53,7 +53,7 @@ interface ReceiptParts {
 export function ReceiptView({ receipt, rate, names = byId }: ReceiptParts) {
   const picture = pictureOf(receipt);
   const sources = picture.steps.flatMap(({ source }) => source ?? []);
-  const sentence = sources.reduce((text, id) => text.replaceAll(id, named(id, names)), receiptSentence(receipt));
+  const sentence = sources.reduce((text, id) => text.replaceAll(id, () => named(id, names)), receiptSentence(receipt));
   return (
     <>
       <p class="sentence">{sentence}</p>

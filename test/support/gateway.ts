@@ -12,8 +12,11 @@ import type { AccountBody, Journal, Receipt } from "./wire.ts";
 /** The gateway under test, seen from outside: its routes, its operator and the simulated upstream behind it. */
 const HOST = "https://gateway.test";
 export const ADMIN_TOKEN = "test-admin-token";
-/** The operator's key for the upstream, as vitest.config.ts sets it. It must appear nowhere. */
-export const CANARY = "sk-canary-upstream-5f0c1d7e9b";
+/**
+ * The operator's key for the upstream, as vitest.config.ts sets it. It must appear nowhere. Its end, which is looked for by
+ * itself, can be no part of a random id: those are hexadecimal.
+ */
+export const CANARY = "sk-canary-upstream-5f0c1dvQxZ";
 
 export const RESPONSES = "/v1/responses";
 export const CHAT = "/v1/chat/completions";

@@ -297,13 +297,13 @@ describe("the receipt page", () => {
   test("says what each source paid, in the order in which they were asked", async () => {
     const account = await newAccount();
     await grant(account, "0.4", { kind: "promotional", reason: "Welcome", priority: 1 });
-    await grant(account, "5", { reason: "Order 1" });
+    await grant(account, "5", { reason: "Order $& 1" });
     const id = requestIdOf(await ask(account, REQUEST));
     await confirmedReceipt(account, id);
     const html = await (await signedIn(account)).html(`/dashboard/requests/${id}`);
-    expect(html).toContain("0.40 from the grant “Welcome”, 1.60 from the grant “Order 1”");
+    expect(html).toContain("0.40 from the grant “Welcome”, 1.60 from the grant “Order $&amp; 1”");
     const labels = [...html.matchAll(/class="flow"[^>]*aria-label="([^"]+)"/g)].map(([, label]) => label);
-    expect(labels).toEqual(["Welcome: paid 0.40", "Order 1: paid 1.60"]);
+    expect(labels).toEqual(["Welcome: paid 0.40", "Order $&amp; 1: paid 1.60"]);
     expect(html).toContain(`href="/api/requests/${id}"`);
   });
 
