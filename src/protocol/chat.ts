@@ -7,8 +7,8 @@ import { isObject } from "./json-object.ts";
 import { isSet, refuseReferences } from "./references.ts";
 import { boundOf, readCommonFields, readTokenBound, refuseFields } from "./request-fields.ts";
 import { parseData } from "./sse.ts";
+import { toldChunks } from "./told-chunks.ts";
 import { type Calls, readTools } from "./tools.ts";
-import { usageChunkFilter } from "./usage-chunk-filter.ts";
 
 /** Members with which a request would use something that is neither in it nor priced. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -72,7 +72,7 @@ function prepare(body: JsonObject, rateOf: (model: string) => Rate | null): Prep
       meter.answer(parseData(answer) ?? undefined);
       return meter.reading();
     },
-    rewrite: fields.stream && !asksForUsage ? usageChunkFilter : null,
+    rewrite: fields.stream ? () => toldChunks(asksForUsage) : null,
   };
 }
 

@@ -6,8 +6,8 @@ import { isSet, readReferences, refuseReferences } from "./references.ts";
 import { boundOf, type CommonFields, readCommonFields, readTokenBound, refuseFields } from "./request-fields.ts";
 import { ResponsesMeter } from "./responses-meter.ts";
 import { parseData } from "./sse.ts";
+import { toldAnswer, toldEvents } from "./told-answer.ts";
 import { readTools } from "./tools.ts";
-import { repairAnswer, usageRepair } from "./usage-repair.ts";
 
 /** Members with which a request would use something that is neither in it nor priced. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -84,8 +84,8 @@ function prepare(body: JsonObject, fields: CommonFields, kind: Kind): ResponsesR
       meter.answer(parseData(answer) ?? undefined);
       return meter.reading();
     },
-    repair: repairAnswer,
-    rewrite: usageRepair,
+    repair: toldAnswer,
+    rewrite: toldEvents,
   };
 }
 

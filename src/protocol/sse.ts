@@ -49,6 +49,13 @@ export class EventReader {
   }
 }
 
+/** `event` with other data in one line, and all its other lines as they were. */
+export function withData(event: string, data: string): string {
+  const lineEnd = LINE_END.exec(event)?.[0] ?? "\n";
+  const others = event.split(LINE_END).filter((line) => line !== "" && !line.startsWith("data:"));
+  return [...others, `data: ${data}`, "", ""].join(lineEnd);
+}
+
 /** The data of one whole event, from its text. */
 export function dataOf(event: string): string {
   return event

@@ -1,64 +1,13 @@
-import type { Json, JsonObject, Rewriter } from "./adapter.ts";
-import { EventRewriter } from "./event-rewriter.ts";
+import type { Json, JsonObject } from "./adapter.ts";
 import { isObject } from "./json-object.ts";
-import { dataOf, LINE_END, parseData } from "./sse.ts";
 import { readResponsesUsage } from "./usage-object.ts";
 
 /**
- * Codex reads `usage` strictly: where a count is missing it takes the whole last event for lost, and asks again for an
- * answer that was paid. So usage that is not whole is completed, and usage that cannot be true becomes `null`, which
- * every client takes for "not told". Only the last event of a stream is concerned; all others keep their bytes.
+ * The response with whole usage; `null` where there is nothing to repair. Codex reads `usage` strictly: where a count is
+ * missing it takes the whole last event for lost, and asks again for an answer that was paid. So usage that is not whole
+ * is completed, and usage that cannot be true becomes `null`, which every client takes for "not told".
  */
-export function usageRepair(): Rewriter {
-  return new EventRewriter({ mayChange: mayEndAnswer, change: repairEvent });
-}
-
-/** The same for a whole answer. */
-export function repairAnswer(answer: string): string {
-  const parsed = parseData(answer);
-  const repaired = parsed && repairUsage(parsed);
-  return repaired ? JSON.stringify(repaired) : answer;
-}
-
-/** The same for an event without its frame, as a WebSocket carries it. */
-export function repairEventData(data: string): string {
-  if (!TERMINAL.test(data)) return data;
-  return repairedData(data) ?? data;
-}
-
-const TERMINAL = /response\.(?:completed|incomplete|failed|cancelled)\b/;
-const NAMED = /^(?:event: ?|data: ?\{"type":")([\w.]+)(?=[\r\n"])/;
-
-/** An event that says early that it is another one need not be held back. */
-function mayEndAnswer(beginning: string): boolean {
-  const [, name = ""] = NAMED.exec(beginning) ?? [];
-  return TERMINAL.test(name) || !name.startsWith("response.");
-}
-
-function repairEvent(event: string): string | null {
-  if (!TERMINAL.test(event)) return null;
-  const data = repairedData(dataOf(event));
-  return data === null ? null : withData(event, data);
-}
-
-/** The new data of an event; `null` where there is nothing to repair. */
-function repairedData(data: string): string | null {
-  const event = parseData(data);
-  const answer = event?.response;
-  if (!event || !isObject(answer)) return null;
-  const repaired = repairUsage(answer);
-  return repaired && JSON.stringify({ ...event, response: repaired });
-}
-
-/** `event` with other data in one line, and all its other lines as they were. */
-function withData(event: string, data: string): string {
-  const lineEnd = LINE_END.exec(event)?.[0] ?? "\n";
-  const others = event.split(LINE_END).filter((line) => line !== "" && !line.startsWith("data:"));
-  return [...others, `data: ${data}`, "", ""].join(lineEnd);
-}
-
-/** The answer with whole usage; `null` where there is nothing to repair. */
-function repairUsage(answer: JsonObject): JsonObject | null {
+export function repairUsage(answer: JsonObject): JsonObject | null {
   const { usage } = answer;
   if (usage === undefined || usage === null) return null;
   const repaired = readResponsesUsage(usage).usage && isObject(usage) ? complete(usage) : null;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json, JsonObject } from "../../src/protocol/adapter.ts";
 import { EVENT_BYTES } from "../../src/protocol/sse.ts";
-import { repairAnswer, repairEventData, usageRepair } from "../../src/protocol/usage-repair.ts";
+import { toldAnswer, toldEventData, toldEvents } from "../../src/protocol/told-answer.ts";
 import { bytes, cuts, events, joined, singleBytes, through } from "./wire.ts";
 
 const WHOLE: JsonObject = {
@@ -32,7 +32,7 @@ function without(...names: readonly string[]): JsonObject {
 }
 
 function repaired(pieces: Iterable<Uint8Array>): string {
-  return through(usageRepair(), pieces);
+  return through(toldEvents(), pieces);
 }
 
 /** Usage that lacks something, and what becomes of it. */
@@ -114,7 +114,7 @@ describe("everything else keeps its bytes", () => {
 
   it("bytes that are no text", () => {
     const odd = Uint8Array.of(0xff, 0xfe, 0x0a, 0x0a, 0xc3);
-    const rewriter = usageRepair();
+    const rewriter = toldEvents();
     expect(joined([...rewriter.push(odd), ...rewriter.rest()])).toEqual(odd);
   });
 });
@@ -122,21 +122,21 @@ describe("everything else keeps its bytes", () => {
 describe("nothing waits that need not", () => {
   it("whole events stay one piece", () => {
     const piece = bytes(events([CREATED, DELTA, ITEM]));
-    expect(usageRepair().push(piece)).toEqual([piece]);
+    expect(toldEvents().push(piece)).toEqual([piece]);
   });
 
   it("of other events not even their beginning is held back, once it tells their type", () => {
-    const rewriter = usageRepair();
+    const rewriter = toldEvents();
     expect(rewriter.push(bytes("event: response.output_te"))).toEqual([]);
     const rest = bytes('xt.delta\ndata: {"type":');
     expect(joined(rewriter.push(rest))).toEqual(bytes('event: response.output_text.delta\ndata: {"type":'));
     const more = bytes('"response.output_text.delta","del');
     expect(rewriter.push(more)).toEqual([more]);
-    expect(usageRepair().push(bytes('data: {"type":"response.output_item.done","it'))).toHaveLength(1);
+    expect(toldEvents().push(bytes('data: {"type":"response.output_item.done","it'))).toHaveLength(1);
   });
 
   it("a last event without end passes as it is once it is too large to be held", () => {
-    const rewriter = usageRepair();
+    const rewriter = toldEvents();
     const beginning = bytes('event: response.completed\ndata: {"type":"');
     const part = bytes("x".repeat(EVENT_BYTES / 2));
     expect([...rewriter.push(beginning), ...rewriter.push(part)]).toEqual([]);
@@ -148,21 +148,21 @@ describe("nothing waits that need not", () => {
 describe("a whole answer and a frame of a WebSocket are repaired in the same way", () => {
   it.each(REPAIRS)("%s", (_, usage, expected) => {
     const answer: JsonObject = { id: "resp_1", tools: TOOLS, usage, output: [] };
-    expect(repairAnswer(JSON.stringify(answer))).toBe(JSON.stringify({ ...answer, usage: expected }));
-    expect(repairEventData(JSON.stringify(last(usage)))).toBe(JSON.stringify(last(expected)));
+    expect(toldAnswer(JSON.stringify(answer))).toBe(JSON.stringify({ ...answer, usage: expected }));
+    expect(toldEventData(JSON.stringify(last(usage)))).toBe(JSON.stringify(last(expected)));
   });
 
   it.each(READABLE)("%s keeps its bytes", (_, usage) => {
     const answer = JSON.stringify({ id: "resp_1", usage }, null, 2);
-    expect(repairAnswer(answer)).toBe(answer);
+    expect(toldAnswer(answer)).toBe(answer);
     const data = JSON.stringify(last(usage), null, 2);
-    expect(repairEventData(data)).toBe(data);
+    expect(toldEventData(data)).toBe(data);
   });
 
   it("what is no answer keeps its bytes", () => {
-    for (const text of ["", "no", "[]", '{"error":{"message":"no"}}']) expect(repairAnswer(text)).toBe(text);
+    for (const text of ["", "no", "[]", '{"error":{"message":"no"}}']) expect(toldAnswer(text)).toBe(text);
     for (const event of [CREATED, DELTA, ITEM]) {
-      expect(repairEventData(JSON.stringify(event))).toBe(JSON.stringify(event));
+      expect(toldEventData(JSON.stringify(event))).toBe(JSON.stringify(event));
     }
   });
 });

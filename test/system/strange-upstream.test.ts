@@ -187,34 +187,94 @@ test("an answer that tells the operator's key tells it to nobody", async () => {
   expect(await response.text()).not.toContain(UPSTREAM_KEY);
 });
 
+const told200 = (body: string): Answer => told(200, body, { "content-type": "text/event-stream" });
+
+/** Asks over a WebSocket, and gives the frames up to the last of the answer. */
+async function askByFrames(): Promise<string> {
+  const socket = new WebSocket(`${gateway.url}/v1/responses`, { headers: { authorization: `Bearer ${customer.key}` } });
+  await once(socket, "open");
+  socket.send(JSON.stringify({ type: "response.create", ...ROUTES["/v1/responses"] }));
+  const frames: string[] = [];
+  for await (const [data] of on(socket, "message")) {
+    frames.push(String(data));
+    if (/^\{"type":"(?:error|response\.failed)"/.test(String(data))) break;
+  }
+  socket.close();
+  return frames.join("\n");
+}
+
 test.each([
-  ["error", (key: string) => ({ type: "error", code: "invalid_api_key", message: `Incorrect API key: ${key}` })],
+  ["error", (key: string) => ({ type: "error", code: "odd", message: `Incorrect API key: ${key}` })],
   ["response.failed", (key: string) => ({ type: "response.failed", response: { ...WHOLE, error: { message: key } } })],
 ] as const)(
   "an event %s that tells the operator's key tells it to nobody, in a stream and in frames",
   async (_, event) => {
     const leak: Answer = (response, request) =>
-      told(200, `data: ${JSON.stringify(event(keyOf(request)))}\n\n`, { "content-type": "text/event-stream" })(
-        response,
-        request,
-      );
+      told200(`data: ${JSON.stringify(event(keyOf(request)))}\n\n`)(response, request);
     const streamed = await ask(leak, { stream: true });
     expect(streamed.status).toBe(200);
     expect(await streamed.text()).toSatisfy((text: string) => text.includes("****") && !text.includes(UPSTREAM_KEY));
-    const socket = new WebSocket(`${gateway.url}/v1/responses`, {
-      headers: { authorization: `Bearer ${customer.key}` },
-    });
-    await once(socket, "open");
-    socket.send(JSON.stringify({ type: "response.create", ...ROUTES["/v1/responses"] }));
-    const frames: string[] = [];
-    for await (const [data] of on(socket, "message")) {
-      frames.push(String(data));
-      if (/^\{"type":"(?:error|response\.failed)"/.test(String(data))) break;
-    }
-    socket.close();
-    expect(frames.join("\n")).not.toContain(UPSTREAM_KEY);
+    expect(await askByFrames()).not.toContain(UPSTREAM_KEY);
   },
 );
+
+describe("an answer that ends because of the operator's account with upstream", () => {
+  const QUOTA = {
+    type: "insufficient_quota",
+    code: "insufficient_quota",
+    message: "You (org-operator) exceeded your current quota, please check your plan and billing details.",
+    param: null,
+  };
+  const LIMIT = {
+    type: "tokens",
+    code: "rate_limit_exceeded",
+    message: "Rate limit reached for gpt-5.4 in organization org-operator on tokens per min. Please try again in 1.5s.",
+    param: null,
+  };
+  const inEvent = (event: object): Answer => told200(`data: ${JSON.stringify(event)}\n\n`);
+  const failed = ({ code, message }: typeof QUOTA) => ({
+    type: "response.failed",
+    response: { ...WHOLE, status: "failed", output: [], usage: null, error: { code, message } },
+  });
+
+  test.each([
+    ["/v1/responses", "its money", inEvent(failed(QUOTA)), "server_is_overloaded", ""],
+    ["/v1/responses", "its limit", inEvent(failed(LIMIT)), "rate_limit_exceeded", "Please try again in 1.5s."],
+    ["/v1/responses", "flat", inEvent({ ...QUOTA, type: "error", sequence_number: 1 }), "server_is_overloaded", ""],
+    ["/v1/responses", "within", inEvent({ type: "error", error: QUOTA }), "server_is_overloaded", ""],
+    ["/v1/chat/completions", "its money", inEvent({ error: QUOTA }), "server_is_overloaded", ""],
+    ["/v1/chat/completions", "its limit", inEvent({ error: LIMIT }), "rate_limit_exceeded", "try again in 1.5s"],
+  ] as const)("says so in no word of the operator's: %s, %s", async (route, _, answered, code, said) => {
+    const response = await ask(answered, { route, stream: true });
+    expect(response.status).toBe(200);
+    const text = await response.text();
+    expect(text).not.toMatch(/org-operator|billing|quota/);
+    expect(text).toContain(`"code":"${code}"`);
+    expect(text).toContain(said);
+    const receipt = await endedReceipt(gateway.url, customer, response.headers.get("x-request-id") ?? "");
+    expect(receipt.charge?.amount).toBe("0.000000");
+  });
+
+  test("nor in frames, nor when it is fetched later", async () => {
+    answer = inEvent(failed(LIMIT));
+    const frames = await askByFrames();
+    expect(frames).toMatch(/"rate_limit_exceeded".*try again in 1\.5s/);
+    expect(frames).not.toContain("org-operator");
+
+    const id = "resp_that_failed";
+    expect((await ask(told(200, JSON.stringify({ ...WHOLE, id })))).status).toBe(200);
+    answer = told(200, JSON.stringify({ ...failed(QUOTA).response, id }));
+    const headers = { authorization: `Bearer ${customer.key}` };
+    const fetched = await fetch(`${gateway.url}/v1/responses/${id}`, { headers });
+    expect(await fetched.json()).toMatchObject({ id, error: { code: "server_is_overloaded" } });
+  });
+
+  test("while an error of the request's own, or of upstream's, is told as it is", async () => {
+    const error = { code: "server_error", message: "An error occurred; you may ask again. [org-none]" };
+    const event = { type: "response.failed", response: { ...WHOLE, output: [], usage: null, error } };
+    expect(await (await ask(inEvent(event), { stream: true })).text()).toBe(`data: ${JSON.stringify(event)}\n\n`);
+  });
+});
 
 test.each<[name: string, line: string]>([
   ["that a client could not read", "openai-version: a\x01b\xff"],

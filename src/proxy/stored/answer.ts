@@ -9,12 +9,13 @@ import { readWhole } from "../whole-body.ts";
 
 /**
  * Reads an upstream's answer whole, lets `observe` act on it where it is one, and passes it on: the client is never
- * ahead of what its account knows.
+ * ahead of what its account knows. `tell` changes what the client may not hear as it is.
  */
 export async function passWhole(
   reached: Reached,
   requestId: string,
   observe: (answer: string) => Promise<void> = async () => undefined,
+  tell: (answer: string) => string = (answer) => answer,
 ): Promise<Response> {
   if (reached.kind === "failed") return failed(reached.failure, requestId);
   const { call } = reached;
@@ -27,7 +28,7 @@ export async function passWhole(
   }
   if (ok) await observe(text);
   // A status without a body takes no body, not even an empty one.
-  return new Response(text === "" ? null : text, { status, headers: freeHeaders(call.response, requestId) });
+  return new Response(text === "" ? null : tell(text), { status, headers: freeHeaders(call.response, requestId) });
 }
 
 /** The headers of an answer that costs nothing. */

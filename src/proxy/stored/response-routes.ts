@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
 import { storedResponseMeter } from "../../protocol/stored-response.ts";
-import { usageRepair } from "../../protocol/usage-repair.ts";
+import { toldAnswer, toldEvents } from "../../protocol/told-answer.ts";
 import { depsOf } from "../gateway-deps.ts";
 import { endJob } from "../jobs/end-job.ts";
 import { lookAt } from "../jobs/poll.ts";
@@ -42,7 +42,7 @@ async function retrieve(c: HttpContext, owned: Owned): Promise<Response> {
     const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") ?? false;
     if (response.ok && isStream && response.body) return resume(c, owned, reached.call, response.body);
   }
-  return passWhole(reached, c.var.requestId, (text) => observe(c, owned, text));
+  return passWhole(reached, c.var.requestId, (text) => observe(c, owned, text), toldAnswer);
 }
 
 /** A stream that is taken up again shows the same answer once more: it is settled by it, or was settled before. */
@@ -56,7 +56,7 @@ function resume(
   const nothing = async (): Promise<void> => undefined;
   const relayed = relay(body, {
     meter: storedResponseMeter(),
-    rewriter: usageRepair(),
+    rewriter: toldEvents(),
     keepAlive: null,
     secret: call.secret,
     cut: call.cut,
@@ -73,7 +73,7 @@ function resume(
 
 async function cancel(c: HttpContext, owned: Owned): Promise<Response> {
   const reached = await reach(depsOf(c), questionOf(c, responseJob, owned, "POST", "/cancel", []));
-  return passWhole(reached, c.var.requestId, (text) => observe(c, owned, text));
+  return passWhole(reached, c.var.requestId, (text) => observe(c, owned, text), toldAnswer);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { ErrorAnswer } from "../../protocol/error-body.ts";
 import { isObject } from "../../protocol/json-object.ts";
 import { eventType, type ResponsesMeter } from "../../protocol/responses-meter.ts";
 import { parseData } from "../../protocol/sse.ts";
-import { repairEventData } from "../../protocol/usage-repair.ts";
+import { toldEventData } from "../../protocol/told-answer.ts";
 import { errorFrame } from "../../protocol/websocket-frames.ts";
 import { type Ending, endingOf, type Transport } from "../failure-policy.ts";
 import { readUpstreamError, type UpstreamError } from "./upstream-error.ts";
@@ -56,7 +56,7 @@ export class AnswerFrames {
       this.error = readUpstreamError(json, requestId, this.reading().produced);
       this.refuse(this.error.answer, this.error.failure?.outcome ?? "rejected");
     } else {
-      say(this.ended ? repairEventData(json) : json);
+      say(this.ended ? toldEventData(json) : json);
     }
   }
 

@@ -5,9 +5,9 @@ import type { JsonObject, Reading, Rewriter, StreamMeter } from "../../../src/pr
 import { chatAdapter } from "../../../src/protocol/chat.ts";
 import { responsesAdapter } from "../../../src/protocol/responses.ts";
 import { dataOf, EventReader, parseData, plainStringAt, stringLengthAt, valueAt } from "../../../src/protocol/sse.ts";
-import { usageChunkFilter } from "../../../src/protocol/usage-chunk-filter.ts";
+import { toldAnswer, toldEventData, toldEvents } from "../../../src/protocol/told-answer.ts";
+import { toldChunks } from "../../../src/protocol/told-chunks.ts";
 import { readChatUsage, readResponsesUsage } from "../../../src/protocol/usage-object.ts";
-import { repairAnswer, repairEventData, usageRepair } from "../../../src/protocol/usage-repair.ts";
 import { bytes, chunks, events, joined, prepared, readIn } from "../../protocol/wire.ts";
 import { cutInto, cuts, json, nearly, nearlyBytes, text } from "../arbitraries.ts";
 import { target } from "../target.ts";
@@ -93,7 +93,7 @@ export const streamTargets = [
   }),
 
   target("rewriters: the same stream for the client however it is cut", 700, [stream, cuts], (whole, lengths) => {
-    for (const make of [usageRepair, usageChunkFilter]) {
+    for (const make of [toldEvents, () => toldChunks(false), () => toldChunks(true)]) {
       assert.equal(rewritten(make(), cutInto(whole, lengths)), rewritten(make(), [whole]));
     }
   }),
@@ -115,15 +115,15 @@ export const streamTargets = [
   }),
 
   target("whole answers: repaired once and for all", 2_000, [fc.oneof(nearly([ANSWER]), json)], (answer) => {
-    const repaired = repairAnswer(JSON.stringify(answer));
-    assert.equal(repairAnswer(repaired), repaired);
-    repairEventData(JSON.stringify({ type: "response.completed", response: answer }));
+    const repaired = toldAnswer(JSON.stringify(answer));
+    assert.equal(toldAnswer(repaired), repaired);
+    toldEventData(JSON.stringify({ type: "response.completed", response: answer }));
     assertCoherent(prepared(responsesAdapter, { input: "x" }).read(JSON.stringify(answer)));
     assertCoherent(prepared(chatAdapter, { messages: [{ role: "user", content: "x" }] }).read(JSON.stringify(answer)));
   }),
 
   target("whole answers that are no JSON: never throw", 1_500, [text], (answer) => {
-    assert.equal(repairAnswer(answer).length > 0, answer.length > 0);
+    assert.equal(toldAnswer(answer).length > 0, answer.length > 0);
     assertCoherent(prepared(responsesAdapter, { input: "x" }).read(answer));
   }),
 ];
