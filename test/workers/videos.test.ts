@@ -22,6 +22,7 @@ import {
   upstream,
   withoutUpstreamCall,
 } from "../support/gateway.ts";
+import { breakStorage } from "../support/object.ts";
 import { CARD } from "../support/offer.ts";
 import type { BalanceRow, ErrorBody, Page } from "../support/wire.ts";
 
@@ -99,6 +100,18 @@ async function codeOf(response: Response): Promise<string> {
 }
 
 describe("a video is held at its creation and settled at its completion", () => {
+  test("also one that is done at once, and whose end cannot be noted in that moment", async () => {
+    const account = await newAccount({ plan: "videos", credits: "100" });
+    const storage = await breakStorage(account);
+    const response = await make(account, VIDEO, { simulate: "video=0" });
+    await storage.mend();
+    expect(response.status).toBe(200);
+    const video = await response.json<VideoBody>();
+    expect(video.status).toBe("completed");
+    await ended(account, video.id);
+    expect((await confirmedReceipt(account, requestIdOf(response))).charge?.amount).toBe(PRICE);
+  });
+
   test("by the read that sees it, and never again", async () => {
     const { video, requestId } = await made(owner, "video=400");
     expect(video).toMatchObject({ object: "video", status: "queued", seconds: "4", size: "720x1280" });

@@ -174,7 +174,10 @@ async function created(
   if (!(await attachJob(deps, journey, made))) return null;
   const { attempt } = journey.reservation;
   const job = { ...made, model: journey.prepared.model, requestId, attempt };
-  await endJob(deps.accounts, accountId, job, endOfVideo(video, job));
+  // The video is there and its owner's: an end that cannot be noted now is seen by whoever asks after it next.
+  await endJob(deps.accounts, accountId, job, endOfVideo(video, job)).catch((error: unknown) => {
+    logAnomaly("job_not_ended", journey, String(error));
+  });
   return new Response(text, { headers: answerHeaders(journey, headers, null) });
 }
 
