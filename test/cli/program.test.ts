@@ -80,11 +80,13 @@ describe("a call that cannot be followed", () => {
     [["ledger", "restore", "/nowhere.ndjson", "--reason", "x"], "/nowhere.ndjson cannot be read"],
     [["usage", "--by", "colour"], "It takes any of day, feature, model."],
     [["health", "--url", "gateway"], '"gateway" is no address'],
+    [["health", "--url", "https://me:hunter2@gateway.example"], "Leave user and password out of the address"],
     [["plans", "put", "plus", "/nowhere.json"], "/nowhere.json cannot be read"],
   ])("%j ends with 2 and says what is wrong, once", async (args, told) => {
     const { exitCode, out, notes } = await run(args, { SPILLWAY_ADMIN_TOKEN: "t", SPILLWAY_KEY: "k" });
     expect([exitCode, out]).toEqual([2, ""]);
     expect(notes.split(told).length).toBe(2);
+    expect(notes).not.toContain("hunter2");
   });
 
   test("because no token is known says how to give one", async () => {
