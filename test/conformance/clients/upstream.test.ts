@@ -2,12 +2,15 @@ import { expect } from "vitest";
 import { micro } from "../../system/customer.ts";
 import { type Cell, situation } from "./cell.ts";
 import { answersIn } from "./charges.ts";
-import { ALL, CODEX } from "./columns.ts";
+import { ALL, CODEX, OPENAI_JSON } from "./columns.ts";
 import { RATES } from "./offer.ts";
 
 /** Ours, and what Codex makes of the same answer. */
 const OVERLOADED = /The model provider is overloaded|Selected model is at capacity/;
 const ENOUGH_MS = 30_000;
+
+/** Clients that read their answers as they come. */
+const STREAMED = ALL.filter((client) => client !== OPENAI_JSON);
 
 /** The user is told within half a minute, after a bounded number of requests, and pays nothing. */
 async function expectOverload(cell: Cell): Promise<void> {
@@ -29,6 +32,30 @@ situation(
   ALL,
   { simulate: ["status=429;retry_after=1"] },
   expectOverload,
+);
+
+situation(
+  "An upstream's own rate limit that ends a stream is waited for, and the turn completes",
+  CODEX,
+  { simulate: ["failed_no_usage;code=rate_limit_exceeded;output=0;pace=0", "output=20;pace=0"] },
+  async (cell) => {
+    const { error, text } = await cell.once("Say hello");
+    expect(error).toBeNull();
+    expect(text).toMatch(/\w{3}/);
+    expect(cell.tap.asked).toBe(2);
+  },
+);
+
+situation(
+  "An upstream's own plan that is used up within a stream is not told as the customer's",
+  STREAMED,
+  { simulate: ["failed_no_usage;code=insufficient_quota;output=0;pace=0"] },
+  async (cell) => {
+    const { error } = await cell.once("Say hello", { signal: AbortSignal.timeout(ENOUGH_MS) });
+    expect(error).not.toBeNull();
+    expect(error).not.toMatch(/quota|billing|your plan/i);
+    expect(await cell.charged()).toBe(0);
+  },
 );
 
 situation(
