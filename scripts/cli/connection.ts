@@ -33,7 +33,9 @@ export class Connection {
     this.url = (options.url ?? read(env, "SPILLWAY_URL") ?? localUrl(env)).replace(/\/+$/, "");
     const parsed = URL.parse(this.url);
     if (parsed?.username || parsed?.password) {
-      throw new ConnectionError("Leave user and password out of the address: set SPILLWAY_ADMIN_TOKEN or SPILLWAY_KEY.");
+      throw new ConnectionError(
+        "Leave user and password out of the address: set SPILLWAY_ADMIN_TOKEN or SPILLWAY_KEY.",
+      );
     }
     if (!/^https?:$/.test(parsed?.protocol ?? "")) {
       throw new ConnectionError(`"${this.url}" is no address; write one such as https://gateway.example.`);
