@@ -60,9 +60,10 @@ export async function auditAccount(deps: AuditDeps, accountId: string): Promise<
  * What was audited before is not looked at again: that is left to the whole audit.
  */
 export async function auditRecent(deps: AuditDeps, accountId: string, now: number): Promise<AccountAudit> {
+  // Before the object is asked: another audit may get further meanwhile, and the object must not seem to be behind it.
+  const from = await readAudited(deps.db, accountId);
   const head = await deps.headOf(accountId);
   if (!head) return { events: 0, head, differences: [] };
-  const from = await readAudited(deps.db, accountId);
   const present = await auditPresent(deps, head, from ?? beginAudit(sha256Hex, accountId, FIRST_EPOCH));
   const { state, events } = present;
   if (state.differences.length === 0 && events > 0) await saveAudited(deps.db, state, now);

@@ -226,6 +226,23 @@ describe("what was written since is checked in full", () => {
     expect(await world.mark()).toBe(5);
   });
 
+  it("finds nothing where another audit gets further meanwhile", async () => {
+    const world = new World(started());
+    await world.arrive();
+    const early = world.histories.get("acct_1")?.head() ?? null;
+    const deps: ReconcileDeps = {
+      ...world.deps,
+      headOf: async () => {
+        world.histories.get("acct_1")?.request("req_3", 1, 1);
+        await world.arrive();
+        await world.audit();
+        return early;
+      },
+    };
+    expect(await reconcileRecent(deps, ["acct_1"])).toMatchObject({ differences: [], unchecked: [] });
+    expect(world.frozen).toEqual([]);
+  });
+
   it("what was audited before is left to the whole audit, which finds it", async () => {
     const { world } = await goneOn();
     world.tamper("UPDATE monetization_events SET amount = 1 WHERE seq = 2");
