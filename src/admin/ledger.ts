@@ -16,7 +16,7 @@ export function reconciliationRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.post("/", async (c) => {
     const { account } = await readAs(c, reconciliationRequest);
-    const deps = await reconcileDeps(c.var.services);
+    const deps = reconcileDeps(c.var.services);
     tellAct(c, { action: "ledger.reconcile", ...(account ? { account } : {}) });
     if (!account)
       return c.req.header("accept") === NDJSON ? c.body(progress(c, deps), ndjson()) : c.json(await reconcileAll(deps));

@@ -1,4 +1,4 @@
-import { readRateLookup } from "../catalog/rate-lookup.ts";
+import { followRates, readRateLookup } from "../catalog/rate-lookup.ts";
 import { exportLedger } from "../ledger/export.ts";
 import { type LedgerProof, MOST_PROVEN, proveLedger, type TooLong } from "../ledger/proof.ts";
 import type { HttpContext } from "./context.ts";
@@ -21,7 +21,14 @@ export async function ledgerFile(c: HttpContext, accountId: string): Promise<Res
 export async function checkLedger(c: HttpContext, accountId: string): Promise<LedgerProof | TooLong | null> {
   const { accounts } = c.var.services;
   const db = c.env.DB;
-  return proveLedger({ db, rateOf: await readRateLookup(db), headOf: (id) => accounts.head(id) }, accountId);
+  const rates = followRates(db);
+  const headOf = async (id: string) => {
+    const head = await accounts.head(id);
+    // In this order: what the object has charged by then was priced by a version that is there.
+    await rates.follow();
+    return head;
+  };
+  return proveLedger({ db, rateOf: rates.rateOf, headOf }, accountId);
 }
 
 /** The same. Throws {@link HttpFault} where there is no proof, or the ledger is too long for one answer. */

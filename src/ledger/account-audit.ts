@@ -26,7 +26,7 @@ export const MOST_LISTED = 10_000;
 
 export interface AuditDeps {
   readonly db: D1Database;
-  /** The rate at which an event was charged. */
+  /** The rate at which an event was charged: all that an object has charged at by the time {@link headOf} answers. */
   readonly rateOf: RateLookup;
   /** What the account's object says of itself; `null` when it was never used. Throws when it cannot be reached. */
   headOf(accountId: string): Promise<ObjectHead | null>;

@@ -1,5 +1,5 @@
 import { v7 } from "uuid";
-import { readRateLookup } from "../catalog/rate-lookup.ts";
+import { followRates } from "../catalog/rate-lookup.ts";
 import { readAccountIds } from "../catalog/read.ts";
 import type { Services } from "../http/services.ts";
 import { unaudited } from "../ledger/audited.ts";
@@ -12,19 +12,22 @@ const ACCOUNTS_MOST = 200;
 export async function reconcileMoved(services: Services, scheduledAt: number): Promise<void> {
   if (new Date(scheduledAt).getUTCMinutes() % EVERY_MINUTES !== 0) return;
   const accounts = await unaudited(services.env.DB, ACCOUNTS_MOST);
-  if (accounts.length > 0) await reconcileRecent(await reconcileDeps(services), accounts);
+  if (accounts.length > 0) await reconcileRecent(reconcileDeps(services), accounts);
 }
 
 /** What a reconciliation needs: every old rate, and the objects' own word. */
-export async function reconcileDeps({ env, accounts }: Services): Promise<ReconcileDeps> {
+export function reconcileDeps({ env, accounts }: Services): ReconcileDeps {
+  const rates = followRates(env.DB);
   return {
     db: env.DB,
-    rateOf: await readRateLookup(env.DB),
+    rateOf: rates.rateOf,
     headOf: async (accountId) => {
       // What is due is sent first, so that less of it is on its way.
       await accounts.wake(accountId);
       const head = await accounts.head(accountId);
       if (!head) throw new Error("the account has no object");
+      // Prices may change while it runs: what the object has charged by now was priced by a version that is there by now.
+      await rates.follow();
       return head;
     },
     freeze: async (accountId, first) => {

@@ -1,6 +1,7 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { AccountClient } from "../../durable-objects/client.ts";
 import { type ChainedEntry, chain } from "../../src/core/event.ts";
 import { type LedgerMessage, MESSAGE_VERSION } from "../../src/core/ledger-message.ts";
 import type { Env } from "../../src/env.ts";
@@ -22,6 +23,7 @@ import {
   type TestAccount,
 } from "../support/gateway.ts";
 import { hold, objects, outboxOf, replaceQueue } from "../support/object.ts";
+import { CARD } from "../support/offer.ts";
 import type { BalanceRow, Page, ReconciliationBody } from "../support/wire.ts";
 
 beforeAll(openGateway);
@@ -311,6 +313,18 @@ describe("reconciliation", () => {
       report: reportOf(worth(1)),
     });
     expect(await reconcile(account)).toMatchObject({ pending: { reservations: 1, outbox: 3 }, differences: [] });
+  });
+
+  test("prices that change while it runs are no difference", async () => {
+    const account = await newAccount({ credits: "10" });
+    vi.spyOn(AccountClient.prototype, "wake").mockImplementationOnce(async () => {
+      await asOperator("PUT", "/admin/rate-cards/default", {
+        models: { ...CARD.models, "new-1": CARD.models["flat-1"] },
+      });
+      await confirmedReceipt(account, requestIdOf(await ask(account, { ...ONE_CREDIT, model: "new-1" })));
+    });
+    expect(await reconcile(account)).toMatchObject({ checked: { accounts: 1, events: 2 }, differences: [] });
+    expect((await accountOf(account)).status).toBe("active");
   });
 
   // The ledger refuses to be changed; somebody with the database in hand may still do it.

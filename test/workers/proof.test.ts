@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
+import { AccountClient } from "../../durable-objects/client.ts";
 import { verifyLedger } from "../../scripts/verify.mjs";
 import type { ChainedEntry } from "../../src/core/event.ts";
 import { writeEntries } from "../../src/ledger/write.ts";
@@ -19,6 +20,7 @@ import {
   type TestAccount,
 } from "../support/gateway.ts";
 import { objects, outboxOf, replaceQueue } from "../support/object.ts";
+import { CARD } from "../support/offer.ts";
 
 interface ProofBody {
   readonly account: string;
@@ -116,6 +118,19 @@ describe("everyone can have the own ledger proven", () => {
     expect(await proofOf(account)).toMatchObject({ as_of_seq: 7, verified: true, balance: "9.000000", pending: 0 });
   });
 
+  test("it is verified also where prices change meanwhile", async () => {
+    const account = await accountWithHistory();
+    vi.spyOn(AccountClient.prototype, "head").mockImplementationOnce(async (id) => {
+      const models = { ...CARD.models, "new-1": CARD.models["flat-1"] };
+      await asOperator("PUT", "/admin/rate-cards/default", { models });
+      await (await ask(account, { ...ONE_CREDIT, model: "new-1" })).text();
+      await eventually(async () => expect((await accountOf(account)).credits.reserved).toBe("0.000000"));
+      await deliver(account);
+      return objects.head(id);
+    });
+    expect(await proofOf(account)).toMatchObject({ entries: 6, verified: true, first_difference: null });
+  });
+
   test("an entry that was confirmed and is not there is told, with its number", async () => {
     const account = await accountWithHistory();
     await grant(account, "1");
@@ -152,7 +167,7 @@ describe("everyone can take the own ledger home", () => {
       genesis: proof.genesis,
     });
     // Only the one that was used.
-    expect(Object.keys(JSON.parse(header ?? "").rates["default@1"])).toEqual(["flat-1"]);
+    expect(Object.values<object>(JSON.parse(header ?? "").rates).map(Object.keys)).toEqual([["flat-1"]]);
     expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ type: "end", seq: 5, entries: 5, balance: 6_000_000 });
   });
 
