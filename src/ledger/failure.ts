@@ -1,3 +1,5 @@
+import { DrizzleQueryError } from "drizzle-orm/errors";
+
 /**
  * What a failed write to D1 calls for.
  * - `refused`: this content can never be written; no repetition helps.
@@ -8,6 +10,11 @@ export type WriteFailure =
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "overloaded" }
   | { readonly kind: "transient" };
+
+/** What went wrong in the end: a failed query of the query builder tells only what was asked. */
+export function rootOf(error: unknown): unknown {
+  return error instanceof DrizzleQueryError ? (error.cause ?? error) : error;
+}
 
 /** The texts D1 gives are all there is to go by: its errors carry no codes. */
 const REFUSED = /SQLITE_CONSTRAINT|constraint failed|D1_TYPE_ERROR|SQLITE_MISMATCH|SQLITE_TOOBIG|malformed JSON/;

@@ -1,5 +1,6 @@
 import type { Difference } from "../core/audit.ts";
 import { type AccountAudit, type AuditDeps, auditAccount, auditRecent } from "./account-audit.ts";
+import { rootOf } from "./failure.ts";
 import { type LedgerDifference, type Reconciliation, saveReconciliation } from "./reconciliations.ts";
 
 export interface ReconcileDeps extends AuditDeps {
@@ -15,7 +16,9 @@ export interface ReconcileDeps extends AuditDeps {
 /** Told after each account. */
 export type Progress = (accountId: string, differences: readonly LedgerDifference[]) => void;
 
+/** A result is one row, which may have 2 MB. */
 const LISTED = 200;
+const REASON_CHARACTERS = 300;
 const ACCOUNTS_AT_ONCE = 100;
 
 /** Checks one account's ledger, freezes it if anything differs, stores and returns the result. Corrects nothing. */
@@ -53,6 +56,7 @@ class Run {
   readonly #differences: LedgerDifference[] = [];
   #differenceCount = 0;
   readonly #unchecked: { account: string; reason: string }[] = [];
+  #uncheckedCount = 0;
 
   constructor(deps: ReconcileDeps, audit = (accountId: string) => auditAccount(deps, accountId)) {
     this.#deps = deps;
@@ -68,7 +72,8 @@ class Run {
       if (first) await this.#deps.freeze(account, first);
       return differences;
     } catch (error) {
-      this.#unchecked.push({ account, reason: error instanceof Error ? error.message : String(error) });
+      this.#uncheckedCount += 1;
+      if (this.#unchecked.length < LISTED) this.#unchecked.push({ account, reason: reasonOf(error) });
       return [];
     }
   }
@@ -84,6 +89,7 @@ class Run {
       differences: this.#differences,
       difference_count: this.#differenceCount,
       unchecked: this.#unchecked,
+      unchecked_count: this.#uncheckedCount,
       finished_at: new Date(finishedAt).toISOString(),
     };
     await saveReconciliation(this.#deps.db, result, finishedAt);
@@ -99,6 +105,11 @@ class Run {
     this.#differences.push(...differences.slice(0, LISTED - this.#differences.length));
     this.#differenceCount += differences.length;
   }
+}
+
+function reasonOf(error: unknown): string {
+  const root = rootOf(error);
+  return (root instanceof Error ? root.message : String(root)).slice(0, REASON_CHARACTERS).toWellFormed();
 }
 
 /** By sequence number; those that concern none (0) come last. */

@@ -18,8 +18,9 @@ export interface Reconciliation {
   /** The first of them; `difference_count` says how many there are. */
   readonly differences: readonly LedgerDifference[];
   readonly difference_count: number;
-  /** Accounts that could not be checked or frozen, with the reason. */
+  /** Accounts that could not be checked or frozen, with the reason: the first of them, and how many there are. */
   readonly unchecked: readonly { readonly account: string; readonly reason: string }[];
+  readonly unchecked_count: number;
   readonly finished_at: string;
 }
 
@@ -34,13 +35,19 @@ export async function saveReconciliation(db: D1Database, result: Reconciliation,
 /** The newest result; `null` when there never was one. */
 export async function latestReconciliation(db: D1Database): Promise<Reconciliation | null> {
   const row = await drizzle(db).select().from(reconciliations).orderBy(desc(reconciliations.id)).limit(1).get();
-  return row ? (JSON.parse(row.result) as Reconciliation) : null;
+  return row ? stored(row) : null;
 }
 
 /** The newest results, newest first. */
 export async function recentReconciliations(db: D1Database, limit: number): Promise<Reconciliation[]> {
   const rows = await drizzle(db).select().from(reconciliations).orderBy(desc(reconciliations.id)).limit(limit);
-  return rows.map(({ result }) => JSON.parse(result) as Reconciliation);
+  return rows.map(stored);
+}
+
+/** A result from before they were counted listed all that were not checked. */
+function stored({ result }: { readonly result: string }): Reconciliation {
+  const parsed = JSON.parse(result) as Reconciliation;
+  return { ...parsed, unchecked_count: parsed.unchecked_count ?? parsed.unchecked.length };
 }
 
 /** Drops up to `limit` results from before `before`, the oldest first; never the newest. Their ids begin with the time. */

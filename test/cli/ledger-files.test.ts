@@ -135,6 +135,7 @@ describe("a restore", () => {
     differences: [],
     difference_count: 0,
     unchecked: [],
+    unchecked_count: 0,
     finished_at: "2026-11-22T12:00:00.000Z",
   };
 

@@ -127,6 +127,7 @@ describe("a call that fails", () => {
       differences: [difference],
       difference_count: 1,
       unchecked: [],
+      unchecked_count: 0,
       finished_at: "2026-11-22T12:00:00.000Z",
     };
     await using server = await AnsweringServer.start(() => ({ body }));

@@ -65,6 +65,12 @@ function tamper({ sqlite }: World, table: string, sql: string): void {
   sqlite.exec(sql);
 }
 
+/** A statement that D1 has no time for. */
+const overloaded = {
+  bind: () => overloaded,
+  raw: () => Promise.reject(new Error("D1_ERROR: D1 DB is overloaded.")),
+};
+
 function brief(differences: readonly LedgerDifference[]): [string, number][] {
   return differences.map(({ rule, seq }) => [rule, seq]);
 }
@@ -82,6 +88,7 @@ describe("reconciling a good ledger", () => {
       differences: [],
       difference_count: 0,
       unchecked: [],
+      unchecked_count: 0,
       finished_at: "2026-11-22T12:00:00.000Z",
     });
     expect(it.frozen).toEqual([]);
@@ -310,6 +317,42 @@ describe("reconciling all accounts", () => {
         { account: "acct_1", reason: "the object is away" },
         { account: "acct_2", reason: "not frozen" },
       ],
+      unchecked_count: 2,
     });
+  });
+
+  it("says why D1 failed, not only what it was asked", async () => {
+    const it = await world([longHistory()]);
+    const failing = new Proxy(it.deps.db, {
+      get: (db, name) =>
+        name === "prepare"
+          ? (sql: string) => (sql.includes("left join") ? overloaded : db.prepare(sql))
+          : Reflect.get(db, name).bind(db),
+    });
+    const { unchecked } = await reconcileAccount({ ...it.deps, db: failing }, "acct_1");
+    expect(unchecked).toEqual([{ account: "acct_1", reason: "D1_ERROR: D1 DB is overloaded." }]);
+  });
+
+  it("counts those in a result from before they were counted", async () => {
+    const it = await world([]);
+    it.heads.set("acct_1", new Error("the object is away"));
+    const result = await reconcileAll(it.deps);
+    it.sqlite.exec("UPDATE reconciliations SET result = json_remove(result, '$.unchecked_count')");
+    expect(await latestReconciliation(it.deps.db)).toEqual(result);
+  });
+
+  it("keeps a result that fits its row, however many accounts it could not check", async () => {
+    const it = await world([]);
+    for (let account = 1; account <= 5_000; account += 1) {
+      it.heads.set(`acct_${account}`, new Error("the object is away ".repeat(50)));
+    }
+    const ids = [...it.heads.keys()].sort();
+    const accountsAfter = async (after: string | null, limit: number) =>
+      ids.slice(after === null ? 0 : ids.indexOf(after) + 1).slice(0, limit);
+    const result = await reconcileAll({ ...it.deps, accountsAfter });
+    expect(result.unchecked_count).toBe(5_000);
+    expect(result.unchecked[0]?.account).toBe("acct_1");
+    expect(await latestReconciliation(it.deps.db)).toEqual(result);
+    expect(JSON.stringify(result).length).toBeLessThan(200_000);
   });
 });

@@ -18,6 +18,7 @@ async function reconciliationAt(db: D1Database, at: number): Promise<string> {
     differences: [],
     difference_count: 0,
     unchecked: [],
+    unchecked_count: 0,
     finished_at: new Date(at).toISOString(),
   };
   await saveReconciliation(db, result, at);

@@ -38,7 +38,7 @@ async function reconcileAll(tool: Tool): Promise<Reconciliation> {
 }
 
 function reconciliationText(result: Reconciliation): string {
-  const { checked, pending, differences, difference_count: count, unchecked } = result;
+  const { checked, pending, differences, difference_count: count, unchecked, unchecked_count } = result;
   const lines = [
     `${counted(checked.accounts, "account")} and ${counted(checked.events, "entry", "entries")} checked: ${count === 0 ? "everything adds up" : counted(count, "difference")}.`,
     `On the way: ${counted(pending.reservations, "reservation")} (${pending.stale_reservations} stale), ${counted(pending.outbox, "entry", "entries")} to be confirmed.`,
@@ -63,5 +63,7 @@ function reconciliationText(result: Reconciliation): string {
     );
   }
   for (const { account, reason } of unchecked) lines.push(`${account} could not be checked: ${reason}`);
+  const others = unchecked_count - unchecked.length;
+  if (others > 0) lines.push(`${counted(others, "further account")} could not be checked.`);
   return lines.join("\n");
 }

@@ -95,7 +95,11 @@ function Health({ health: { newestUpdateAt, quarantined, lastReconciliation } }:
   );
 }
 
-function Differences({ latest: { differences, difference_count, unchecked } }: { latest: Reconciliation }) {
+function Differences({
+  latest: { differences, difference_count, unchecked, unchecked_count },
+}: {
+  latest: Reconciliation;
+}) {
   return (
     <>
       {difference_count > differences.length ? (
@@ -105,7 +109,12 @@ function Differences({ latest: { differences, difference_count, unchecked } }: {
       ) : null}
       <Table columns={DIFFERENCE_COLUMNS} rows={differences} nothing="The last check found no difference." />
       {unchecked.length === 0 ? null : (
-        <Table columns={UNCHECKED_COLUMNS} rows={unchecked} nothing="" caption="Accounts that could not be checked" />
+        <Table
+          columns={UNCHECKED_COLUMNS}
+          rows={unchecked}
+          nothing=""
+          caption={`Accounts that could not be checked: ${countText(unchecked_count)}`}
+        />
       )}
     </>
   );
@@ -144,5 +153,5 @@ const RESULT_COLUMNS: readonly Column<Reconciliation>[] = [
     show: ({ difference_count }) =>
       difference_count === 0 ? "none" : <span class="tag wrong">{countText(difference_count)}</span>,
   },
-  { label: "Unchecked", number: true, show: ({ unchecked }) => countText(unchecked.length) },
+  { label: "Unchecked", number: true, show: ({ unchecked_count }) => countText(unchecked_count) },
 ];

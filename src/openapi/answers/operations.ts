@@ -20,7 +20,8 @@ export const reconciliation = answer(
     difference_count: count,
     unchecked: z
       .array(z.strictObject({ account: z.string(), reason: z.string() }))
-      .describe("Accounts that could not be checked or frozen."),
+      .describe("Accounts that could not be checked or frozen: the first of them."),
+    unchecked_count: count,
     finished_at: instant,
   }),
 );
