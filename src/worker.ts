@@ -12,6 +12,7 @@ import { mintRequestId } from "./http/request-id.ts";
 import { type Services, servicesOf } from "./http/services.ts";
 import { consumeLedger } from "./ledger/consumer.ts";
 import { consumeDeadLetters } from "./ledger/dead-letter.ts";
+import { rootOf } from "./ledger/failure.ts";
 import { askForTopUps, consumeTopUps, type TopUpMessage } from "./payments/auto-top-up/queue.ts";
 import { keepPayments } from "./payments/upkeep.ts";
 import { gatewayDeps } from "./proxy/gateway-deps.ts";
@@ -90,7 +91,7 @@ async function attempt(event: string, work: () => Promise<unknown>): Promise<voi
   try {
     await work();
   } catch (error) {
-    console.error(JSON.stringify({ event, message: String(error).slice(0, 500) }));
+    console.error(JSON.stringify({ event, message: String(rootOf(error)).slice(0, 500) }));
   }
 }
 

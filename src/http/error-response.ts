@@ -1,5 +1,6 @@
 import { AccountUnreachable } from "../../durable-objects/client.ts";
 import { ConfigError } from "../env.ts";
+import { logText } from "../ledger/failure.ts";
 import { openAIError } from "../protocol/error-body.ts";
 import { errorResponse } from "../protocol/refusals.ts";
 import { toldText, withoutKeys } from "../protocol/told-text.ts";
@@ -38,7 +39,7 @@ function describe(error: Error, requestId: string): Described {
     const message = "The account cannot be reached right now. Nothing was changed; please try again shortly.";
     return { status: 503, code: "account_unreachable", message, headers: { "retry-after": "2" } };
   }
-  const told = String(error.stack ?? error).slice(0, 2_000);
+  const told = logText(error).slice(0, 2_000);
   console.error(JSON.stringify({ event: "unexpected_error", request: requestId, error: withoutKeys(told) }));
   const message = "Something went wrong in the gateway. Nothing more will be charged for this request.";
   return { status: 500, code: "internal_error", message, headers: {} };

@@ -16,6 +16,19 @@ export function rootOf(error: unknown): unknown {
   return error instanceof DrizzleQueryError ? (error.cause ?? error) : error;
 }
 
+/**
+ * An error as the gateway's log tells it: of a failed query what failed it, and where, but not its values, which are a
+ * customer's and may be long.
+ */
+export function logText(error: Error): string {
+  const { message, stack = message } = error;
+  if (!(error instanceof DrizzleQueryError)) return stack;
+  const places = stack.slice(stack.indexOf(message) + message.length);
+  return `${rootOf(error)}\nFailed query: ${error.query.slice(0, QUERY_CHARACTERS)}${places}`;
+}
+
+const QUERY_CHARACTERS = 500;
+
 /** The texts D1 gives are all there is to go by: its errors carry no codes. */
 const REFUSED = /SQLITE_CONSTRAINT|constraint failed|D1_TYPE_ERROR|SQLITE_MISMATCH|SQLITE_TOOBIG|malformed JSON/;
 const OVERLOADED = /overloaded|too many requests|exceeded timeout|memory limit|CPU time limit/i;

@@ -1,0 +1,53 @@
+import { createExecutionContext, createScheduledController } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, expect, test, vi } from "vitest";
+import type { Env } from "../../src/env.ts";
+import worker from "../../src/worker.ts";
+import { bearer, gatewayWith, newAccount, openGateway } from "../support/gateway.ts";
+
+beforeAll(openGateway);
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const OVERLOADED = "D1_ERROR: D1 DB is overloaded. Requests queued for too long.";
+
+/** The database as it is, but that it has no time for a table. */
+function overloadedD1(table: string): D1Database {
+  const { DB } = env as Env;
+  const fail = () => Promise.reject(new Error(OVERLOADED));
+  const statement = { bind: () => statement, all: fail, raw: fail, run: fail, first: fail };
+  return new Proxy(DB, {
+    get(target, name) {
+      if (name !== "prepare") return Reflect.get(target, name).bind?.(target);
+      return (sql: string) => (sql.includes(`"${table}"`) ? statement : target.prepare(sql));
+    },
+  });
+}
+
+/** The lines that the gateway writes to its log meanwhile. */
+function logLines(): () => Record<string, string>[] {
+  const log = vi.spyOn(console, "error").mockReturnValue(undefined);
+  return () => log.mock.calls.map(([line]) => JSON.parse(String(line)));
+}
+
+test("a failed query is logged with what failed it, and without the values of its customer", async () => {
+  const account = await newAccount({ credits: "1" });
+  const lines = logLines();
+  const gateway = gatewayWith({ DB: overloadedD1("balance_updates") });
+  const answer = await gateway("/api/ledger", { headers: bearer(account.key) });
+  expect(answer.status).toBe(500);
+  const line = lines().find(({ event }) => event === "unexpected_error");
+  expect(line?.error).toContain(OVERLOADED);
+  expect(line?.error).toContain(`from "balance_updates"`);
+  expect(line?.error).toContain("account/routes");
+  expect(line?.error).not.toContain(account.id);
+});
+
+test("so is a part of the minute's work", async () => {
+  const lines = logLines();
+  const controller = createScheduledController({ scheduledTime: new Date(0), cron: "* * * * *" });
+  await worker.scheduled(controller, { ...(env as Env), DB: overloadedD1("sweeps") }, createExecutionContext());
+  const line = lines().find(({ event }) => event === "accounts_unswept");
+  expect(line?.message).toContain(OVERLOADED);
+});
