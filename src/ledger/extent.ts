@@ -5,7 +5,7 @@ export interface LedgerExtent {
   readonly epoch: number;
   /** The last entry before the first one that is still on its way. Every entry up to it must be in the ledger. */
   readonly to: number;
-  /** Entries of the object that are not in the ledger yet; no more than the object lists are counted. */
+  /** Entries of the object that are not in the ledger yet, as far as it lists them, and all behind a full list. */
   readonly pending: number;
 }
 
@@ -24,8 +24,9 @@ export async function readExtent(
     .first<{ count: number; first: number | null }>();
   // Behind a full list anything may be on its way.
   const listed = unconfirmed.length < MOST_LISTED ? seq : (unconfirmed.at(-1) ?? seq);
+  const pending = (missing?.count ?? 0) + (seq - listed);
   const before = missing?.first == null ? seq : missing.first - 1;
-  return { epoch, to: Math.min(before, listed), pending: missing?.count ?? 0 };
+  return { epoch, to: Math.min(before, listed), pending };
 }
 
 const NEWEST = `SELECT epoch, seq FROM balance_updates WHERE account_id = ?1

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
-import type { ObjectHead } from "../../src/ledger/account-audit.ts";
+import { MOST_LISTED, type ObjectHead } from "../../src/ledger/account-audit.ts";
 import { type LedgerProof, proveLedger } from "../../src/ledger/proof.ts";
 import { writeEntries } from "../../src/ledger/write.ts";
 import { credits, grantOf } from "../support/core-fixtures.ts";
@@ -59,6 +59,14 @@ describe("the proof of a ledger", () => {
     const proof = await prove(await ledgerOf(history, 6, 9), { unconfirmed });
     expect(proof).toMatchObject({ asOfSeq: 5, entries: 5, firstDifference: null, pending: 2 });
     expect(proof.head).toBe(history.at(5).hash);
+  });
+
+  it("takes nothing for a difference behind a list of the outbox that is full", async () => {
+    const history = fullHistory();
+    // All of the list is in the ledger, and its confirmations on the way.
+    const unconfirmed = [...Array.from({ length: MOST_LISTED - 1 }, () => 1), 5];
+    const proof = await prove(await ledgerOf(history, 7), { unconfirmed });
+    expect(proof).toMatchObject({ asOfSeq: 5, firstDifference: null, pending: history.state.row.seq - 5 });
   });
 
   it("is read in pages, however many entries there are", async () => {
