@@ -3,16 +3,17 @@ import type { HttpContext } from "./context.ts";
 import { HttpFault } from "./fault.ts";
 import { instantOf } from "./query.ts";
 
-const USUAL_DAYS_MS = 30 * 24 * 3_600_000;
+const USUAL_MS = 30 * 24 * 3_600_000;
+
+/** Where a report begins that is asked for with its end alone: thirty days before that, or before now. */
+export function usualFrom(to: number): number {
+  return Math.min(to, Date.now()) - USUAL_MS;
+}
 
 /** `?from=`, `?to=` and `?group_by=` of a report of usage; the last thirty days by day without them. */
 export function usageQueryOf(c: HttpContext): UsageQuery {
-  const now = Date.now();
-  return {
-    from: instantOf(c, "from", now - USUAL_DAYS_MS),
-    to: instantOf(c, "to", now + 1),
-    groupBy: groupsOf(c),
-  };
+  const to = instantOf(c, "to", Date.now() + 1);
+  return { from: instantOf(c, "from", usualFrom(to)), to, groupBy: groupsOf(c) };
 }
 
 function groupsOf(c: HttpContext): UsageGroup[] {

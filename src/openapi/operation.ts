@@ -92,8 +92,11 @@ export function span(from: string): Readonly<Record<string, Parameter>> {
   };
 }
 
+/** Where a report begins that is not told where. */
+export const MONTH = "30 days before `to`, or before now";
+
 export const USAGE_QUERY: Readonly<Record<string, Parameter>> = {
-  ...span("30 days ago"),
+  ...span(MONTH),
   group_by: {
     description: "Any of day, feature, model, comma-separated.",
     schema: { type: "string", default: "day", examples: ["day,model"] },

@@ -5,8 +5,10 @@ import { AccountClient } from "../../durable-objects/client.ts";
 import { type ChainedEntry, chain } from "../../src/core/event.ts";
 import { type LedgerMessage, MESSAGE_VERSION } from "../../src/core/ledger-message.ts";
 import type { Env } from "../../src/env.ts";
+import { writeEntries } from "../../src/ledger/write.ts";
 import worker from "../../src/worker.ts";
-import { credits, reportOf, sha256, worth } from "../support/core-fixtures.ts";
+import { History } from "../ledger/history.ts";
+import { credits, DAY, grantOf, reportOf, sha256, worth } from "../support/core-fixtures.ts";
 import {
   accountOf,
   ask,
@@ -391,6 +393,25 @@ describe("reconciliation", () => {
     expect((await accountOf(bad)).status).toBe("frozen");
     expect((await operator("POST", "/admin/reconciliations", { account: "acct_none" })).status).toBe(404);
   });
+});
+
+test("a report that is asked for with its end alone has the thirty days before that", async () => {
+  const account = await lossyAccount(0);
+  const history = new History(account.id);
+  history.now = Date.now() - 60 * DAY;
+  await writeEntries(env.DB, history.give(grantOf("grt_a", 10)).request("req_then", 2, 1).entries);
+  const until = (days: number) => new Date(Date.now() - days * DAY).toISOString();
+  const reported = async (to: string) =>
+    (await look<Page<{ requests: number }>>(account, `/api/usage?group_by=&to=${to}`)).data.map((one) => one.requests);
+  expect(await reported(until(59))).toEqual([1]);
+  expect(await reported(until(29))).toEqual([]);
+  // An end that is still to come changes nothing.
+  expect(await reported(until(-60))).toEqual([]);
+  const { data } = await asOperator<Page<{ totals: readonly { kind: string }[] }>>(
+    "GET",
+    `/admin/totals/daily?account=${account.id}&to=${until(59)}`,
+  );
+  expect(data.flatMap(({ totals }) => totals)).toMatchObject([{ kind: "debit" }, { kind: "grant" }]);
 });
 
 // X3

@@ -9,7 +9,7 @@ import {
   rerating,
   reservations,
 } from "../answers/operations.ts";
-import { json, type Operation, PAGING, span, told } from "../operation.ts";
+import { json, MONTH, type Operation, PAGING, span, told } from "../operation.ts";
 
 const common = { tag: "Ledger", caller: "operator" } as const;
 
@@ -86,7 +86,7 @@ export const ledgerOperations: readonly Operation[] = [
     method: "get",
     path: "/admin/totals/daily",
     summary: "The same sums by day",
-    query: { account: { description: "Of this account alone." }, ...span("30 days ago") },
+    query: { account: { description: "Of this account alone." }, ...span(MONTH) },
     answers: { 200: told("One line for each day that has any.", dayTotals) },
     refusals: ["invalid_instant", "span_too_long"],
   },
