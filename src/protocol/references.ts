@@ -26,10 +26,20 @@ export function readReferences(body: JsonObject): References | RequestFault {
   return { previousResponse: previous, items };
 }
 
-/** An item that only names another. An image that was made before is either said in its `result` or named by its id. */
-function isReference({ type, role, id, status, result }: JsonObject): boolean {
+/**
+ * An item that only names another. An image that was made before is either said in its `result` or named by its id, and
+ * so is hidden reasoning in its `encrypted_content`.
+ */
+function isReference(item: JsonObject): boolean {
+  const { type, role, id, status, result } = item;
   if (type === "image_generation_call") return typeof result !== "string" && status !== "failed" && isSet(id);
+  if (type === "reasoning") return isSet(id) && !isSaid(item);
   return type === "item_reference" || (!isSet(type) && !isSet(role) && isSet(id));
+}
+
+/** Whether reasoning stands in the item itself. A summary does not say it. */
+function isSaid({ encrypted_content: encrypted, content }: JsonObject): boolean {
+  return (typeof encrypted === "string" && encrypted !== "") || isFilled(content);
 }
 
 function isId(value: Json | undefined): value is string {

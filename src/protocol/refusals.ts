@@ -25,13 +25,16 @@ export function accountUnreachable(requestId: string): ErrorAnswer {
   });
 }
 
+const SEND_ALL = "Send the whole conversation in 'input'.";
+const SEND_ITEM = "Send the item itself, of reasoning its 'encrypted_content', instead of its id alone.";
+
 /** What a request names does not exist, or belongs to somebody else: nobody is told which. Codex then sends everything. */
 export function unknownReference(requestId: string, id: string, param = "previous_response_id"): ErrorAnswer {
   return openAIError({
     status: 400,
     type: "invalid_request_error",
     code: "previous_response_not_found",
-    message: `'${toldName(id)}' was not found. Send the whole conversation in 'input'.`,
+    message: `'${toldName(id)}' was not found. ${param === "input" ? SEND_ITEM : SEND_ALL}`,
     param,
     requestId,
   });

@@ -181,6 +181,21 @@ describe("what would escape metering or ownership is refused", () => {
     });
   });
 
+  it("reasoning that is not in its item is named by its id", () => {
+    const hidden: Json[] = [
+      { type: "reasoning", id: "rs_1", summary: [] },
+      { type: "reasoning", id: "rs_2", summary: [{ type: "summary_text", text: "x" }], encrypted_content: null },
+      { type: "reasoning", id: "rs_3", summary: [], encrypted_content: "", content: [] },
+    ];
+    const said: Json[] = [
+      { type: "reasoning", id: "rs_4", summary: [], encrypted_content: "Zm9v" },
+      { type: "reasoning", id: "rs_5", summary: [], content: [{ type: "reasoning_text", text: "x" }] },
+      { type: "reasoning", id: null, summary: [] },
+      { type: "reasoning", summary: [] },
+    ];
+    expect(prepare({ input: [...hidden, ...said] }).references.items).toEqual(["rs_1", "rs_2", "rs_3"]);
+  });
+
   it("the same members pass when they are not set", () => {
     const body: JsonObject = {
       background: false,

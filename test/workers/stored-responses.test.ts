@@ -98,6 +98,7 @@ describe("a stored response belongs to the account that made it", () => {
         await ask(stranger, { ...PRICED, previous_response_id: body.id }),
         await ask(stranger, { ...PRICED, input: [{ type: "item_reference", id: item }] }),
         await ask(stranger, { ...PRICED, input: [{ type: "image_generation_call", id: item }] }),
+        await ask(stranger, { ...PRICED, input: [{ type: "reasoning", id: item, summary: [] }] }),
         await ask(stranger, { ...PRICED, input: [{ type: "image_generation_call", id: item, result: null }] }),
         await ask(stranger, { ...PRICED, previous_response_id: body.id }, { route: "/v1/responses/compact" }),
         await ask(stranger, { ...PRICED, previous_response_id: body.id }, { route: "/v1/responses/input_tokens" }),
@@ -149,6 +150,13 @@ describe("going on from an earlier response", () => {
       { role: "user", content: "And a weir?" },
     ];
     const second = await ask(owner, { ...PRICED, input });
+    expect(second.status).toBe(200);
+  });
+
+  test("reasoning may be sent back by its id, as an answer has it", async () => {
+    const first = await made(owner, PRICED);
+    const reasoning = { type: "reasoning", id: first.body.output[0]?.id, summary: [] };
+    const second = await ask(owner, { ...PRICED, input: [reasoning, { role: "user", content: "And then?" }] });
     expect(second.status).toBe(200);
   });
 
