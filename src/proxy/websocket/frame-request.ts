@@ -1,10 +1,11 @@
 import type { Catalog } from "../../catalog/catalog.ts";
-import { withContext } from "../../core/continuation.ts";
+import { type References, withContext } from "../../core/continuation.ts";
 import type { QuotedRate } from "../../core/rate-card.ts";
 import { NO_USAGE } from "../../core/usage.ts";
 import type { JsonObject, RequestFault } from "../../protocol/adapter.ts";
 import { fault, isFault } from "../../protocol/fault.ts";
 import { BODY_LIMITS } from "../../protocol/json-body.ts";
+import { readReferences } from "../../protocol/references.ts";
 import { type ResponsesRequest, responsesAdapter } from "../../protocol/responses.ts";
 import type { CreateFrame } from "../../protocol/websocket-frames.ts";
 import { type Target, takes } from "../target.ts";
@@ -43,7 +44,9 @@ export function readFrameRequest(
   const quote = catalog.quote(read.model, now);
   if (!quote) throw new Error("a prepared request names a model with a rate");
   const target = targetOf(connection, catalog, quote);
-  const prepared = { ...read, ...worstCase(read, frame, context, target) };
+  const references = namedBy(frame, context, read);
+  if (isFault(references)) return references;
+  const prepared = { ...read, references, ...worstCase(read, frame, context, target) };
   return { prepared, quote, context, target };
 }
 
@@ -66,6 +69,11 @@ function bodyOf({ body, previousResponse }: CreateFrame, context: Context): Json
   if (context.kind === "stored") return { ...body, previous_response_id: previousResponse };
   if (context.kind === "held" || previousResponse === null) return body;
   return { ...body, input: itemsOf(context.conversation) };
+}
+
+/** What answers of this connection said, and nobody stored, is said again: reasoning with an id is not named by it. */
+function namedBy({ body }: CreateFrame, { kind }: Context, read: ResponsesRequest): References | RequestFault {
+  return kind === "said" && !read.stored ? readReferences(body) : read.references;
 }
 
 function worstCase(
