@@ -63,7 +63,7 @@ export async function countInputTokens(c: HttpContext): Promise<Response> {
   // What the request names is known nowhere else.
   const target = reply.upstream
     ? deps.upstreams.targetOf(known, reply.upstream, model)
-    : deps.upstreams.targetsFor(known, { feature, model, accountId })[0];
+    : deps.upstreams.targetToLookAt(known, { feature, model, accountId });
   return passWhole(
     await reach(deps, {
       resource: { upstream: target?.upstream ?? "", model },

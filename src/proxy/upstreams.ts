@@ -37,20 +37,30 @@ export class Upstreams {
    * {@link succeeded} or {@link failed}. Upstreams that have been failing come last; the first request after their pause
    * tries them again.
    */
-  targetsFor(upstreams: readonly Upstream[], { feature, model, accountId }: Wish): Target[] {
+  targetsFor(upstreams: readonly Upstream[], wish: Wish): Target[] {
+    const targets = this.#readyFirst(upstreams, wish);
+    const [first] = targets;
+    if (first === undefined || targets.length < 2) return targets;
+    const circuit = this.#circuitOf(first.upstream);
+    const now = this.#deps.now();
+    if (readiness(circuit, now) === "trial") this.#circuits.set(first.upstream, trying(circuit, now));
+    return targets;
+  }
+
+  /** The target for a question of which nobody reports how it was served, so that it is no trial of its upstream. */
+  targetToLookAt(upstreams: readonly Upstream[], wish: Wish): Target | null {
+    return this.#readyFirst(upstreams, wish)[0] ?? null;
+  }
+
+  #readyFirst(upstreams: readonly Upstream[], { feature, model, accountId }: Wish): Target[] {
     const asked = orderFor(
       accountId,
       upstreams.filter((upstream) => takes(upstream, feature, model)),
     );
     const targets = asked.flatMap((upstream) => this.#targetAt(upstream, model) ?? []);
-    if (targets.length < 2) return targets;
     const now = this.#deps.now();
     const isOpen = ({ upstream }: Target) => readiness(this.#circuitOf(upstream), now) === "open";
-    const [first, ...others] = [...targets.filter((target) => !isOpen(target)), ...targets.filter(isOpen)];
-    if (first === undefined) return [];
-    const circuit = this.#circuitOf(first.upstream);
-    if (readiness(circuit, now) === "trial") this.#circuits.set(first.upstream, trying(circuit, now));
-    return [first, ...others];
+    return [...targets.filter((target) => !isOpen(target)), ...targets.filter(isOpen)];
   }
 
   /** The upstreams that a client's WebSocket for any of these features may be connected to, in the order in which to try. */

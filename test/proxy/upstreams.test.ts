@@ -102,6 +102,14 @@ describe("an upstream that keeps failing", () => {
     expect(ask()).toEqual(["one", "two"]);
   });
 
+  test("is not tried by a question of which nobody reports how it was served", () => {
+    fail(ONE);
+    now = 15_000;
+    expect(upstreams.targetToLookAt([ONE, TWO], WISH)?.upstream).toBe("one");
+    expect(ask()).toEqual(["one", "two"]);
+    expect(upstreams.targetToLookAt([ONE, TWO], WISH)?.upstream).toBe("two");
+  });
+
   test("is left alone for another fifteen seconds when the trial fails", () => {
     fail(ONE);
     now = 15_000;

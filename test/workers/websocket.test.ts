@@ -94,12 +94,13 @@ describe("the handshake", () => {
     await setUpstream("pass");
     await forgetUpstream();
     const socket = await openSocket(account, {
-      headers: { cookie: "a=b", "openai-beta": "responses_websockets=2026-02-06" },
+      headers: { cookie: "a=b", range: "bytes=0-1", "openai-beta": "responses_websockets=2026-02-06" },
     });
     const { requests } = await upstream();
     expect(requests).toHaveLength(1);
     expect(requests[0]?.headers).toMatchObject({ "openai-beta": "responses_websockets=2026-02-06" });
     expect(Object.keys(requests[0]?.headers ?? {})).not.toContain("cookie");
+    expect(Object.keys(requests[0]?.headers ?? {})).not.toContain("range");
     expect(JSON.stringify(requests)).not.toContain("sk-spill");
     socket.close();
   });

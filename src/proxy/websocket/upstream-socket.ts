@@ -29,7 +29,8 @@ export async function connectUpstream(target: Target, from: Headers, requestId: 
   const timer = setTimeout(() => controller.abort(new Error("upstream_silent")), connectMs);
   try {
     const { "accept-encoding": _, ...headers } = headersToUpstream(target, {
-      method: "GET",
+      // No read of anything, of which a part could be asked for.
+      method: "UPGRADE",
       from,
       requestId,
       body: null,
