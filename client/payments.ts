@@ -86,10 +86,9 @@ export class PaymentsAdmin {
     return this.#transport.json("GET", "/admin/payments/check", options);
   }
 
-  /** What waits for a person. */
-  async parked(options?: CallOptions): Promise<readonly ParkedPayment[]> {
-    const { data } = await this.#transport.json<Page<ParkedPayment>>("GET", "/admin/parked-payments", options);
-    return data;
+  /** What waits for a person, and after it what somebody has decided about. */
+  parked(query: PageQuery = {}): Listing<ParkedPayment> {
+    return new Listing(this.#transport, "/admin/parked-payments", { ...query });
   }
 
   /** Tries to follow it again. */

@@ -80,10 +80,12 @@ function reasonOf(c: HttpContext): string | null {
   return reason === "" ? null : reason;
 }
 
+const ENTRY = /^adm_[0-9a-f]{32}$/;
+
 export function adminLogRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.get("/", async (c) => {
-    return c.json(await listAdminLog(c.env.DB, { ...pageOf(c), account: c.req.query("account") ?? null }));
+    return c.json(await listAdminLog(c.env.DB, { ...pageOf(c, ENTRY), account: c.req.query("account") ?? null }));
   });
   return routes;
 }

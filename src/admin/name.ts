@@ -1,7 +1,8 @@
 import type { HttpContext } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** How a plan, a rate card or an upstream may be called. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** The `:id` of a plan, a rate card or an upstream. */
 export function nameOf(c: HttpContext): string {

@@ -7,14 +7,16 @@ import { HttpFault } from "./fault.ts";
 const LIMIT_DEFAULT = 50;
 const LIMIT_MOST = 500;
 
-/** `?limit=` and `?cursor=` of a list. */
-export function pageOf(c: HttpContext): { limit: number; cursor: string | null } {
+/** `?limit=` and `?cursor=` of a list. A cursor that is not of the form `own` is none of that list's. */
+export function pageOf(c: HttpContext, own: RegExp = /^/): { limit: number; cursor: string | null } {
   const text = c.req.query("limit");
   const limit = text === undefined ? LIMIT_DEFAULT : Number(text);
   if (!Number.isInteger(limit) || limit < 1 || limit > LIMIT_MOST) {
     throw new HttpFault(400, "invalid_limit", `limit is a whole number from 1 to ${LIMIT_MOST}.`);
   }
-  return { limit, cursor: c.req.query("cursor") ?? null };
+  const cursor = c.req.query("cursor") ?? null;
+  if (cursor !== null && !own.test(cursor)) throw invalidCursor();
+  return { limit, cursor };
 }
 
 /** A page of an account's history, newest first. */

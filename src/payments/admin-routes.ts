@@ -51,8 +51,9 @@ export function paymentAdminRoutes(hooks: PaymentHooks): Hono<HttpEnv> {
     return c.json(paymentAdminWire(payment, await disputesOf(c.env.DB, [payment])));
   });
   routes.get("/parked-payments", async (c) => {
-    const parked = await listParked(c.env.DB);
-    return c.json({ data: parked.map(parkedWire), has_more: false, next_cursor: null });
+    const page = await listParked(c.env.DB, pageOf(c));
+    if (!page) throw invalidCursor();
+    return c.json(pageWire(page, parkedWire));
   });
   routes.post("/parked-payments/:id/redrive", (c) => redriveParked(c, hooks));
   routes.post("/parked-payments/:id/dismiss", dismissParked);

@@ -1,5 +1,6 @@
-import { and, asc, desc, eq, isNull, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import { decodeText, encodeText, type Page, pageOf } from "../ledger/cursor.ts";
 import type { PaymentEvent } from "./payment-event.ts";
 import { parkedPayments } from "./schema.ts";
 
@@ -49,16 +50,35 @@ export async function readParked(db: D1Database, id: string): Promise<ParkedPaym
   return row ? parkedPayment(row) : null;
 }
 
-const LISTED = 500;
+/** 0 for what waits, 1 for what somebody has decided about. */
+const DECIDED = sql<number>`(${parkedPayments.resolvedAt} is not null)`;
 
-/** What was parked, newest first, what waits before the rest. It is little, or something is badly wrong. */
-export async function listParked(db: D1Database): Promise<ParkedPayment[]> {
+/** What was parked, newest first, what waits before the rest; `null` for a cursor that is none of ours. */
+export async function listParked(
+  db: D1Database,
+  { limit, cursor }: { readonly limit: number; readonly cursor: string | null },
+): Promise<Page<ParkedPayment> | null> {
+  const after = cursor === null ? undefined : beyond(cursor);
+  if (after === null) return null;
+  const { receivedAt, id } = parkedPayments;
   const rows = await drizzle(db)
     .select()
     .from(parkedPayments)
-    .orderBy(sql`${parkedPayments.resolvedAt} is not null`, desc(parkedPayments.receivedAt))
-    .limit(LISTED);
-  return rows.map(parkedPayment);
+    .where(after)
+    .orderBy(DECIDED, desc(receivedAt), desc(id))
+    .limit(limit + 1);
+  return pageOf(rows.map(parkedPayment), limit, (last) =>
+    encodeText(`${Number(last.resolvedAt !== null)}.${last.receivedAt}.${last.id}`),
+  );
+}
+
+function beyond(cursor: string): SQL | undefined | null {
+  const match = /^([01])\.(\d{1,15})\.(.+)$/.exec(decodeText(cursor) ?? "");
+  if (!match) return null;
+  const [, decided, at, last = ""] = match;
+  const { receivedAt, id } = parkedPayments;
+  const older = or(lt(receivedAt, Number(at)), and(eq(receivedAt, Number(at)), lt(id, last)));
+  return or(gt(DECIDED, Number(decided)), and(eq(DECIDED, Number(decided)), older));
 }
 
 /** Says what became of it. */

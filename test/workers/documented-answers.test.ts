@@ -319,12 +319,15 @@ describe("money in", () => {
     };
     await parked("evt_parked_1");
     await parked("evt_parked_2");
-    expect((await operator.payments.parked()).length).toBe(2);
+    const newestFirst = ["evt_parked_2", "evt_parked_1"];
+    expect((await operator.payments.parked({ limit: 1 }).all()).map(({ id }) => id)).toEqual(newestFirst);
+    expect((await operator.payments.parked().page()).has_more).toBe(false);
     expect(await refusalOf(operator.payments.redrive("evt_parked_1"))).toBe("409 still_parked");
     expect((await operator.payments.dismiss("evt_parked_1", "paid back by hand")).dismissed).toBe(true);
     expect(await refusalOf(operator.payments.dismiss("evt_parked_1", "again"))).toBe("409 already_resolved");
     await operator.accounts.create({ id: "acct_not_there", plan: "everything" });
     expect((await operator.payments.redrive("evt_parked_2")).redriven).toBe(true);
+    expect((await operator.payments.parked({ limit: 1 }).all()).map(({ id }) => id)).toEqual(newestFirst);
   });
 });
 
@@ -373,6 +376,10 @@ describe("refusals", () => {
     expect(await refusalOf(spillway.receipt("req_unknown"))).toBe("404 request_not_found");
     expect(await refusalOf(spillway.requests({ limit: 0 }).page())).toBe("400 invalid_limit");
     expect(await refusalOf(spillway.requests().page("nowhere"))).toBe("400 invalid_cursor");
+    const lists = [operator.plans, operator.rateCards, operator.upstreams].map((catalog) => catalog.list());
+    for (const list of [...lists, operator.ledger.log(), operator.payments.parked()]) {
+      expect(await refusalOf(list.page("no cursor"))).toBe("400 invalid_cursor");
+    }
     expect(await refusalOf(spillway.usage({ from: "yesterday" }))).toBe("400 invalid_instant");
     expect(await refusalOf(spillway.quote({ model: "nowhere", input: "x" }))).toBe("400 model_not_found");
     const spoken = { model: "flat-1", messages: [{ role: "user", content: "x" }], modalities: ["audio"] };

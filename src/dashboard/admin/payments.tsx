@@ -20,6 +20,8 @@ import { type OperatorPaymentsPage, OperatorPaymentTable } from "./payment-table
 const PATH = `${BASE}/payments`;
 const PAYMENTS_SHOWN = "20";
 const ALERTS_SHOWN = "10";
+/** What waits is little, or something is badly wrong. */
+const PARKED_SHOWN = "200";
 
 /** Money in: whether it fits the ledger, what waits for a person, and every payment. */
 export function paymentsPages(api: AdminApi): Hono<HttpEnv> {
@@ -70,7 +72,9 @@ async function paymentsPage(
   const asked = { ...(account === null ? {} : { account }) };
   const [check, parked, payments, alerts] = await Promise.all([
     api.get<CheckWire>(c, operator, "/payments/check"),
-    api.get<{ data: readonly ParkedWire[] }>(c, operator, "/parked-payments"),
+    api.get<{ data: readonly ParkedWire[]; has_more: boolean }>(c, operator, "/parked-payments", {
+      limit: PARKED_SHOWN,
+    }),
     api.get<OperatorPaymentsPage>(c, operator, "/payments", {
       ...asked,
       limit: PAYMENTS_SHOWN,
@@ -93,6 +97,11 @@ async function paymentsPage(
           action={`${PATH}/parked`}
           canRedrive={c.var.services.config.stripe !== null}
         />
+        {parked.has_more ? (
+          <p class="nothing">
+            These are the first {PARKED_SHOWN}; <code>GET /admin/parked-payments</code> lists all.
+          </p>
+        ) : null}
       </section>
       <section aria-labelledby="payments">
         <h2 id="payments">Payments, newest first</h2>

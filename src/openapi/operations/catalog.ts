@@ -24,7 +24,7 @@ export const catalogOperations: readonly Operation[] = [
     summary: "The newest version of every plan, by id",
     query: PAGING,
     answers: { 200: told("A page of plans.", plans) },
-    refusals: ["invalid_limit"],
+    refusals: ["invalid_limit", "invalid_cursor"],
   },
   {
     ...common,
@@ -47,7 +47,7 @@ export const catalogOperations: readonly Operation[] = [
     summary: "Every version of every rate card, newest first within a card",
     query: PAGING,
     answers: { 200: told("A page of versions.", rateCards) },
-    refusals: ["invalid_limit"],
+    refusals: ["invalid_limit", "invalid_cursor"],
   },
   {
     ...common,
@@ -70,7 +70,7 @@ export const catalogOperations: readonly Operation[] = [
     summary: "Where requests are sent",
     query: PAGING,
     answers: { 200: told("A page of upstreams, and the environment's.", upstreams) },
-    refusals: ["invalid_limit"],
+    refusals: ["invalid_limit", "invalid_cursor"],
   },
   {
     ...common,

@@ -142,6 +142,6 @@ export const ledgerOperations: readonly Operation[] = [
     summary: "What operators did, newest first",
     query: { ...PAGING, account: { description: "To this account alone." } },
     answers: { 200: told("A page of the log.", adminLog) },
-    refusals: ["invalid_limit"],
+    refusals: ["invalid_limit", "invalid_cursor"],
   },
 ];

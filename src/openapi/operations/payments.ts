@@ -151,8 +151,9 @@ export const paymentOperations: readonly Operation[] = [
     method: "get",
     path: "/admin/parked-payments",
     summary: "What waits for a person",
+    query: PAGING,
     answers: { 200: told("What waits first, then what was decided.", parkedPayments) },
-    refusals: [],
+    refusals: ["invalid_limit", "invalid_cursor"],
   },
   {
     ...operators,
