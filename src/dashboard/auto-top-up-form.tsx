@@ -85,11 +85,15 @@ interface Values {
   readonly cooldown: string;
 }
 
-/** Without settings: a fifth of the smallest pack is the threshold, and five of them the most. */
+/**
+ * Without settings: a fifth of the smallest pack is the threshold, and five of them the most. So is the most where the pack
+ * that was set is not on offer any more, since it was in the currency of that.
+ */
 function valuesOf(set: FormProps["set"], packs: readonly PackWire[]): Values {
   const [smallest] = packs;
-  const pack = packs.find(({ id }) => id === set?.pack) ?? smallest;
-  const cap = set?.monthly_cap ?? (smallest?.amount ?? 0) * 5;
+  const known = packs.find(({ id }) => id === set?.pack);
+  const pack = known ?? smallest;
+  const cap = known && set ? set.monthly_cap : (smallest?.amount ?? 0) * 5;
   return {
     enabled: set?.enabled ?? true,
     threshold: plain(set?.threshold ?? (Number(smallest?.credits ?? 0) / 5).toFixed(6)),

@@ -9,6 +9,14 @@ import { FakeStripe } from "./fake-stripe.ts";
 
 const ADMIN_TOKEN = "operator-of-the-money-test";
 const OPERATOR = "Ada Lovelace";
+interface Pack {
+  readonly id: string;
+  readonly name: string;
+  readonly credits: string;
+  readonly amount: number;
+  readonly currency: string;
+}
+
 const PLAN = { name: "Credits only", features: { codex: { models: ["*"] } } };
 
 let stripe: FakeStripe;
@@ -107,6 +115,25 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
       await page.getByText("Automatic top-ups go on.").waitFor();
       await expect.poll(() => page.getByText(terms).count()).toBe(1);
     });
+  });
+
+  it("does not take the most of a pack that is not offered any more for money of another currency", async () => {
+    const { data } = (await admin.request("GET", "/admin/credit-packs")) as { data: readonly Pack[] };
+    const offer = async (active: boolean) => {
+      const yen = { name: "100 credits", credits: "100", amount: 700, currency: "jpy", active: !active };
+      await admin.request("PUT", "/admin/credit-packs/yen", { body: yen });
+      for (const { id, name, credits, amount, currency } of data) {
+        await admin.request("PUT", `/admin/credit-packs/${id}`, { body: { name, credits, amount, currency, active } });
+      }
+    };
+    await offer(false);
+    await signedIn({}, async (page) => {
+      await page.goto("/dashboard/credits");
+      await page.getByText("the pack credits-250, which is not on offer any more").waitFor();
+      await page.getByText("Change the settings").click();
+      expect(await page.getByLabel("At most per month").inputValue()).toBe("3500");
+    });
+    await offer(true);
   });
 
   it("shows what was paid back, and what is disputed", async () => {

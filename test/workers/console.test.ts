@@ -223,12 +223,30 @@ describe("every page of the console", () => {
     await browser.html(`${BASE}/nothing`, 404);
     await browser.html(`${BASE}/accounts/nobody`, 404);
     await browser.html(`${BASE}/plans/..%2f..%2fx`, 404);
+    for (const version of ["99", "x", "-1"]) {
+      expect(await browser.html(`${BASE}/rate-cards/default?version=${version}`, 404)).toContain("no such version");
+    }
     await browser.html(`${BASE}/log?cursor=%00`, 200);
     await browser.html(`${BASE}/quarantine?cursor=x`, 400);
     await browser.html(`${BASE}?cursor=x`, 400);
     await browser.html(`${BASE}/totals?from=9999-99-99&to=x`, 200);
     await browser.html(`${BASE}/totals?from=0001-01-01&to=9999-12-31`, 200);
     await browser.html(`${BASE}/reservations?account=nobody`, 404);
+  });
+
+  test("leads through lists of any length", async () => {
+    const browser = await signedIn();
+    await asOperator("PUT", "/admin/plans/another", CREDITS_PLAN);
+    const listed: string[] = [];
+    for (let path = `${BASE}/plans?limit=1`; path !== ""; ) {
+      const html = await browser.html(path);
+      listed.push(/class="id" href="[^"]+\/plans\/([^"]+)"/.exec(html)?.[1] ?? "");
+      const next = /href="([^"]+)" rel="next"/.exec(html)?.[1]?.replaceAll("&amp;", "&") ?? "";
+      path = next === "" ? "" : `${next}&limit=1`;
+    }
+    const plans = await asOperator<Page<{ id: string }>>("GET", "/admin/plans?limit=500");
+    expect(listed).toEqual(plans.data.map(({ id }) => id));
+    expect(listed).toContain("another");
   });
 
   test("shows what others have named as text", async () => {

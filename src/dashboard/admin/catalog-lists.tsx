@@ -4,8 +4,10 @@ import { listPlans, listRateCards, listUpstreams } from "../../catalog/list.ts";
 import { upstreamKey } from "../../env.ts";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
+import { pageOf } from "../../http/query.ts";
 import { countText } from "../amounts.tsx";
 import { TextField } from "../fields.tsx";
+import { Paging } from "../paging.tsx";
 import { type Column, Table } from "../tables.tsx";
 import { WireInstant } from "../wire-text.tsx";
 import type { AdminApi } from "./api.ts";
@@ -13,8 +15,6 @@ import { type DocumentKind, PLAN_KIND, RATE_CARD_KIND, UPSTREAM_KIND } from "./d
 import { FoldedForm, reasonOf } from "./fields.tsx";
 import { consolePage } from "./frame.tsx";
 import { type Operator, operatorOf, readOperatorForm } from "./operator.ts";
-
-const EVERY = { limit: 500, cursor: null };
 
 /** The lists of plans, rate cards and upstreams, each of which leads to its editor. */
 export function catalogListPages(api: AdminApi): Hono<HttpEnv> {
@@ -36,11 +36,14 @@ function newId(c: HttpContext): string {
 
 async function plansPage(c: HttpContext): Promise<Response> {
   const operator = await operatorOf(c);
-  const { data } = await listPlans(c.env.DB, EVERY);
+  const page = pageOf(c);
+  const { data, next_cursor: next } = await listPlans(c.env.DB, page);
   return listPage(c, operator, PLAN_KIND, {
     title: "Plans",
     lead: "What is offered. A new version reaches an account with its next request.",
     list: <Table columns={PLAN_COLUMNS} rows={data} nothing="There are no plans yet." />,
+    cursor: page.cursor,
+    next,
   });
 }
 
@@ -63,11 +66,14 @@ function namesOf(list: readonly { readonly id: string }[]): string {
 
 async function rateCardsPage(c: HttpContext): Promise<Response> {
   const operator = await operatorOf(c);
-  const { data } = await listRateCards(c.env.DB, Date.now(), EVERY);
+  const page = pageOf(c);
+  const { data, next_cursor: next } = await listRateCards(c.env.DB, Date.now(), page);
   return listPage(c, operator, RATE_CARD_KIND, {
     title: "Prices",
     lead: "Rate cards and their versions. The default card prices every request; a version is in force from its instant on.",
     list: <Table columns={CARD_COLUMNS} rows={data} nothing="There are no rate cards yet." />,
+    cursor: page.cursor,
+    next,
   });
 }
 
@@ -100,7 +106,8 @@ function CardState({ card: { in_force, effective_at } }: { card: Card }) {
 
 async function upstreamsPage(c: HttpContext): Promise<Response> {
   const operator = await operatorOf(c);
-  const { data } = await listUpstreams(c.env.DB, EVERY);
+  const page = pageOf(c);
+  const { data, next_cursor: next } = await listUpstreams(c.env.DB, page);
   const environment = c.var.services.config.upstream;
   const isReplaced = data.some(({ id }) => id === environment.id);
   return listPage(c, operator, UPSTREAM_KIND, {
@@ -115,6 +122,8 @@ async function upstreamsPage(c: HttpContext): Promise<Response> {
         </p>
       </>
     ),
+    cursor: page.cursor,
+    next,
   });
 }
 
@@ -181,14 +190,20 @@ interface List {
   readonly title: string;
   readonly lead: string;
   readonly list: Child;
+  /** Of this page, and of the next one. */
+  readonly cursor: string | null;
+  readonly next: string | null;
 }
 
-function listPage(c: HttpContext, operator: Operator, kind: DocumentKind, { title, lead, list }: List) {
+const WAYS = { first: "First", next: "Next" };
+
+function listPage(c: HttpContext, operator: Operator, kind: DocumentKind, { title, lead, list, cursor, next }: List) {
   const children = (
     <>
       <h1>{title}</h1>
       <p class="lead">{lead}</p>
       {list}
+      <Paging path={kind.path} query={{}} cursor={cursor} next={next} words={WAYS} />
       <section aria-labelledby="new">
         <h2 id="new">A new {kind.name}</h2>
         <form class="row" method="get" action={`${kind.path}/new`}>

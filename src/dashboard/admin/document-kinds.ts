@@ -1,6 +1,6 @@
 import { DEFAULT_RATE_CARD } from "../../catalog/catalog.ts";
 import type { ParsedDocument } from "../../catalog/document.ts";
-import { listPlans, listRateCards, listUpstreams } from "../../catalog/list.ts";
+import { findPlan, findRateCard, findUpstream } from "../../catalog/find.ts";
 import { readPlanDocument } from "../../catalog/plan-document.ts";
 import { readRateCardDocument } from "../../catalog/rate-card-document.ts";
 import { readUpstreamDocument } from "../../catalog/upstream-document.ts";
@@ -23,20 +23,13 @@ export interface DocumentKind {
   readonly backtest: "plan" | "rate_card" | null;
 }
 
-const EVERY = { limit: 500, cursor: null };
-
 export const PLAN_KIND: DocumentKind = {
   name: "plan",
   plural: "Plans",
   path: `${BASE}/plans`,
   api: "/plans",
   read: (_, raw) => readPlanDocument(raw),
-  stored: async (database, id) => {
-    const plan = (await listPlans(database, EVERY)).data.find((one) => one.id === id);
-    if (!plan) return null;
-    const { id: _, version: __, created_at: ___, ...document } = plan;
-    return document;
-  },
+  stored: (database, id) => findPlan(database, id),
   example: {
     name: "New plan",
     features: { codex: { models: ["*"] } },
@@ -53,10 +46,8 @@ export const RATE_CARD_KIND: DocumentKind = {
   api: "/rate-cards",
   read: (_, raw) => readRateCardDocument(raw),
   stored: async (database, id, version) => {
-    const versions = (await listRateCards(database, Date.now(), EVERY)).data.filter((card) => card.id === id);
-    const isAsked = (card: (typeof versions)[number]) => (version === null ? card.in_force : card.version === version);
-    const card = versions.find(isAsked) ?? (version === null ? versions[0] : undefined);
-    return card ? { effective_at: null, models: card.models } : null;
+    const card = await findRateCard(database, id, version, Date.now());
+    return card && { effective_at: null, models: card.models };
   },
   example: {
     effective_at: null,
@@ -71,12 +62,7 @@ export const UPSTREAM_KIND: DocumentKind = {
   path: `${BASE}/upstreams`,
   api: "/upstreams",
   read: (id, raw) => readUpstreamDocument(id, raw),
-  stored: async (database, id) => {
-    const upstream = (await listUpstreams(database, EVERY)).data.find((one) => one.id === id);
-    if (!upstream) return null;
-    const { id: _, created_at: __, updated_at: ___, ...document } = upstream;
-    return document;
-  },
+  stored: (database, id) => findUpstream(database, id),
   example: { base_url: "https://api.example.com/v1", key_secret: "UPSTREAM_EXAMPLE_KEY" },
   backtest: null,
 };

@@ -25,7 +25,9 @@ export function documentPages(api: AdminApi, kind: DocumentKind): Hono<HttpEnv> 
   const routes = new Hono<HttpEnv>();
   routes.get("/:id", async (c) => {
     const operator = await operatorOf(c);
-    const running = await kind.stored(c.env.DB, idOf(c), versionOf(c));
+    const version = versionOf(c);
+    const running = await kind.stored(c.env.DB, idOf(c), version);
+    if (!running && version !== null) throw noSuchVersion();
     const text = prettyJson(running ?? kind.example);
     const note = `No ${kind.name} has this id yet. Saving makes its first version.`;
     return editorPage(c, operator, kind, { text }, running ? null : { tone: "note", text: note });
@@ -48,7 +50,13 @@ function idOf(c: HttpContext): string {
 /** `?version=`: an older version to look at, or to go on from. */
 function versionOf(c: HttpContext): number | null {
   const text = c.req.query("version") ?? "";
-  return /^\d{1,9}$/.test(text) ? Number(text) : null;
+  if (text === "") return null;
+  if (!/^\d{1,9}$/.test(text)) throw noSuchVersion();
+  return Number(text);
+}
+
+function noSuchVersion(): HttpFault {
+  return new HttpFault(404, "unknown_url", "There is no such version.");
 }
 
 async function sentBy(c: HttpContext) {
