@@ -6,6 +6,7 @@ import { type AdminAct, toldAct } from "../http/admin-act.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { pageOf } from "../http/query.ts";
+import { rootOf } from "../ledger/failure.ts";
 
 const LOOKING = new Set(["GET", "HEAD", "OPTIONS"]);
 /** Set on the answer to an action that was done and could not be logged. */
@@ -44,7 +45,7 @@ async function keep(c: HttpContext, entry: AdminLogEntry): Promise<void> {
   try {
     await addToAdminLog(c.env.DB, entry);
   } catch (error) {
-    console.error(JSON.stringify({ event: "admin_act_unlogged", ...entry, message: String(error) }));
+    console.error(JSON.stringify({ event: "admin_act_unlogged", ...entry, message: String(rootOf(error)) }));
     c.header(UNLOGGED_HEADER, "missing");
   }
 }

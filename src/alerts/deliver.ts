@@ -1,4 +1,5 @@
 import { Webhook } from "standardwebhooks";
+import { rootOf } from "../ledger/failure.ts";
 import { instant } from "../wire/time.ts";
 import { claimDelivery, type DueDelivery, endDelivery, postpone } from "./deliveries.ts";
 import { disableEndpoint, signingSecrets } from "./endpoints.ts";
@@ -86,7 +87,7 @@ export async function consumeDeliveries(batch: MessageBatch<AlertMessage>, deps:
         if (delivered.kind === "done") message.ack();
         else message.retry({ delaySeconds: delivered.delaySeconds });
       } catch (error) {
-        console.error(JSON.stringify({ event: "alert_delivery_failed", message: String(error).slice(0, 300) }));
+        console.error(JSON.stringify({ event: "alert_delivery_failed", message: String(rootOf(error)).slice(0, 300) }));
         message.retry({ delaySeconds: PAUSES_S[0] });
       }
     }),

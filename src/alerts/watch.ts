@@ -1,5 +1,6 @@
 import { AccountUnreachable } from "../../durable-objects/client.ts";
 import type { Services } from "../http/services.ts";
+import { rootOf } from "../ledger/failure.ts";
 import { latestReconciliation } from "../ledger/reconciliations.ts";
 import { alertIdOf } from "./alert.ts";
 import { evaluate, type WatchState } from "./evaluate.ts";
@@ -76,7 +77,7 @@ async function watch(services: Services, { accountId, seq, version, state }: Wat
   } catch (error) {
     // It is looked at again in a minute; others are not kept waiting.
     const event = error instanceof AccountUnreachable ? "account_unwatched" : "watch_failed";
-    console.error(JSON.stringify({ event, account: accountId, message: String(error).slice(0, 300) }));
+    console.error(JSON.stringify({ event, account: accountId, message: String(rootOf(error)).slice(0, 300) }));
   }
 }
 

@@ -6,6 +6,7 @@ import { SharedFlush } from "../../durable-objects/shared-flush.ts";
 import { type CatalogCache, createCatalogCache } from "../catalog/catalog-cache.ts";
 import { readCatalog } from "../catalog/read.ts";
 import { accountObjects, type Config, type Env, readConfig } from "../env.ts";
+import { rootOf } from "../ledger/failure.ts";
 import { KnownKeys } from "./api-key.ts";
 import { FailedAttempts } from "./failed-attempts.ts";
 
@@ -39,7 +40,7 @@ export function servicesOf(env: Env): Services {
     catalog: createCatalogCache({
       load: () => readCatalog(env.DB, Date.now(), config.upstream),
       now: () => Date.now(),
-      onStale: (error) => console.error(JSON.stringify({ event: "catalog_stale", message: String(error) })),
+      onStale: (error) => console.error(JSON.stringify({ event: "catalog_stale", message: String(rootOf(error)) })),
     }),
   };
   made.set(env, services);

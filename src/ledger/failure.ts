@@ -44,6 +44,18 @@ function reasonOf(text: string): string {
   return text.replace(/^D1_ERROR: /, "").replace(/: SQLITE_[A-Z]+( \(.*\))?$/, "");
 }
 
+/**
+ * What D1 says of itself that passes within seconds
+ * (https://developers.cloudflare.com/d1/observability/debug-d1/#error-list).
+ */
+const PASSING =
+  /D1 DB is overloaded|D1 DB reset because|caused object to be reset|due to transient issue|Network connection lost/;
+
+/** Whether asking D1 again in a moment makes sense. */
+export function isPassing(error: unknown): boolean {
+  return PASSING.test(String(rootOf(error)));
+}
+
 const FIRST_DELAY_S = 5;
 const LONGEST_DELAY_S = 900;
 /** An overloaded database gets this many times longer to recover. */

@@ -19,7 +19,7 @@ export function refusalCodesOf(operation: Operation): RefusalCode[] {
   if (body) add("invalid_json", "body_incomplete", "request_timeout", "body_too_large", "unsupported_media_type");
   if (body?.some(({ kind }) => kind === "json") && !isDocument(refusals)) add("invalid_request");
   if (caller === "key" || path.startsWith("/admin/")) add("account_unreachable");
-  add("key_in_url", "url_too_long", "not_configured", "internal_error");
+  add("key_in_url", "url_too_long", "not_configured", "database_unavailable", "internal_error");
   return [...codes].sort();
 }
 

@@ -13,6 +13,7 @@ export const REFUSALS = {
   balance_too_large: [422, "An account cannot hold that much."],
   body_incomplete: [400, "The body broke off."],
   body_too_large: [413, "The body has too many bytes."],
+  database_unavailable: [503, "The gateway's database does not answer right now; try again shortly."],
   endpoint_not_found: [404, "There is no such endpoint."],
   entries_undelivered: [409, "The account has entries that its ledger can still take."],
   grant_not_found: [404, "There is no such grant in this account."],

@@ -2,6 +2,7 @@ import { addIntent, removeIntent } from "../catalog/job-intents.ts";
 import { rememberJob } from "../catalog/jobs.ts";
 import type { HttpContext } from "../http/context.ts";
 import type { Services } from "../http/services.ts";
+import { rootOf } from "../ledger/failure.ts";
 import type { GatewayDeps } from "./journey.ts";
 import { upstreamsOf } from "./upstreams.ts";
 
@@ -29,6 +30,8 @@ async function indexJob(database: D1Database, id: string, accountId: string): Pr
   try {
     await rememberJob(database, id, accountId, Date.now());
   } catch (error) {
-    console.error(JSON.stringify({ event: "job_not_indexed", account: accountId, job: id, message: String(error) }));
+    console.error(
+      JSON.stringify({ event: "job_not_indexed", account: accountId, job: id, message: String(rootOf(error)) }),
+    );
   }
 }

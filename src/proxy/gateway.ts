@@ -1,3 +1,4 @@
+import { rootOf } from "../ledger/failure.ts";
 import type { Adapter } from "../protocol/adapter.ts";
 import { renderFault } from "../protocol/error-body.ts";
 import { isFault } from "../protocol/fault.ts";
@@ -17,7 +18,9 @@ import { repeat } from "./replay.ts";
 export function serve(deps: GatewayDeps, incoming: Incoming, request: Request, adapter: Adapter): Promise<Response> {
   const answer = Promise.withResolvers<Response>();
   const story = run(deps, incoming, request, adapter, answer.resolve).catch((error: unknown) => {
-    console.error(JSON.stringify({ event: "request_broke_off", request: incoming.requestId, message: String(error) }));
+    console.error(
+      JSON.stringify({ event: "request_broke_off", request: incoming.requestId, message: String(rootOf(error)) }),
+    );
     answer.reject(error);
   });
   deps.waitUntil(story);

@@ -12,13 +12,19 @@ afterEach(() => {
 
 const OVERLOADED = "D1_ERROR: D1 DB is overloaded. Requests queued for too long.";
 
-/** The database as it is, but that it has no time for a table. */
-function overloadedD1(table: string): D1Database {
+const BROKEN = "D1_ERROR: no such column: balance: SQLITE_ERROR";
+
+/** The database as it is, but that it has no time for a table, or fails otherwise. */
+function overloadedD1(table: string, message = OVERLOADED): D1Database {
   const { DB } = env as Env;
-  const fail = () => Promise.reject(new Error(OVERLOADED));
+  const fail = () => Promise.reject(new Error(message));
   const statement = { bind: () => statement, all: fail, raw: fail, run: fail, first: fail };
   return new Proxy(DB, {
     get(target, name) {
+      if (name === "batch") {
+        return (batch: (D1PreparedStatement | typeof statement)[]) =>
+          batch.includes(statement) ? fail() : target.batch(batch as D1PreparedStatement[]);
+      }
       if (name !== "prepare") return Reflect.get(target, name).bind?.(target);
       return (sql: string) => (sql.includes(`"${table}"`) ? statement : target.prepare(sql));
     },
@@ -34,14 +40,53 @@ function logLines(): () => Record<string, string>[] {
 test("a failed query is logged with what failed it, and without the values of its customer", async () => {
   const account = await newAccount({ credits: "1" });
   const lines = logLines();
-  const gateway = gatewayWith({ DB: overloadedD1("balance_updates") });
+  const gateway = gatewayWith({ DB: overloadedD1("balance_updates", BROKEN) });
   const answer = await gateway("/api/ledger", { headers: bearer(account.key) });
   expect(answer.status).toBe(500);
   const line = lines().find(({ event }) => event === "unexpected_error");
-  expect(line?.error).toContain(OVERLOADED);
+  expect(line?.error).toContain(BROKEN);
   expect(line?.error).toContain(`from "balance_updates"`);
   expect(line?.error).toContain("account/routes");
   expect(line?.error).not.toContain(account.id);
+});
+
+test("a database that is overloaded is told as that, with when to ask again", async () => {
+  const account = await newAccount({ credits: "1" });
+  const lines = logLines();
+  const gateway = gatewayWith({ DB: overloadedD1("balance_updates") });
+  const answer = await gateway("/api/ledger", { headers: bearer(account.key) });
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get("retry-after")).toBe("2");
+  expect(await answer.json()).toMatchObject({ error: { code: "database_unavailable" } });
+  expect(lines().map(({ event }) => event)).toEqual(["database_unavailable"]);
+});
+
+test("under /v1 it is overload, as OpenAI's clients know it", async () => {
+  const account = await newAccount({ credits: "1" });
+  const lines = logLines();
+  const gateway = gatewayWith({ DB: overloadedD1("plans") });
+  const answer = await gateway("/v1/models", { headers: bearer(account.key) });
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toMatchObject({ error: { type: "server_error", code: "server_is_overloaded" } });
+  expect(lines().map(({ event }) => event)).toContain("database_unavailable");
+});
+
+test("how the ledger follows is read once for all who ask within seconds", async () => {
+  let reads = 0;
+  const { DB } = env as Env;
+  const counted = new Proxy(DB, {
+    get(target, name) {
+      if (name !== "prepare") return Reflect.get(target, name).bind?.(target);
+      return (sql: string) => {
+        if (sql.includes(`from "balances"`)) reads += 1;
+        return target.prepare(sql);
+      };
+    },
+  });
+  const gateway = gatewayWith({ DB: counted });
+  const first = await (await gateway("/health/pipeline")).json();
+  expect(await (await gateway("/health/pipeline")).json()).toEqual(first);
+  expect(reads).toBe(1);
 });
 
 test("so is a part of the minute's work", async () => {

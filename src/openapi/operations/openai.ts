@@ -119,5 +119,5 @@ export const OPENAI_REFUSALS: Readonly<Record<string, string>> = {
   429: "`rate_limit_exceeded`: a gate, with `retry-after`. `credits_reserved`: held by requests in flight, with a short `retry-after`. `insufficient_quota` (type `usage_limit_reached`): included use and credits are used up, with `resets_at` if waiting helps.",
   500: "`internal_error`.",
   502: "The upstream's answer cannot be used; nothing is charged.",
-  503: "`server_is_overloaded`: the account or every upstream cannot be reached; nothing is charged.",
+  503: "`server_is_overloaded`: the account, the gateway's database or every upstream cannot be reached; nothing is charged.",
 };

@@ -1,5 +1,5 @@
 import type { Env } from "../../env.ts";
-import { retryDelay } from "../../ledger/failure.ts";
+import { retryDelay, rootOf } from "../../ledger/failure.ts";
 import type { PaymentDeps } from "../deps.ts";
 import { topUpIfDue } from "./purchase.ts";
 import { accountsBelow } from "./store.ts";
@@ -34,7 +34,7 @@ export async function consumeTopUps(batch: MessageBatch<TopUpMessage>, deps: Pay
       message.ack();
     } catch (error) {
       const account = message.body.accountId;
-      console.error(JSON.stringify({ event: "top_up_failed", account, message: String(error).slice(0, 500) }));
+      console.error(JSON.stringify({ event: "top_up_failed", account, message: String(rootOf(error)).slice(0, 500) }));
       message.retry({ delaySeconds: retryDelay(message.attempts, "transient", Math.random()) });
     }
   }

@@ -1,4 +1,5 @@
 import type { JobMessage, JobRef } from "../../../durable-objects/resource-commands.ts";
+import { rootOf } from "../../ledger/failure.ts";
 import type { GatewayDeps } from "../journey.ts";
 import { reach } from "../reach.ts";
 import { readWhole } from "../whole-body.ts";
@@ -19,7 +20,7 @@ export async function pollJobs(batch: MessageBatch<JobMessage>, deps: PollDeps, 
       try {
         if (isJobMessage(body)) await lookAt(deps, body.accountId, body.resource, mintId());
       } catch (error) {
-        console.error(JSON.stringify({ event: "job_poll_failed", message: String(error).slice(0, 300) }));
+        console.error(JSON.stringify({ event: "job_poll_failed", message: String(rootOf(error)).slice(0, 300) }));
       }
       message.ack();
     }),

@@ -1,3 +1,4 @@
+import { rootOf } from "../../ledger/failure.ts";
 import type { VideoTerms } from "../../protocol/videos/video-price.ts";
 import type { VideoRequest } from "../../protocol/videos/video-request.ts";
 import { sha256Hex } from "../../sha256.ts";
@@ -31,7 +32,7 @@ export async function rememberIntent(
       createdAt: Date.now(),
     });
   } catch (error) {
-    logAnomaly("intent_not_noted", journey, String(error));
+    logAnomaly("intent_not_noted", journey, String(rootOf(error)));
   }
 }
 
@@ -40,7 +41,7 @@ export async function forgetIntent(deps: GatewayDeps, journey: Journey<Demanding
   try {
     await deps.intents.remove(journey.incoming.requestId);
   } catch (error) {
-    logAnomaly("intent_not_forgotten", journey, String(error));
+    logAnomaly("intent_not_forgotten", journey, String(rootOf(error)));
   }
 }
 

@@ -1,4 +1,5 @@
 import type { JobIntent } from "../../catalog/job-intents.ts";
+import { rootOf } from "../../ledger/failure.ts";
 import type { JsonObject } from "../../protocol/adapter.ts";
 import { HOLD_JOB_MS } from "../hold.ts";
 import { endJob } from "../jobs/end-job.ts";
@@ -43,7 +44,7 @@ export async function recoverVideos(deps: RecoveryDeps, now: number): Promise<vo
         JSON.stringify({
           event: "video_not_recovered",
           request: intent.requestId,
-          message: String(error).slice(0, 300),
+          message: String(rootOf(error)).slice(0, 300),
         }),
       );
     }

@@ -1,4 +1,5 @@
 import { mintRequestId } from "../../http/request-id.ts";
+import { rootOf } from "../../ledger/failure.ts";
 import { type ErrorAnswer, openAIError, renderFault } from "../../protocol/error-body.ts";
 import { BODY_LIMITS } from "../../protocol/json-body.ts";
 import {
@@ -97,7 +98,7 @@ export class Session implements Connection {
       if (!this.gone.aborted) await serveFrame(this, frame);
     } catch (error) {
       console.error(
-        JSON.stringify({ event: "frame_broke_off", account: this.caller.accountId, message: String(error) }),
+        JSON.stringify({ event: "frame_broke_off", account: this.caller.accountId, message: String(rootOf(error)) }),
       );
       this.#tell(brokeOff(), frame.streamId);
     }
