@@ -28,7 +28,7 @@ export interface UsageTotal {
   readonly reasoningTokens: number;
   readonly seconds: number;
   readonly charge: MicroCredits;
-  /** What of these charges was given back since, by refunds and corrections, whenever that was. */
+  /** What of these charges nobody has paid: overshoot, and what refunds and corrections gave back, whenever that was. */
   readonly refunded: MicroCredits;
 }
 
@@ -50,9 +50,13 @@ const FIGURES = {
   reasoningTokens: countSql("reasoningTokens"),
   seconds: countSql("seconds"),
   charge: "coalesce(m.amount, 0)",
-  // Whatever undoes a charge names it as its cause. The condition on the kind is what the index is for. It has to be named:
-  // by itself SQLite reads the account's whole history for each of its charges.
+  // Overshoot goes back in the entry of its charge. Whatever undoes a charge later names it as its cause. The condition on
+  // the kind is what the index is for. It has to be named: by itself SQLite reads the account's whole history for each of
+  // its charges.
   refunded: `coalesce((
+    SELECT sum(same.amount) FROM balance_updates same
+    WHERE same.account_id = u.account_id AND same.epoch = u.epoch AND same.seq = u.seq AND same.kind = 'overshoot_refund'
+  ), 0) + coalesce((
     SELECT sum(back.amount) FROM balance_updates back INDEXED BY refunds_by_cause
     WHERE back.account_id = u.account_id AND back.cause = m.id AND back.kind IN ('refund', 'grant')
   ), 0)`,

@@ -109,7 +109,9 @@ function reportOf(entries: readonly ChainedEntry[], span: Span, groupBy: readonl
     return [{ usage, monetization, group: { day, feature, model } }];
   });
   const ids = new Set(entries.flatMap(({ usage }) => usage?.id ?? []));
-  const back = entries.flatMap(({ updates }) => updates).filter(({ kind }) => kind === "refund" || kind === "grant");
+  const back = entries
+    .flatMap(({ updates }) => updates)
+    .filter(({ kind }) => ["refund", "grant", "overshoot_refund"].includes(kind));
   const groups = new Map(happened.map(({ group }) => [JSON.stringify(group), group]));
   return [...groups].sort().map(([key, group]) => {
     const events = happened.filter((event) => JSON.stringify(event.group) === key);

@@ -13,6 +13,7 @@ import {
   forgetUpstream,
   gatewayWith,
   grant,
+  look,
   newAccount,
   openGateway,
   putPlan,
@@ -395,6 +396,8 @@ describe("more was used than was reserved", () => {
     ]);
     expect((await accountOf(one)).credits).toEqual({ available: "0.000000", reserved: "0.000000", used: "2.000000" });
     expect((await ask(one, body)).status).toBe(429);
+    const { data } = await look<Page<Record<string, unknown>>>(one, "/api/usage");
+    expect(data).toMatchObject([{ charge: "3.100000", refunded: "1.100000", net_charge: "2.000000" }]);
   });
 });
 

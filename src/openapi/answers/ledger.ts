@@ -115,7 +115,7 @@ export const usageTotal = answer(
       seconds: count,
       charge: credits,
       refunded: credits.describe(
-        "What of these charges was given back, by refunds and corrections, whenever that was.",
+        "What of these charges was given back: overshoot at once, more by refunds and corrections, whenever that was.",
       ),
       net_charge: credits.describe(
         "`charge` less `refunded`. What a late end added is charged on its own day, and refunded on that of its request.",
