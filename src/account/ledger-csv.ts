@@ -1,4 +1,5 @@
 import { decodeCursor } from "../ledger/cursor.ts";
+import type { LedgerExtent } from "../ledger/extent.ts";
 import { listBalanceUpdates } from "../ledger/read.ts";
 import { type BalanceUpdateWire, balanceUpdateWire } from "../wire/ledger.ts";
 
@@ -22,8 +23,11 @@ const COLUMNS = [
 
 const ROWS_AT_ONCE = 500;
 
-/** An account's balance updates as CSV (RFC 4180), oldest first, read page by page as the client takes them. */
-export function ledgerCsv(db: D1Database, accountId: string): ReadableStream<Uint8Array> {
+/**
+ * An account's balance updates as CSV (RFC 4180), oldest first, read page by page as the client takes them. It ends where
+ * the ledger reached when it began: behind an entry that is still on its way, the balance would seem to jump.
+ */
+export function ledgerCsv(db: D1Database, accountId: string, extent: LedgerExtent): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let cursor: string | null = null;
   return new ReadableStream({
@@ -33,9 +37,10 @@ export function ledgerCsv(db: D1Database, accountId: string): ReadableStream<Uin
     async pull(controller) {
       const after = cursor === null ? null : decodeCursor(cursor);
       const page = await listBalanceUpdates(db, accountId, { after, limit: ROWS_AT_ONCE, order: "oldest" });
-      const lines = page.data.map((row) => csvLine(balanceUpdateWire(row)));
+      const within = page.data.filter(({ place }) => place.epoch < extent.epoch || place.seq <= extent.to);
+      const lines = within.map((row) => csvLine(balanceUpdateWire(row)));
       if (lines.length > 0) controller.enqueue(encoder.encode(lines.join("")));
-      cursor = page.nextCursor;
+      cursor = within.length === page.data.length ? page.nextCursor : null;
       if (cursor === null) controller.close();
     },
   });

@@ -5,7 +5,7 @@ import { HttpFault } from "../http/fault.ts";
 import { findReceipt, rateOf } from "../http/find-receipt.ts";
 import { listQueryOf } from "../http/query.ts";
 import { usageQueryOf } from "../http/usage-query.ts";
-import { ledgerFile, provenLedger } from "../http/whole-ledger.ts";
+import { ledgerExtent, ledgerFile, provenLedger } from "../http/whole-ledger.ts";
 import { listBalanceUpdates, listUsageEvents } from "../ledger/read.ts";
 import { usageTotals } from "../ledger/usage-report.ts";
 import { accountWire } from "../wire/account.ts";
@@ -43,7 +43,7 @@ export function accountRoutes(): Hono<HttpEnv> {
       "content-type": "text/csv; charset=utf-8",
       "content-disposition": 'attachment; filename="spillway-ledger.csv"',
     };
-    return c.body(ledgerCsv(c.env.DB, account.id), { headers });
+    return c.body(ledgerCsv(c.env.DB, account.id, await ledgerExtent(c, account.id)), { headers });
   });
   routes.get("/ledger/proof", async (c) => {
     const { account } = await openAccount(c);

@@ -1,5 +1,7 @@
+import type { HeadReply } from "../../durable-objects/commands.ts";
 import { followRates, readRateLookup } from "../catalog/rate-lookup.ts";
 import { exportLedger } from "../ledger/export.ts";
+import { type LedgerExtent, readExtent } from "../ledger/extent.ts";
 import { type LedgerProof, MOST_PROVEN, proveLedger, type TooLong } from "../ledger/proof.ts";
 import type { HttpContext } from "./context.ts";
 import { HttpFault } from "./fault.ts";
@@ -7,14 +9,24 @@ import { HttpFault } from "./fault.ts";
 /** An account's ledger as a file that anyone can verify with `scripts/verify.mjs`; it is read as it is taken. */
 export async function ledgerFile(c: HttpContext, accountId: string): Promise<Response> {
   const db = c.env.DB;
-  const head = await c.var.services.accounts.head(accountId);
-  if (!head) throw incomplete();
+  const head = await knownHead(c, accountId);
   const deps = { db, rateOf: await readRateLookup(db) };
   const headers = {
     "content-type": "application/x-ndjson; charset=utf-8",
     "content-disposition": 'attachment; filename="spillway-ledger.ndjson"',
   };
   return c.body(await exportLedger(deps, accountId, head, Date.now()), { headers });
+}
+
+/** How far an account's ledger reaches without an entry that is still on its way. */
+export async function ledgerExtent(c: HttpContext, accountId: string): Promise<LedgerExtent> {
+  return readExtent(c.env.DB, accountId, await knownHead(c, accountId));
+}
+
+async function knownHead(c: HttpContext, accountId: string): Promise<HeadReply> {
+  const head = await c.var.services.accounts.head(accountId);
+  if (!head) throw incomplete();
+  return head;
 }
 
 /** Checks an account's ledger, entry by entry; `null` for one that was not created to its end. */

@@ -437,6 +437,23 @@ describe("lists", () => {
     expect(lines.slice(1).map((line) => Number(line.split(",")[0]))).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
+  test("as files end before an entry that is still on its way", async () => {
+    const account = await lossyAccount(4);
+    const [first, second, third, fourth] = await outboxOf(account);
+    await deliver([messageOf([first, second, fourth])]);
+    const seqs = async () => {
+      const csv = await (await call("/api/ledger.csv", { headers: { authorization: `Bearer ${account.key}` } })).text();
+      return csv
+        .trim()
+        .split("\r\n")
+        .slice(1)
+        .map((line) => Number(line.split(",")[0]));
+    };
+    expect(await seqs()).toEqual([1, 2]);
+    await deliver([messageOf([third])]);
+    expect(await seqs()).toEqual([1, 2, 3, 4]);
+  });
+
   test("hold no text that a spreadsheet would run, and numbers as numbers", async () => {
     const account = await lossyAccount(0);
     const { id } = await grant(account, "2", { reason: "-1+1" });

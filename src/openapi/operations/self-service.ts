@@ -59,7 +59,7 @@ export const selfServiceOperations: readonly Operation[] = [
     answers: {
       200: {
         description:
-          "RFC 4180, with a line of column names. `request_id` leads to the receipt; further columns may follow.",
+          "RFC 4180, with a line of column names, up to the first entry that is still on its way. `request_id` leads to the receipt; further columns may follow.",
         contents: [{ kind: "other", mediaType: "text/csv", description: "One line for each balance update." }],
       },
     },
