@@ -52,15 +52,24 @@ function textOf(body: unknown): string {
   }
 }
 
-/** Quarantined messages, newest first. `null` when `cursor` is not one of ours. */
+/** So many characters of bodies are on one page at most, whatever its limit: it is held in memory. */
+const PAGE_CHARACTERS = 4_000_000;
+
+/** Quarantined messages, newest first. `null` when `cursor` is not one of ours. Large ones make a page shorter. */
 export async function listQuarantine(
   db: D1Database,
   { cursor, limit }: { cursor: string | null; limit: number },
 ): Promise<Page<QuarantinedMessage> | null> {
   const after = cursor === null ? undefined : parseCursor(cursor);
   if (after === null) return null;
-  const rows = await drizzle(db)
-    .select()
+  const orm = drizzle(db);
+  const newestFirst = [desc(quarantine.firstSeenAt), desc(quarantine.id)];
+  const found = await orm
+    .select({
+      id: quarantine.id,
+      firstSeenAt: quarantine.firstSeenAt,
+      characters: sql<number>`length(${quarantine.body})`,
+    })
     .from(quarantine)
     .where(
       after &&
@@ -69,9 +78,27 @@ export async function listQuarantine(
           and(eq(quarantine.firstSeenAt, after.firstSeenAt), lt(quarantine.id, after.id)),
         ),
     )
-    .orderBy(desc(quarantine.firstSeenAt), desc(quarantine.id))
+    .orderBy(...newestFirst)
     .limit(limit + 1);
-  return pageOf(rows, limit, (row) => encodeText(`${row.firstSeenAt} ${row.id}`));
+  const page = pageOf(found, Math.min(limit, fitting(found)), (row) => encodeText(`${row.firstSeenAt} ${row.id}`));
+  const ids = JSON.stringify(page.data.map(({ id }) => id));
+  const onPage = sql`${quarantine.id} IN (SELECT value FROM json_each(${ids}))`;
+  const rows = await orm
+    .select()
+    .from(quarantine)
+    .where(onPage)
+    .orderBy(...newestFirst);
+  return { data: rows, nextCursor: page.nextCursor };
+}
+
+/** How many of these fit on one page; the first one always does. */
+function fitting(messages: readonly { readonly characters: number }[]): number {
+  let left = PAGE_CHARACTERS;
+  const tooMuch = messages.findIndex(({ characters }, index) => {
+    left -= characters;
+    return left < 0 && index > 0;
+  });
+  return tooMuch < 0 ? messages.length : tooMuch;
 }
 
 function parseCursor(cursor: string): { firstSeenAt: number; id: string } | null {

@@ -97,6 +97,18 @@ describe("quarantine", () => {
     expect(await listQuarantine(db, { cursor: "bm9uc2Vuc2U", limit: 3 })).toBeNull();
   });
 
+  it("lists large messages on shorter pages, each once", async () => {
+    const { db } = migratedD1();
+    const poisons = Array.from({ length: 40 }, (_, index) => `${index}${"x".repeat(120_000)}`);
+    const poisonsOf = poisons.map((body) => ({ accountId: null, reason: "large", body }));
+    await putInQuarantine(db, poisonsOf, 5);
+    const first = await listQuarantine(db, { cursor: null, limit: 500 });
+    const second = await listQuarantine(db, { cursor: first?.nextCursor ?? null, limit: 500 });
+    expect([first?.data.length, second?.data.length, second?.nextCursor]).toEqual([33, 7, null]);
+    const bodies = [...(first?.data ?? []), ...(second?.data ?? [])].map(({ body }) => JSON.parse(body));
+    expect(new Set(bodies)).toEqual(new Set(poisons));
+  });
+
   it("takes anything for a body", async () => {
     const { db } = migratedD1();
     const circular: Record<string, unknown> = {};

@@ -57,6 +57,7 @@ export const ledgerOperations: readonly Operation[] = [
     method: "get",
     path: "/admin/quarantine",
     summary: "Messages that could not be written, newest first",
+    description: "A page of large messages is shorter than its limit.",
     query: PAGING,
     answers: { 200: told("A page of messages.", quarantine) },
     refusals: ["invalid_limit", "invalid_cursor"],
