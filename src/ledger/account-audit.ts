@@ -42,6 +42,9 @@ export interface AccountAudit {
 /** Entries read at once: each is a few kilobytes at most. */
 const PAGE = 500;
 
+/** Once so much differs, the rest of an account is not read: it is stopped by the first difference, and all fit in memory. */
+const MOST_DIFFERENCES = 2_000;
+
 /**
  * Holds the whole ledger of one account, all its epochs, against itself and against the account's object. Entries may
  * arrive while it runs: the ledger's extent is read before the object is asked and its entries after, so that neither can
@@ -93,7 +96,7 @@ function auditWhole(
 
 async function auditPresent(deps: AuditDeps, head: ObjectHead, from: AuditState): Promise<EntriesAudit> {
   const present = await auditEntries(deps, from, head, unconfirmedOf(head));
-  if (present.pending) present.state.differences.push(...lostBehind(present));
+  if (present.isPartial) present.state.differences.push(...lostBehind(present));
   else auditHead(present.state, { ...head, grants: new Map(head.grants) });
   return present;
 }
@@ -112,13 +115,16 @@ function unconfirmedOf({ unconfirmed }: ObjectHead): IsUnconfirmed {
 interface EntriesAudit {
   readonly state: AuditState;
   readonly events: number;
-  /** Whether an entry is still on its way. What lies behind it cannot be checked yet. */
-  readonly pending: boolean;
+  /** Whether an entry is still on its way, or too much differed: what lies behind that was not checked. */
+  readonly isPartial: boolean;
   /** Entries that neither the ledger nor the outbox has. */
   readonly lost: readonly { readonly from: number; to: number }[];
 }
 
-/** Audits the entries behind what `state` has seen, up to `to`, or up to the first one that is still on its way. */
+/**
+ * Audits the entries behind what `state` has seen, up to `to`, or up to the first one that is still on its way. It gives up
+ * once very much differs.
+ */
 async function auditEntries(
   { db, rateOf }: Pick<AuditDeps, "db" | "rateOf">,
   state: AuditState,
@@ -130,22 +136,23 @@ async function auditEntries(
   const epochs = await readEpochs(db, accountId, state.epoch, to.epoch);
   const lost: { from: number; to: number }[] = [];
   let events = 0;
-  let pending = false;
+  let isPartial = false;
   for (let after = state.seq; after < to.seq; after += PAGE) {
+    if (state.differences.length >= MOST_DIFFERENCES) return { state, events, isPartial: true, lost: [] };
     const end = Math.min(to.seq, after + PAGE);
     const read = await readAcross(db, accountId, epochs, { after, to: end });
     const bySeq = new Map(read.map((entry) => [entry.seq, entry]));
     for (let seq = after + 1; seq <= end; seq += 1) {
       const entry = bySeq.get(seq);
-      if (entry && !pending) {
+      if (entry && !isPartial) {
         auditEntry(state, entry, rateOf, sha256Hex);
         onEntry(entry);
         events += 1;
-      } else if (!entry && isUnconfirmed(seq)) pending = true;
+      } else if (!entry && isUnconfirmed(seq)) isPartial = true;
       else if (!entry) addLost(lost, seq);
     }
   }
-  return { state, events, pending, lost };
+  return { state, events, isPartial, lost };
 }
 
 function addLost(lost: { from: number; to: number }[], seq: number): void {

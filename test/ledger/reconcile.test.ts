@@ -341,6 +341,17 @@ describe("reconciling all accounts", () => {
     expect(await latestReconciliation(it.deps.db)).toEqual(result);
   });
 
+  it("stops reading an account of which everything differs", async () => {
+    const history = new History("acct_1").give(grantOf("grt_a", 100_000));
+    for (let request = 1; request <= 6_000; request += 1) history.request(`req_${request}`, 1, 1);
+    const it = await world([history]);
+    const result = await reconcileAccount({ ...it.deps, rateOf: () => null }, "acct_1");
+    expect(result.differences[0]).toMatchObject({ rule: "price", seq: 2 });
+    expect(result.checked.events).toBeLessThan(3_000);
+    expect(result.difference_count).toBeLessThan(4_000);
+    expect(it.frozen).toMatchObject([["acct_1", { rule: "price", seq: 2 }]]);
+  });
+
   it("keeps a result that fits its row, however many accounts it could not check", async () => {
     const it = await world([]);
     for (let account = 1; account <= 5_000; account += 1) {

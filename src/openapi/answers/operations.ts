@@ -17,7 +17,7 @@ export const reconciliation = answer(
       .strictObject({ reservations: count, stale_reservations: count, outbox: count })
       .describe("What is on its way and therefore no difference."),
     differences: z.array(ledgerDifference).describe("The first of them."),
-    difference_count: count,
+    difference_count: count.describe("Of an account of which very much differs the rest is not read."),
     unchecked: z
       .array(z.strictObject({ account: z.string(), reason: z.string() }))
       .describe("Accounts that could not be checked or frozen: the first of them."),
