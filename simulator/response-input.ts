@@ -53,9 +53,10 @@ function itemBehind({ id }: JsonObject, memory: ResponseMemory): JsonObject {
   throw new ApiError(404, { message, code: null, param: "input" });
 }
 
-/** `item_reference` may leave out its type; then it is an id and nothing else. */
+/** `item_reference` may leave out its type; then it is an id and nothing else. Reasoning is one unless it is said. */
 function isReference({ type, ...rest }: JsonObject): boolean {
   if (type === "item_reference") return true;
+  if (type === "reasoning") return typeof rest.id === "string" && typeof rest.encrypted_content !== "string";
   return (type ?? null) === null && Object.keys(rest).join() === "id";
 }
 

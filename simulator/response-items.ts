@@ -54,6 +54,19 @@ export function compactionItem(index: number): OutputItem {
   };
 }
 
+/** Hidden reasoning: named by its id for those who have it stored, said where `isSaid`, in a text that only upstream reads. */
+export function reasoningItem(index: number, isSaid: boolean): OutputItem {
+  const said = isSaid ? { encrypted_content: newId("simulated-") } : {};
+  const item = { id: newId("rs_"), type: "reasoning", summary: [], ...said };
+  return {
+    whole: () => item,
+    events: () => [
+      { type: "response.output_item.added", output_index: index, item },
+      { type: "response.output_item.done", output_index: index, item },
+    ],
+  };
+}
+
 /** A call of the caller's function `name`, without arguments. */
 export function functionCallItem(name: string, index: number): OutputItem {
   const id = newId("fc_");

@@ -6,7 +6,7 @@ import { type Plan, planAnswer, servedTier } from "./plan.ts";
 import type { Answer } from "./reply.ts";
 import { isObject, type JsonObject, optionalInteger, requiredBody } from "./request-body.ts";
 import { modelInput } from "./response-input.ts";
-import { compactionItem, functionCallItem, messageItem, webSearchItem } from "./response-items.ts";
+import { compactionItem, functionCallItem, messageItem, reasoningItem, webSearchItem } from "./response-items.ts";
 import { unfinishedResponse } from "./response-object.ts";
 import { type Parts, type ResponseScript, scriptOf } from "./response-script.ts";
 import { type StoredResponse, storedResponse } from "./stored-response.ts";
@@ -79,14 +79,22 @@ function silent(plan: Plan): Plan {
   return { ...plan, deltas: 0, count: { ...plan.count, output: 0, reasoning: 0 } };
 }
 
-/** Searches come before the text, function calls after it or, where there is nothing to say, in its place. */
+/**
+ * Reasoning and searches come before the text, function calls after it or, where there is nothing to say, in its place.
+ */
 function partsOf({ scenario }: Exchange, body: JsonObject, prose: Prose, plan: Plan): Parts {
   if (asksForCompaction(body)) return { ...NOTHING, after: [compactionItem(0)] };
   const { calls, searches } = scenario;
-  const before = Array.from({ length: searches }, (_, index) => webSearchItem(index));
-  const text = plan.deltas === 0 && calls.length > 0 ? null : messageItem(prose, searches);
-  const next = searches + (text === null ? 0 : 1);
+  const thoughts = plan.count.reasoning > 0 ? [reasoningItem(0, asksForReasoning(body))] : [];
+  const found = Array.from({ length: searches }, (_, index) => webSearchItem(thoughts.length + index));
+  const before = [...thoughts, ...found];
+  const text = plan.deltas === 0 && calls.length > 0 ? null : messageItem(prose, before.length);
+  const next = before.length + (text === null ? 0 : 1);
   return { before, text, after: calls.map((name, index) => functionCallItem(name, next + index)) };
+}
+
+function asksForReasoning({ include }: JsonObject): boolean {
+  return Array.isArray(include) && include.includes("reasoning.encrypted_content");
 }
 
 function asksForCompaction(body: JsonObject): boolean {

@@ -1,4 +1,5 @@
 import OpenAI from "openai";
+import type { ResponseInputItem } from "openai/resources/responses/responses";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AdminClient } from "../../scripts/admin-client.ts";
 import { type LocalGateway, startLocalGateway } from "../../scripts/local-gateway.ts";
@@ -148,6 +149,22 @@ describe("the Responses API through the openai SDK", () => {
       total_tokens: 240,
     });
     await expectCharge(requestIdOf(client), { input_tokens: 200, output_tokens: 40 });
+  });
+
+  it("takes an answer back as it is, with reasoning that upstream keeps", async () => {
+    const client = clientOf({ simulate: "output=40;reasoning=10;input=200" });
+    const question = { role: "user" as const, content: "Hello" };
+    const first = await client.openai.responses.create({ model: MODEL, input: [question] });
+    expect(first.output.map(({ type }) => type)).toEqual(["reasoning", "message"]);
+    const input = [question, ...(first.output as ResponseInputItem[]), { role: "user" as const, content: "And then?" }];
+    const second = await client.openai.responses.create({ model: MODEL, input });
+    expect(second.status).toBe("completed");
+    const unsaid = { model: MODEL, input: [{ type: "reasoning" as const, id: "rs_of_another", summary: [] }] };
+    await expect(client.openai.responses.create(unsaid)).rejects.toMatchObject({
+      status: 400,
+      code: "previous_response_not_found",
+      param: "input",
+    });
   });
 
   it("streams every event in its order, and the last one tells the usage that is charged", async () => {

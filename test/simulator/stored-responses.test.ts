@@ -119,6 +119,21 @@ describe("the context of a response", () => {
     }
   });
 
+  it("says reasoning to those who ask for it, and knows it again by its id", async () => {
+    const said = await json(post(RESPONSES, "output=9;reasoning=5", { include: ["reasoning.encrypted_content"] }));
+    expect(said.output).toMatchObject([
+      { type: "reasoning", summary: [], encrypted_content: expect.stringMatching(/^simulated-/) },
+      {},
+    ]);
+    const hidden = await json(post(RESPONSES, "output=9;reasoning=5"));
+    expect(hidden.output.map(({ type }) => type)).toEqual(["reasoning", "message"]);
+    expect(hidden.output[0]).not.toHaveProperty("encrypted_content");
+    expect((await post(RESPONSES, "", { input: hidden.output })).status).toBe(200);
+    const elsewhere = { ...said.output[0], id: "rs_elsewhere" };
+    expect((await post(RESPONSES, "", { input: [elsewhere] })).status).toBe(200);
+    expect((await post(RESPONSES, "", { input: [{ ...hidden.output[0], id: "rs_nowhere" }] })).status).toBe(404);
+  });
+
   it("refuses what it does not know", async () => {
     const previous = await post(RESPONSES, "", { previous_response_id: "resp_unknown" });
     expect(previous.status).toBe(400);

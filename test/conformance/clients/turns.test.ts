@@ -56,9 +56,12 @@ async function goesOn(cell: Cell): Promise<void> {
   expect(answersIn(await expectExactCharges(cell))).toHaveLength(3);
 }
 
+const REASONED = "output=30;reasoning=10;pace=0";
 const GOES_ON = "A conversation goes on from its last answer";
 situation(GOES_ON, CODEX, {}, goesOn);
 situation(GOES_ON, SDKS, { model: PLAIN_MODEL }, goesOn);
+
+situation("Reasoning goes along with its conversation", RESPONSES, { simulate: [REASONED] }, goesOn);
 
 situation("A thread is compacted, goes on, and pays for the compaction", CODEX, {}, async (cell) => {
   const app = cell.keep(await CodexApp.open(cell.client.settings, cell.door));
