@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { text } from "node:stream/consumers";
 import { deflateSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { WebSocket } from "ws";
+import { WebSocket, WebSocketServer } from "ws";
 import { AdminClient } from "../../scripts/admin-client.ts";
 import { type LocalGateway, startLocalGateway } from "../../scripts/local-gateway.ts";
 import { CARD } from "../support/offer.ts";
@@ -36,6 +36,7 @@ const keyOf = (request: IncomingMessage) => request.headers.authorization ?? "";
 let answer: Answer = told(200, JSON.stringify(WHOLE));
 let upstream: Server;
 let gateway: LocalGateway;
+let setWebSocket: (mode: "pass" | "bridge") => Promise<unknown>;
 let customer: Customer;
 
 beforeAll(async () => {
@@ -54,6 +55,7 @@ beforeAll(async () => {
   };
   gateway = await startLocalGateway({ port: 0, vars, log: "none" });
   const admin = new AdminClient(gateway.url, vars.SPILLWAY_ADMIN_TOKEN);
+  setWebSocket = (websocket) => admin.upstreams.put("default", { base_url: vars.UPSTREAM_BASE_URL, websocket });
   await admin.request("PUT", "/admin/rate-cards/default", { body: CARD });
   await admin.request("PUT", "/admin/plans/credits", { body: PLAN });
   customer = await makeCustomer(admin, { plan: "credits", credits: "1000" });
@@ -217,6 +219,84 @@ test.each([
     expect(await askByFrames()).not.toContain(UPSTREAM_KEY);
   },
 );
+
+describe("an answer in frames that breaks off with an error", () => {
+  const SAID = "It was a dark and stormy night, and rain fell in torrents over the whole of it. ";
+  const ERROR = { type: "error", status: 500, error: { type: "server_error", code: null, message: "It broke." } };
+  const broken = (usage: object | null) => [
+    { type: "response.created", response: { ...WHOLE, status: "in_progress", output: [], usage: null } },
+    { type: "response.output_text.delta", delta: SAID },
+    ERROR,
+    { type: "response.failed", response: { ...WHOLE, status: "failed", output: [], usage } },
+  ];
+  let frames: readonly object[] = [];
+  let sockets: WebSocketServer;
+
+  beforeAll(() => {
+    sockets = new WebSocketServer({ server: upstream });
+    sockets.on("connection", (socket) =>
+      socket.on("message", () => {
+        for (const frame of frames) socket.send(JSON.stringify(frame));
+      }),
+    );
+  });
+
+  afterAll(async () => {
+    for (const socket of sockets.clients) socket.terminate();
+    sockets.close();
+    await setWebSocket("bridge");
+  });
+
+  /** Asks for two answers over one connection; gives the ends that the client hears of, and the charges of both. */
+  async function askTwice(): Promise<{ ends: string[]; charges: unknown[] }> {
+    answer = told200(frames.map((frame) => `data: ${JSON.stringify(frame)}\n\n`).join(""));
+    const socket = new WebSocket(`${gateway.url}/v1/responses`, {
+      headers: { authorization: `Bearer ${customer.key}` },
+    });
+    await once(socket, "open");
+    const ask = () =>
+      socket.send(JSON.stringify({ type: "response.create", ...ROUTES["/v1/responses"], model: "gpt-5.4" }));
+    ask();
+    const ids: string[] = [];
+    const ends: string[] = [];
+    for await (const [data] of on(socket, "message")) {
+      const { type, spillway } = JSON.parse(String(data)) as { type: string; spillway?: { request_id: string } };
+      if (spillway) ids.push(spillway.request_id);
+      if (!/^(?:error|response\.(?:failed|completed))$/.test(type)) continue;
+      ends.push(type);
+      if (ends.length === 2) break;
+      ask();
+    }
+    socket.close();
+    const receipts = await Promise.all(ids.map((id) => endedReceipt(gateway.url, customer, id)));
+    return {
+      ends,
+      charges: receipts.map(({ usage, charge }) => [usage?.output_tokens, usage?.estimated, charge?.amount]),
+    };
+  }
+
+  describe.each(["pass", "bridge"] as const)("%s", (mode) => {
+    beforeAll(() => setWebSocket(mode));
+
+    test("is charged as upstream says after it, and ends once for its client", async () => {
+      frames = broken(USAGE);
+      expect(await askTwice()).toEqual({
+        ends: ["error", "error"],
+        charges: [
+          [2, false, "0.021000"],
+          [2, false, "0.021000"],
+        ],
+      });
+    });
+
+    test("is charged as it was counted where upstream says nothing after it", async () => {
+      frames = broken(null).slice(0, 3);
+      const { ends, charges } = await askTwice();
+      expect(ends).toEqual(["error", "error"]);
+      expect(charges).toEqual(Array(2).fill([expect.any(Number), true, expect.stringMatching(/^0\.(?!000000)/)]));
+    });
+  });
+});
 
 describe("an answer that ends because of the operator's account with upstream", () => {
   const QUOTA = {

@@ -35,6 +35,8 @@ export class AnswerFrames {
   ended = false;
   /** Set when upstream said that there is no answer, or no more of it. */
   error: UpstreamError | null = null;
+  /** Whether upstream may still say what an answer used that it broke off with an error. */
+  owesUsage = false;
 
   readonly #options: AnswerFramesOptions;
   readonly #items: Json[] = [];
@@ -48,16 +50,25 @@ export class AnswerFrames {
   take(json: string, name?: string): void {
     const { meter, requestId, say } = this.#options;
     const type = eventType(json, name);
+    if (this.ended) this.#takeUsage(type, json, name);
     if (this.ended || type.startsWith(OPERATORS)) return;
     meter.event(json, name);
     if (this.#options.keepsItems) this.#keep(type, json);
     this.ended = LAST.has(type);
     if (type === "error") {
-      this.error = readUpstreamError(json, requestId, this.reading().produced);
+      this.owesUsage = this.reading().produced;
+      this.error = readUpstreamError(json, requestId, this.owesUsage);
       this.refuse(this.error.answer, this.error.failure?.outcome ?? "rejected");
     } else {
       say(this.ended ? toldEventData(json) : json);
     }
+  }
+
+  /** After its error the client hears no more of an answer, but it is charged as upstream says in the end. */
+  #takeUsage(type: string, json: string, name: string | undefined): void {
+    if (!this.owesUsage || type === "error" || !LAST.has(type)) return;
+    this.owesUsage = false;
+    this.#options.meter.event(json, name);
   }
 
   /** Tells the client that there is no answer, or no more of it. */

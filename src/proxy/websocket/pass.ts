@@ -4,6 +4,9 @@ import { Watchdog } from "../watchdog.ts";
 import type { AnswerFrames } from "./answer-frames.ts";
 import type { UpstreamSocket } from "./upstream-socket.ts";
 
+/** How long an answer that was broken off with an error may be followed by what it used. */
+const USAGE_MS = 1_000;
+
 /** Sends a request through upstream's connection and passes on what comes back for it, to its end. */
 export function pass(
   socket: UpstreamSocket,
@@ -16,7 +19,9 @@ export function pass(
   // A connection on which one answer is stuck is of no use: there is no way to call that answer off.
   const watchdog = new Watchdog(patience, true, (reason) => socket.close(1011, reason));
   watchdog.answered();
+  let late: ReturnType<typeof setTimeout> | undefined;
   const end = (transport: Transport): void => {
+    clearTimeout(late);
     watchdog.stop();
     socket.release(streamId);
     ended.resolve(transport);
@@ -25,9 +30,11 @@ export function pass(
     event(json) {
       watchdog.touch();
       frames.take(withoutSecret(json, apiKey));
-      if (frames.ended) end("whole");
+      if (!frames.ended) return;
+      if (frames.owesUsage) late ??= setTimeout(() => end("whole"), USAGE_MS);
+      else end("whole");
     },
-    closed: () => end("broken"),
+    closed: () => end(frames.ended ? "whole" : "broken"),
   });
   return ended.promise;
 }

@@ -41,7 +41,7 @@ const BROKE_OFF = {
   status: 502,
   type: "server_error",
   code: "upstream_broke_off",
-  message: "The model provider broke off its answer. What it had produced until then is charged as it was counted.",
+  message: "The model provider broke off its answer. What it had produced until then is charged.",
   retryAfterSeconds: null,
 } as const;
 
