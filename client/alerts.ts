@@ -47,7 +47,8 @@ export class Alerts {
   }
 
   removeEndpoint(id: string, options?: CallOptions): Promise<DeletedEndpoint> {
-    return this.#ask("DELETE", `/alert-endpoints/${part(id)}`, options);
+    const gone = { code: "endpoint_not_found", answer: { id, deleted: true } };
+    return this.#ask("DELETE", `/alert-endpoints/${part(id)}`, { ...options, gone });
   }
 
   /** Gives an endpoint a new secret; the old one signs as well for a while. */

@@ -88,6 +88,7 @@ export class UpstreamsAdmin {
   }
 
   remove(id: string, options?: ActOptions): Promise<DeletedUpstream> {
-    return this.#transport.json("DELETE", `/admin/upstreams/${part(id)}`, options);
+    const gone = { code: "upstream_not_found", answer: { id, deleted: true } };
+    return this.#transport.json("DELETE", `/admin/upstreams/${part(id)}`, { ...options, gone });
   }
 }

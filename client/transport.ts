@@ -1,4 +1,4 @@
-import { errorOf, SpillwayError, SpillwayUnreachable } from "./errors.ts";
+import { type ErrorCode, errorOf, SpillwayError, SpillwayUnreachable } from "./errors.ts";
 
 export interface ClientOptions {
   /** Where the gateway is, such as `https://gateway.example`; empty for the origin of the page that runs this. */
@@ -34,6 +34,11 @@ export interface RequestOptions extends ActOptions {
   /** Makes a POST one that may be repeated. */
   readonly idempotencyKey?: string;
   readonly accept?: string;
+  /**
+   * What a DELETE comes to that is tried again and refused with `code`: the attempt before may have done it, and what it
+   * names is not there in any case.
+   */
+  readonly gone?: { readonly code: ErrorCode; readonly answer: unknown };
 }
 
 const TIMEOUT_MS = 60_000;
@@ -85,6 +90,9 @@ export class Transport {
       try {
         return await ask();
       } catch (error) {
+        if (tried > 0 && options.gone && error instanceof SpillwayError && error.code === options.gone.code) {
+          return options.gone.answer as Got;
+        }
         if (tried >= retries || options.signal?.aborted || !isPassing(error)) throw error;
         await pause(pauseAfter(error, tried), options.signal);
       }

@@ -113,6 +113,35 @@ describe("a request without an answer", () => {
     expect(other).not.toBe(first);
   });
 
+  test.each([
+    ["broke off", "break off"],
+    ["was 503", BUSY],
+  ] as const)(
+    "of a DELETE counts as done when what it names is not there at the next attempt: the first %s",
+    async (_, first) => {
+      const missing = (code: string): Told => ({ status: 404, body: { error: { ...REFUSAL.error, code } } });
+      await using server = await AnsweringServer.start(({ path }, count) =>
+        count % 2 === 1 ? first : missing(path.includes("upstreams") ? "upstream_not_found" : "endpoint_not_found"),
+      );
+      const operator = new SpillwayOperator({ baseUrl: server.url, token: "t" });
+      const holder = new Spillway({ baseUrl: server.url, token: "k" });
+      expect(await operator.upstreams.remove("azure")).toEqual({ id: "azure", deleted: true });
+      expect(await holder.alerts.removeEndpoint("ep_1")).toEqual({ id: "ep_1", deleted: true });
+      expect(server.asked.map(({ method }) => method)).toEqual(Array(4).fill("DELETE"));
+    },
+  );
+
+  test.each([
+    [1, "endpoint_not_found"],
+    [2, "account_not_found"],
+  ])("of a DELETE does not: refused at attempt %i with %s", async (attempt, code) => {
+    await using server = await AnsweringServer.start((_, count) =>
+      count < attempt ? BUSY : { status: 404, body: { error: { ...REFUSAL.error, code } } },
+    );
+    const { alerts } = new Spillway({ baseUrl: server.url, token: "k" });
+    expect(await errorOf(alerts.removeEndpoint("ep_1"))).toMatchObject({ status: 404, code });
+  });
+
   test("ends when its caller gives up", async () => {
     await using server = await AnsweringServer.start(() => ({ ...BUSY, headers: { "retry-after": "60" } }));
     const asked = errorOf(new Spillway({ baseUrl: server.url }).account({ signal: AbortSignal.timeout(50) }));
