@@ -26,12 +26,13 @@ interface Row {
 
 /**
  * Accounts with entries that were not looked at yet, and those that are due: what an idle one needs is known beforehand.
+ * One that differed is looked at once after its reconciliation; every look leaves a sample with its time.
  * Where they are too many they are drawn by lot: those whose look always fails would hold the front of any order.
  */
 const TO_WATCH = `SELECT b.account_id, b.max_seq AS seq, coalesce(w.version, 0) AS version, w.state
   FROM balances b LEFT JOIN alert_watches w ON w.account_id = b.account_id
   WHERE w.seq IS NULL OR w.seq < b.max_seq OR w.due_at <= ?1
-    OR b.account_id IN (SELECT value FROM json_each(?2)) AND w.state NOT LIKE '%"account_frozen"%'
+    OR b.account_id IN (SELECT value FROM json_each(?2)) AND json_extract(w.state, '$.samples[#-1][0]') <= ?4
   ORDER BY random() LIMIT ?3`;
 
 /**
@@ -39,18 +40,19 @@ const TO_WATCH = `SELECT b.account_id, b.max_seq AS seq, coalesce(w.version, 0) 
  * request: an account costs one call to its object at most once a minute, and nothing while it is idle.
  */
 export async function watchMoved(services: Services, now: number): Promise<void> {
-  const { results } = await services.env.DB.prepare(TO_WATCH)
-    .bind(now, JSON.stringify(await differing(services.env.DB)), ACCOUNTS_PER_RUN)
-    .all<Row>();
+  const { DB } = services.env;
+  const { accounts, at } = await differing(DB);
+  const { results } = await DB.prepare(TO_WATCH).bind(now, JSON.stringify(accounts), ACCOUNTS_PER_RUN, at).all<Row>();
   for (let first = 0; first < results.length; first += AT_ONCE) {
     await Promise.all(results.slice(first, first + AT_ONCE).map((row) => watch(services, watchOf(row), now)));
   }
 }
 
-/** Accounts that a reconciliation froze: that moves nothing in the ledger. */
-async function differing(db: D1Database): Promise<string[]> {
+/** Accounts that the latest reconciliation froze, and when it ended: that moves nothing in the ledger. */
+async function differing(db: D1Database): Promise<{ accounts: string[]; at: number }> {
   const latest = await latestReconciliation(db);
-  return [...new Set(latest?.differences.map(({ account }) => account) ?? [])];
+  const accounts = new Set(latest?.differences.map(({ account }) => account) ?? []);
+  return { accounts: [...accounts], at: latest ? Date.parse(latest.finished_at) : 0 };
 }
 
 function watchOf({ account_id: accountId, seq, version, state }: Row): Watch {

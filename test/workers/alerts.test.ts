@@ -179,6 +179,29 @@ describe("an account is told", () => {
     expect((await alertsOf(account)).map(({ rule }) => rule)).toEqual(["account_frozen"]);
   });
 
+  test("nothing of it where it does not want to hear, and is not looked at every minute for that", async () => {
+    const account = await newAccount({ credits: "10" });
+    await put(account, { frozen: false });
+    await use(account, 1);
+    await cron();
+    const { DB } = env as Env;
+    const looks = () =>
+      DB.prepare("SELECT version FROM alert_watches WHERE account_id = ?").bind(account.id).first<number>("version");
+    const before = (await looks()) ?? 0;
+    await DB.prepare("UPDATE balances SET balance = balance + 1 WHERE account_id = ?").bind(account.id).run();
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    await asOperator("POST", "/admin/reconciliations", { account: account.id });
+    // A look in the millisecond of the reconciliation's end would not be known to have come after it.
+    await scheduler.wait(5);
+    for (let minute = 0; minute < 5; minute += 1) await cron();
+    expect(await looks()).toBe(before + 1);
+    expect(await alertsOf(account)).toEqual([]);
+    // Somebody who wants to hear of it later is told at once.
+    await put(account, { frozen: true });
+    await cron();
+    expect((await alertsOf(account)).map(({ rule }) => rule)).toEqual(["account_frozen"]);
+  });
+
   test("nothing that it does not want to hear; by default it hears what the operator says", async () => {
     const account = await newAccount({ credits: "10" });
     expect(await look(account, "/api/alert-settings")).toMatchObject({
