@@ -176,6 +176,44 @@ describe("automatic top-ups", () => {
     expect((await accountOf(account)).credits.available).toBe("33.000001");
   });
 
+  test("turned off between the charge and its webhook grant what was paid, once, and buy no more", async () => {
+    const account = await withCard("9");
+    const calls = fakeStripe((call) => intentFor(call, { status: "processing", amount_received: 0 }));
+    await put(account);
+    await use(account);
+    await eventually(async () => expect(callsFor(account, calls)).toHaveLength(1));
+    await put(account, { ...SETTINGS, enabled: false });
+    await cron();
+    const [topUp] = (await settingsOf(account)).top_ups;
+    const paid = intentOf(`pi_${topUp?.id}`, orderFor(account.id, { topUpId: topUp?.id ?? "" }));
+    const told = await Promise.all([1, 2, 3].map(() => tell("payment_intent.succeeded", paid)));
+    expect(told.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect((await accountOf(account)).credits.available).toBe("33.000001");
+    expect(await settingsOf(account)).toMatchObject({ enabled: false, top_ups: [{ state: "succeeded" }] });
+    expect(callsFor(account, calls)).toHaveLength(1);
+  });
+
+  test("of unknown outcome that are turned off are not tried again, and grant what was paid after all", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    const account = await withCard("9");
+    const calls = fakeStripe(() => ({ status: 500, body: { error: { type: "api_error", message: "down" } } }));
+    await put(account);
+    await use(account);
+    await eventually(async () => expect(callsFor(account, calls).length).toBeGreaterThan(0));
+    await put(account, { ...SETTINGS, enabled: false });
+    await scheduler.wait(1_500);
+    const asked = callsFor(account, calls).length;
+    await cron();
+    await scheduler.wait(1_500);
+    expect(callsFor(account, calls)).toHaveLength(asked);
+    const [topUp] = (await settingsOf(account)).top_ups;
+    expect(topUp?.state).toBe("begun");
+    const paid = intentOf(`pi_${topUp?.id}`, orderFor(account.id, { topUpId: topUp?.id ?? "" }));
+    await Promise.all([1, 2].map(() => tell("payment_intent.succeeded", paid)));
+    expect((await accountOf(account)).credits.available).toBe("33.000001");
+    expect(await settingsOf(account)).toMatchObject({ enabled: false, top_ups: [{ state: "succeeded" }] });
+  });
+
   test("while Stripe cannot be reached are tried again under the same key", async () => {
     vi.spyOn(console, "error").mockImplementation(() => {});
     const account = await withCard("9");
