@@ -1,6 +1,5 @@
 import { HTTPException } from "hono/http-exception";
 import type { Child } from "hono/jsx";
-import { AccountUnreachable } from "../../durable-objects/client.ts";
 import type { HttpContext } from "../http/context.ts";
 import { renderFault } from "../http/error-response.ts";
 import { HttpFault } from "../http/fault.ts";
@@ -40,8 +39,9 @@ export async function tellFault(c: HttpContext, error: Error): Promise<ToldFault
     return { title: "Refused", message: "This form was sent by another site, so it was not followed.", status: 403 };
   }
   if (error instanceof HttpFault) return { title: titleOf(error), message: error.message, status: error.status };
-  const { message } = (await renderFault(c, error).json<{ error: { message: string } }>()).error;
-  return error instanceof AccountUnreachable
+  const fault = renderFault(c, error);
+  const { message } = (await fault.json<{ error: { message: string } }>()).error;
+  return fault.status === 503
     ? { title: "Not right now", message, status: 503 }
     : { title: "Something went wrong", message, status: 500 };
 }

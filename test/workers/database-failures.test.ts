@@ -78,3 +78,22 @@ test("under /v1 it is overload, as OpenAI's clients know it", async () => {
   expect(await answer.json()).toMatchObject({ error: { type: "server_error", code: "server_is_overloaded" } });
   expect(lines().map(({ event }) => event)).toContain("database_unavailable");
 });
+
+test("a page says that it cannot be shown right now", async () => {
+  const account = await newAccount({ credits: "1" });
+  logLines();
+  const gateway = gatewayWith({ DB: overloadedD1("balance_updates") });
+  const headers = { "content-type": "application/x-www-form-urlencoded", origin: "https://gateway.test" };
+  const signedIn = await gateway("/dashboard/sign-in", {
+    method: "POST",
+    redirect: "manual",
+    headers,
+    body: new URLSearchParams({ key: account.key }).toString(),
+  });
+  const cookie = signedIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const answer = await gateway("/dashboard/ledger", { headers: { cookie } });
+  expect(answer.status).toBe(503);
+  const html = await answer.text();
+  expect(html).toContain("Not right now");
+  expect(html).toContain("please try again shortly");
+});
