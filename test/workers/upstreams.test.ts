@@ -186,6 +186,15 @@ describe("a request goes to", () => {
     expect([next.response.status, next.hosts]).toEqual([200, ["second.test"]]);
   });
 
+  test("the first upstream again after its pause, whoever has counted input there meanwhile", async () => {
+    const gateway = freshGateway();
+    await put(gateway, "second", SECOND);
+    await route(gateway, "upstream.test/status=429;upstream.test/retry_after=1");
+    await scheduler.wait(1_100);
+    expect((await route(gateway, "", { route: `${RESPONSES}/input_tokens` })).response.status).toBe(200);
+    expect((await route(gateway, "output=1")).hosts).toEqual(["upstream.test"]);
+  });
+
   test("the first upstream no longer once it failed five times in a row", async () => {
     const gateway = freshGateway();
     await put(gateway, "second", SECOND);
