@@ -149,8 +149,9 @@ export class AccountObject extends DurableObject<AccountEnv> {
   hashAt(...given: Arguments<"hashAt">) {
     return this.#asked.hashAt(...given);
   }
-  wake() {
-    return this.#asked.alarm();
+  async wake() {
+    await this.#asked.alarm();
+    return this.#account.waitingSince();
   }
   work() {
     return { ...this.#account.work(), ...this.#billed };

@@ -232,6 +232,11 @@ export class Account {
     return reading.hashAt(this.#turns, seq);
   }
 
+  /** Since when (epoch ms) the oldest entry waits that the ledger has not confirmed; `null` where none does. */
+  waitingSince(): number | null {
+    return this.#turns.run(() => only(this.#turns.store.outbox.oldestAt()));
+  }
+
   /** Work done since the object was loaded, for measuring. */
   work(): command.WorkReply {
     const { calls, rowsWritten, rowsRead, alarmsSet, handedOver } = this.#turns;

@@ -203,7 +203,8 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.hashAt(seq));
   }
 
-  wake(accountId: string): Promise<void> {
+  /** Rings the object's alarm; answers since when (epoch ms) its oldest entry waits for the ledger, `null` where none does. */
+  wake(accountId: string): Promise<number | null> {
     return this.#call(accountId, (stub) => stub.wake(), 0);
   }
 

@@ -156,6 +156,14 @@ export class OutboxStore {
     return { count: row?.n ?? 0, first: row?.first ?? null, last: row?.last ?? null };
   }
 
+  /** The instant of the oldest unconfirmed entry (epoch ms); `null` where all are confirmed. */
+  oldestAt(): number | null {
+    const [row] = this.#sql.all<{ at: number }>(
+      `SELECT entry ->> '$.at' AS at FROM outbox WHERE ${UNCONFIRMED} ORDER BY seq LIMIT 1`,
+    );
+    return row?.at ?? null;
+  }
+
   /** How often in a row the outbox had to be sent again. */
   resendTries(): number {
     const [row] = this.#sql.all<{ tries: number }>("SELECT tries FROM delivery");

@@ -70,7 +70,7 @@ export default {
       isKnownJob: async (id: string) => (await accountOfJob(env.DB, id)) !== null,
       mintId: mintRequestId,
     };
-    await attempt("accounts_unswept", () => sweepAccounts(env.DB, services.accounts));
+    await attempt("accounts_unswept", () => sweepAccounts(env.DB, services.accounts, Date.now()));
     await attempt("accounts_unreconciled", () => reconcileMoved(services, controller.scheduledTime));
     await attempt("videos_unrecovered", () => recoverVideos(videos, controller.scheduledTime));
     const { stripe } = services.config;

@@ -125,4 +125,6 @@ export const audited = sqliteTable("audited", {
 export const sweeps = sqliteTable("sweeps", {
   id: integer("id").primaryKey(),
   cursor: text("cursor").notNull(),
+  lateSince: integer("late_since"),
+  lastLateSince: integer("last_late_since"),
 });

@@ -1,14 +1,26 @@
 import { drizzle } from "drizzle-orm/d1";
 import { sweeps } from "./schema.ts";
 
-/** The account after which the sweep over all accounts goes on; `null` at its start. */
-export async function readSweep(db: D1Database): Promise<string | null> {
-  const row = await drizzle(db).select().from(sweeps).get();
-  return row === undefined || row.cursor === "" ? null : row.cursor;
+/** Where the sweep over all accounts stands, and what it has found. */
+export interface Sweep {
+  /** The account after which it goes on; `null` at its start. */
+  readonly cursor: string | null;
+  /** Since when (epoch ms) the oldest entry waits that should have arrived by now, of the accounts that were swept so far. */
+  readonly lateSince: number | null;
+  /** The same of all accounts, by the sweep before. */
+  readonly lastLateSince: number | null;
 }
 
-/** Remembers where the sweep stands; `null` begins it anew. */
-export async function saveSweep(db: D1Database, accountId: string | null): Promise<void> {
-  const cursor = accountId ?? "";
-  await drizzle(db).insert(sweeps).values({ id: 1, cursor }).onConflictDoUpdate({ target: sweeps.id, set: { cursor } });
+export async function readSweep(db: D1Database): Promise<Sweep> {
+  const row = await drizzle(db).select().from(sweeps).get();
+  const { cursor = "", lateSince = null, lastLateSince = null } = row ?? {};
+  return { cursor: cursor === "" ? null : cursor, lateSince, lastLateSince };
+}
+
+export async function saveSweep(db: D1Database, { cursor, lateSince, lastLateSince }: Sweep): Promise<void> {
+  const row = { cursor: cursor ?? "", lateSince, lastLateSince };
+  await drizzle(db)
+    .insert(sweeps)
+    .values({ id: 1, ...row })
+    .onConflictDoUpdate({ target: sweeps.id, set: row });
 }

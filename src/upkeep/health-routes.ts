@@ -14,8 +14,12 @@ export function healthRoutes(): Hono<HttpEnv> {
     const differences = last?.difference_count ?? 0;
     const isWhole = differences === 0 && (last?.unchecked_count ?? 0) === 0;
     return c.json({
-      status: health.quarantined === 0 && isWhole ? "ok" : "attention",
-      ledger: { newest_entry_at: instant(health.newestUpdateAt), quarantined: health.quarantined },
+      status: health.quarantined === 0 && health.lateSince === null && isWhole ? "ok" : "attention",
+      ledger: {
+        newest_entry_at: instant(health.newestUpdateAt),
+        late_since: instant(health.lateSince),
+        quarantined: health.quarantined,
+      },
       last_reconciliation: last && {
         id: last.id,
         finished_at: last.finished_at,

@@ -213,15 +213,22 @@ describe("usage totals", () => {
 
 describe("the ledger's health", () => {
   it("tells the newest update, open quarantine and the last reconciliation", async () => {
-    expect(await ledgerHealth(db)).toEqual({ newestUpdateAt: mine.at(8).at, quarantined: 0, lastReconciliation: null });
+    expect(await ledgerHealth(db)).toEqual({
+      newestUpdateAt: mine.at(8).at,
+      lateSince: null,
+      quarantined: 0,
+      lastReconciliation: null,
+    });
   });
 
   it("remembers where the sweep stands", async () => {
-    expect(await readSweep(db)).toBeNull();
-    await saveSweep(db, "acct_1");
-    await saveSweep(db, "acct_2");
-    expect(await readSweep(db)).toBe("acct_2");
-    await saveSweep(db, null);
-    expect(await readSweep(db)).toBeNull();
+    const begun = { cursor: null, lateSince: null, lastLateSince: null };
+    expect(await readSweep(db)).toEqual(begun);
+    await saveSweep(db, { ...begun, cursor: "acct_1" });
+    await saveSweep(db, { cursor: "acct_2", lateSince: 5, lastLateSince: 4 });
+    expect(await readSweep(db)).toEqual({ cursor: "acct_2", lateSince: 5, lastLateSince: 4 });
+    expect((await ledgerHealth(db)).lateSince).toBe(4);
+    await saveSweep(db, begun);
+    expect(await readSweep(db)).toEqual(begun);
   });
 });

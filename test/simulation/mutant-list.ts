@@ -388,7 +388,7 @@ import { sha256Hex } from "../src/sha256.ts";`,
       {
         file: "src/upkeep/sweeper.ts",
         find: "ids.map((id) => accounts.wake(id))",
-        replace: 'ids.map(async (id) => id === "" && accounts.wake(id))',
+        replace: 'ids.map(async (id) => (id === "" ? accounts.wake(id) : null))',
       },
     ],
   },

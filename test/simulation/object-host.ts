@@ -103,10 +103,11 @@ export class ObjectHost {
   }
 
   /** The sweeper, or a person, rings the alarm. */
-  async wake(): Promise<void> {
+  async wake(): Promise<number | null> {
     const instance = this.#load();
     await this.#ring(instance);
     if (!instance.life.alive) throw reset();
+    return this.look((account) => account.waitingSince());
   }
 
   /** A correction, not a dry run, was answered. */

@@ -132,7 +132,7 @@ function sweepEvery(cast: Cast, ms: number): void {
     sweepEvery(cast, ms);
     if (cast.database.down) return;
     for (const host of cast.hosts.values()) noteSweep(cast, host);
-    world.spawn(() => sweepAccounts(cast.database.db, clientFor(new Invocation(world), cast.hosts)));
+    world.spawn(() => sweepAccounts(cast.database.db, clientFor(new Invocation(world), cast.hosts), world.now));
   });
 }
 

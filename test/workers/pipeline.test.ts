@@ -324,6 +324,7 @@ describe("reconciliation", () => {
         models: { ...CARD.models, "new-1": CARD.models["flat-1"] },
       });
       await confirmedReceipt(account, requestIdOf(await ask(account, { ...ONE_CREDIT, model: "new-1" })));
+      return null;
     });
     expect(await reconcile(account)).toMatchObject({ checked: { accounts: 1, events: 2 }, differences: [] });
     expect((await accountOf(account)).status).toBe("active");

@@ -19,6 +19,7 @@ export function healthCommand(tool: Tool): Command {
         ["Gateway", url],
         ["Status", status],
         ["Newest entry", when(ledger.newest_entry_at)],
+        ["Late since", ledger.late_since ? when(ledger.late_since) : "nothing is late"],
         ["Quarantine", ledger.quarantined],
         ["Reconciled", last ? `${when(last.finished_at)}, ${last.differences} differences` : "never"],
         ["Outbox then", last?.outbox ?? null],

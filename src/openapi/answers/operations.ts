@@ -89,7 +89,11 @@ export const pipelineHealth = answer(
   "PipelineHealth",
   z.strictObject({
     status: z.enum(["ok", "attention"]),
-    ledger: z.strictObject({ newest_entry_at: instant.nullable(), quarantined: count }),
+    ledger: z.strictObject({
+      newest_entry_at: instant.nullable(),
+      late_since: instant.nullable().describe("Since when an entry waits that should have arrived; `null`: none does."),
+      quarantined: count,
+    }),
     last_reconciliation: z
       .strictObject({
         id: z.string(),

@@ -19,7 +19,9 @@ export const serviceOperations: readonly Operation[] = [
     method: "get",
     path: "/health/pipeline",
     summary: "How the ledger follows",
-    answers: { 200: told("`attention` when something is in quarantine or differs.", pipelineHealth) },
+    answers: {
+      200: told("`attention` when entries do not arrive, something is in quarantine, or differs.", pipelineHealth),
+    },
   },
   {
     ...common,
