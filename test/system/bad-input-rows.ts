@@ -402,7 +402,7 @@ const startLines: readonly BadInput[] = [
   row("OPTIONS *", 404, "unknown_url", { method: "OPTIONS", target: "*" }),
 ];
 
-/** 37: paths that could be taken for another, all with a good key. */
+/** 37, X7: paths that could be taken for another, or pass unmetered, all with a good key. */
 const paths: readonly BadInput[] = [
   ...[
     "//v1/responses",

@@ -155,7 +155,7 @@ describe("a balance is never spent twice", () => {
     expect(gone.error.spillway?.reason).toBe("credits_exhausted");
   });
 
-  // X2
+  // X2, X10
   test("credits that were just bought pay for the very next request", async () => {
     const account = await newAccount();
     expect((await ask(account, ONE_CREDIT)).status).toBe(429);

@@ -1,5 +1,6 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { AccountClient, AccountUnreachable } from "../../durable-objects/client.ts";
 import {
   accountOf,
   ask,
@@ -23,6 +24,7 @@ import {
   stubOf,
   type TestAccount,
   upstream,
+  withoutUpstreamCall,
 } from "../support/gateway.ts";
 import { CREDITS_PLAN, includedPlan } from "../support/offer.ts";
 import { readStream, StreamReader } from "../support/stream.ts";
@@ -198,6 +200,20 @@ describe("a model that fails", () => {
     const options = { simulate: "incomplete=content_filter;output=4" };
     const receipt = await endedReceipt(account, requestIdOf(await ask(account, BODY, options)));
     expect(receipt).toMatchObject({ usage: { outcome: "incomplete" }, charge: { amount: "0.400000" } });
+  });
+});
+
+// X8, X12
+describe("an account that cannot be reached", () => {
+  test.each(Object.entries(ROUTES))("spends nothing by %s, and is told when to ask again", async (route, body) => {
+    vi.spyOn(console, "error").mockReturnValue(undefined);
+    vi.spyOn(AccountClient.prototype, "reserve").mockRejectedValue(new AccountUnreachable("its object is away"));
+    const answer = await withoutUpstreamCall(() => ask(account, body, { route }));
+    vi.restoreAllMocks();
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toBe("2");
+    expect((await answer.json<ErrorBody>()).error.code).toBe("server_is_overloaded");
+    expect((await ask(account, body, { route })).status).toBe(200);
   });
 });
 
@@ -421,6 +437,7 @@ describe("a denial stops its client", () => {
     expect(error).not.toHaveProperty("resets_at");
   });
 
+  // X5
   test("with included use that comes back: until its reset, which is the one that is enforced", async () => {
     await putPlan("one-credit", includedPlan("1", "5"));
     const one = await newAccount({ plan: "one-credit" });

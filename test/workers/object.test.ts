@@ -97,6 +97,7 @@ describe("memory is not the truth", () => {
     expect(await objects.head(account.id)).toMatchObject({ seq: 2, unconfirmed: [], pendingReservations: 0 });
   });
 
+  // X11
   test("included use and gates survive an eviction in the middle of a request", async () => {
     const gates = [{ id: "rpm", unit: "requests", limit: 5, window: { kind: "sliding", period: "1m" } }];
     await putPlan("remembered", includedPlan("5", "9", { gates }));

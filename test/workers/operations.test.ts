@@ -695,6 +695,7 @@ describe("an account's status", () => {
 describe("limits of a plan through the public door", () => {
   const MINUTELY = { kind: "sliding", period: "1m" };
 
+  // X19
   test("a gate for each key lets another key of the account through", async () => {
     const gates = [{ id: "per-key", unit: "requests", per: "key", limit: 1, window: MINUTELY }];
     await putPlan("keyed", { ...CREDITS_PLAN, name: "Keyed", gates });

@@ -306,7 +306,7 @@ describe("the price", () => {
     expect((await receiptOf(account, requestIdOf(response))).charge?.amount).toBe(amount);
   });
 
-  // C19
+  // C19, X9
   test.each([
     ["a model that is not on the rate card", { ...PROMPT, model: "gpt-unknown" }, "model_not_found"],
     ["a model without a price for tokens", { ...PROMPT, model: "sora-2" }, "model_not_found"],

@@ -276,6 +276,7 @@ describe("lists", () => {
       !/sign-in|^GET \/v1\/responses$/.test(route),
   );
 
+  // X4
   test.each(lists)("%s tells of nothing but one's own, whatever is asked for", async (route) => {
     const path = route.slice("GET ".length);
     const { cookie, key } = mallory;
