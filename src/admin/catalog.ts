@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { describeFaults } from "../catalog/document.ts";
-import { listPlans, listRateCards } from "../catalog/list.ts";
+import { listPlans, listRateCards, PLAN_CURSOR, RATE_CARD_CURSOR } from "../catalog/list.ts";
 import { readPlanDocument } from "../catalog/plan-document.ts";
 import { previewPlan, previewRateCard } from "../catalog/preview.ts";
 import { readRateCardDocument } from "../catalog/rate-card-document.ts";
@@ -10,12 +10,12 @@ import type { HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { pageOf } from "../http/query.ts";
 import { instant } from "../wire/time.ts";
-import { NAME, nameOf } from "./name.ts";
+import { nameOf } from "./name.ts";
 import { isDryRun, previewWire, tellPut } from "./preview.ts";
 
 export function planAdminRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
-  routes.get("/", async (c) => c.json(await listPlans(c.env.DB, pageOf(c, NAME))));
+  routes.get("/", async (c) => c.json(await listPlans(c.env.DB, pageOf(c, PLAN_CURSOR))));
   routes.put("/:id", async (c) => {
     const id = nameOf(c);
     const parsed = readPlanDocument(await readBody(c));
@@ -30,11 +30,9 @@ export function planAdminRoutes(): Hono<HttpEnv> {
   return routes;
 }
 
-const VERSION_OF_CARD = /^[\w.-]{1,64}@\d{1,15}$/;
-
 export function rateCardAdminRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
-  routes.get("/", async (c) => c.json(await listRateCards(c.env.DB, Date.now(), pageOf(c, VERSION_OF_CARD))));
+  routes.get("/", async (c) => c.json(await listRateCards(c.env.DB, Date.now(), pageOf(c, RATE_CARD_CURSOR))));
   routes.put("/:id", async (c) => {
     const id = nameOf(c);
     const parsed = readRateCardDocument(await readBody(c));

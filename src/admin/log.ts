@@ -1,6 +1,6 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { v7 } from "uuid";
-import { type AdminLogEntry, addToAdminLog, listAdminLog } from "../catalog/admin-log.ts";
+import { ADMIN_LOG_CURSOR, type AdminLogEntry, addToAdminLog, listAdminLog } from "../catalog/admin-log.ts";
 import { isActorName } from "../http/actor.ts";
 import { type AdminAct, toldAct } from "../http/admin-act.ts";
 import type { HttpContext, HttpEnv } from "../http/context.ts";
@@ -81,12 +81,11 @@ function reasonOf(c: HttpContext): string | null {
   return reason === "" ? null : reason;
 }
 
-const ENTRY = /^adm_[0-9a-f]{32}$/;
-
 export function adminLogRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.get("/", async (c) => {
-    return c.json(await listAdminLog(c.env.DB, { ...pageOf(c, ENTRY), account: c.req.query("account") ?? null }));
+    const page = pageOf(c, ADMIN_LOG_CURSOR);
+    return c.json(await listAdminLog(c.env.DB, { ...page, account: c.req.query("account") ?? null }));
   });
   return routes;
 }

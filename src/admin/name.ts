@@ -1,8 +1,7 @@
 import type { HttpContext } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 
-/** How a plan, a rate card or an upstream may be called. */
-export const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** The `:id` of a plan, a rate card or an upstream. */
 export function nameOf(c: HttpContext): string {

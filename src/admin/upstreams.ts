@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { describeFaults } from "../catalog/document.ts";
-import { listUpstreams } from "../catalog/list.ts";
+import { listUpstreams, UPSTREAM_CURSOR } from "../catalog/list.ts";
 import { previewUpstream } from "../catalog/preview.ts";
 import type { Upstream } from "../catalog/upstream.ts";
 import { readUpstreamDocument } from "../catalog/upstream-document.ts";
@@ -12,14 +12,14 @@ import type { HttpEnv } from "../http/context.ts";
 import { HttpFault } from "../http/fault.ts";
 import { pageOf } from "../http/query.ts";
 import { instant } from "../wire/time.ts";
-import { NAME, nameOf } from "./name.ts";
+import { nameOf } from "./name.ts";
 import { isDryRun, previewWire, tellPut } from "./preview.ts";
 
 /** Where requests are sent. Of a key, only whether its secret is set is ever told. */
 export function upstreamAdminRoutes(): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   routes.get("/", async (c) => {
-    const { data, ...page } = await listUpstreams(c.env.DB, pageOf(c, NAME));
+    const { data, ...page } = await listUpstreams(c.env.DB, pageOf(c, UPSTREAM_CURSOR));
     const environment = environmentWire(c.env, c.var.services.config.upstream);
     return c.json({
       data: data.map((upstream) => ({ ...upstream, ...keyWire(c.env, upstream) })),

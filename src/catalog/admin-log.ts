@@ -44,6 +44,9 @@ export function planToldOf(database: D1Database, accountId: string): Promise<str
   return database.prepare(PLAN_TOLD).bind(accountId).first<string>("plan");
 }
 
+/** How the cursors of the log look: the id of the entry at which a page ended. */
+export const ADMIN_LOG_CURSOR = /^adm_[0-9a-f]{32}$/;
+
 export interface AdminLogQuery extends PageRequest {
   readonly account: string | null;
 }

@@ -17,19 +17,27 @@ export interface PageRequest {
   readonly cursor: string | null;
 }
 
+/**
+ * How the cursors of each list look: where its page ended, and which list it is. A name holds no `@`, and no version is a
+ * word, so the cursor of one list is none of another.
+ */
+export const PLAN_CURSOR = /^[\w.-]{1,64}@plan$/;
+export const RATE_CARD_CURSOR = /^[\w.-]{1,64}@\d{1,15}$/;
+export const UPSTREAM_CURSOR = /^[\w.-]{1,64}@upstream$/;
+
 /** Plans as `GET /admin/plans` shows them: the newest version of each, by id. */
 export async function listPlans(database: D1Database, { limit, cursor }: PageRequest) {
   const rows = await drizzle(database)
     .select()
     .from(plans)
-    .where(and(isNewestPlan, cursor === null ? undefined : gt(plans.id, cursor)))
+    .where(and(isNewestPlan, cursor === null ? undefined : gt(plans.id, nameIn(cursor))))
     .orderBy(asc(plans.id))
     .limit(limit + 1);
   return toPage(
     rows,
     limit,
     (row) => ({ id: row.id, version: row.version, created_at: toInstant(row.createdAt), ...planDocumentOf(row) }),
-    (row) => row.id,
+    (row) => `${row.id}@plan`,
   );
 }
 
@@ -64,7 +72,7 @@ export async function listUpstreams(database: D1Database, { limit, cursor }: Pag
   const rows = await drizzle(database)
     .select()
     .from(upstreams)
-    .where(cursor === null ? undefined : gt(upstreams.id, cursor))
+    .where(cursor === null ? undefined : gt(upstreams.id, nameIn(cursor)))
     .orderBy(asc(upstreams.id))
     .limit(limit + 1);
   return toPage(
@@ -76,16 +84,19 @@ export async function listUpstreams(database: D1Database, { limit, cursor }: Pag
       updated_at: toInstant(row.updatedAt),
       ...upstreamDocumentOf(row),
     }),
-    (row) => row.id,
+    (row) => `${row.id}@upstream`,
   );
 }
 
-/** Names hold no `@`, so a cursor has one reading. A cursor that is none of ours finds nothing. */
 function afterCard(cursor: string | null): SQL | undefined {
   if (cursor === null) return undefined;
-  const [id = "", version = ""] = cursor.split("@");
-  if (!/^\d{1,15}$/.test(version)) return sql`false`;
-  return or(gt(rateCards.id, id), sql`${rateCards.id} = ${id} and ${rateCards.version} < ${Number(version)}`);
+  const id = nameIn(cursor);
+  const version = Number(cursor.slice(id.length + 1));
+  return or(gt(rateCards.id, id), sql`${rateCards.id} = ${id} and ${rateCards.version} < ${version}`);
+}
+
+function nameIn(cursor: string): string {
+  return cursor.slice(0, cursor.indexOf("@"));
 }
 
 function toPage<Row, Item>(

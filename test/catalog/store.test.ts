@@ -136,7 +136,7 @@ describe("lists for administrators", () => {
       ["a", 2, "a2"],
       ["b", 1, "b"],
     ]);
-    expect(first).toMatchObject({ has_more: true, next_cursor: "b" });
+    expect(first).toMatchObject({ has_more: true, next_cursor: "b@plan" });
     const second = await listPlans(database, { limit: 2, cursor: first.next_cursor });
     expect(second).toMatchObject({ data: [{ id: "c" }], has_more: false, next_cursor: null });
     expect(first.data[0]).toMatchObject({ created_at: "2026-11-22T00:00:00.000Z", overshoot: "refund" });
@@ -171,7 +171,6 @@ describe("lists for administrators", () => {
       cursor = page.next_cursor;
     } while (cursor !== null);
     expect(seen).toEqual(["default 3", "default 2", "default 1", "other 1"]);
-    expect((await listRateCards(database, NOW, { limit: 1, cursor: "nonsense" })).data).toEqual([]);
   });
 });
 

@@ -82,9 +82,9 @@ test("the list for administrators shows disabled ones as well, page by page", as
   expect(first).toMatchObject({
     data: [{ id: "a", enabled: false, created_at: "2026-11-22T00:00:00.000Z" }, { id: "b" }],
     has_more: true,
-    next_cursor: "b",
+    next_cursor: "b@upstream",
   });
-  expect(await listUpstreams(database, { limit: 2, cursor: "b" })).toMatchObject({ data: [{ id: "c" }] });
+  expect(await listUpstreams(database, { limit: 2, cursor: first.next_cursor })).toMatchObject({ data: [{ id: "c" }] });
   expect((await listUpstreams(database, ALL)).has_more).toBe(false);
 });
 

@@ -226,9 +226,10 @@ describe("every page of the console", () => {
     for (const version of ["99", "x", "-1"]) {
       expect(await browser.html(`${BASE}/rate-cards/default?version=${version}`, 404)).toContain("no such version");
     }
-    await browser.html(`${BASE}/log?cursor=%00`, 200);
-    await browser.html(`${BASE}/quarantine?cursor=x`, 400);
-    await browser.html(`${BASE}?cursor=x`, 400);
+    const log = `/accounts/${account.id}/log`;
+    for (const list of ["", "/plans", "/rate-cards", "/upstreams", "/log", log, "/quarantine"]) {
+      expect(await browser.html(`${BASE}${list}?cursor=x`, 400)).toContain("next_cursor of an earlier page");
+    }
     await browser.html(`${BASE}/totals?from=9999-99-99&to=x`, 200);
     await browser.html(`${BASE}/totals?from=0001-01-01&to=9999-12-31`, 200);
     await browser.html(`${BASE}/reservations?account=nobody`, 404);

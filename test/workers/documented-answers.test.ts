@@ -377,9 +377,12 @@ describe("refusals", () => {
     expect(await refusalOf(spillway.requests({ limit: 0 }).page())).toBe("400 invalid_limit");
     expect(await refusalOf(spillway.requests().page("nowhere"))).toBe("400 invalid_cursor");
     const lists = [operator.plans, operator.rateCards, operator.upstreams].map((catalog) => catalog.list());
+    const notIssued = ["no cursor", "nowhere", "adm_1", "everything@", "everything@PLAN", "@1"];
     for (const list of [...lists, operator.ledger.log(), operator.payments.parked()]) {
-      expect(await refusalOf(list.page("no cursor"))).toBe("400 invalid_cursor");
+      for (const cursor of notIssued) expect(await refusalOf(list.page(cursor))).toBe("400 invalid_cursor");
     }
+    const { next_cursor } = await operator.plans.list({ limit: 1 }).page();
+    expect(await refusalOf(operator.upstreams.list().page(String(next_cursor)))).toBe("400 invalid_cursor");
     expect(await refusalOf(spillway.usage({ from: "yesterday" }))).toBe("400 invalid_instant");
     expect(await refusalOf(spillway.quote({ model: "nowhere", input: "x" }))).toBe("400 model_not_found");
     const spoken = { model: "flat-1", messages: [{ role: "user", content: "x" }], modalities: ["audio"] };

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import { listAdminLog } from "../../catalog/admin-log.ts";
+import { ADMIN_LOG_CURSOR, listAdminLog } from "../../catalog/admin-log.ts";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
 import { findReceipt, rateOf } from "../../http/find-receipt.ts";
@@ -108,7 +108,7 @@ async function ledgerPage(c: HttpContext): Promise<Response> {
 
 async function logPage(c: HttpContext): Promise<Response> {
   const seen = await seenAccount(c);
-  const { limit, cursor } = pageOf(c);
+  const { limit, cursor } = pageOf(c, ADMIN_LOG_CURSOR);
   const log = await listAdminLog(c.env.DB, { account: seen.id, limit, cursor });
   const children = (
     <>

@@ -1,6 +1,13 @@
 import { Hono } from "hono";
 import type { Child } from "hono/jsx";
-import { listPlans, listRateCards, listUpstreams } from "../../catalog/list.ts";
+import {
+  listPlans,
+  listRateCards,
+  listUpstreams,
+  PLAN_CURSOR,
+  RATE_CARD_CURSOR,
+  UPSTREAM_CURSOR,
+} from "../../catalog/list.ts";
 import { upstreamKey } from "../../env.ts";
 import type { HttpContext, HttpEnv } from "../../http/context.ts";
 import { HttpFault } from "../../http/fault.ts";
@@ -36,7 +43,7 @@ function newId(c: HttpContext): string {
 
 async function plansPage(c: HttpContext): Promise<Response> {
   const operator = await operatorOf(c);
-  const page = pageOf(c);
+  const page = pageOf(c, PLAN_CURSOR);
   const { data, next_cursor: next } = await listPlans(c.env.DB, page);
   return listPage(c, operator, PLAN_KIND, {
     title: "Plans",
@@ -66,7 +73,7 @@ function namesOf(list: readonly { readonly id: string }[]): string {
 
 async function rateCardsPage(c: HttpContext): Promise<Response> {
   const operator = await operatorOf(c);
-  const page = pageOf(c);
+  const page = pageOf(c, RATE_CARD_CURSOR);
   const { data, next_cursor: next } = await listRateCards(c.env.DB, Date.now(), page);
   return listPage(c, operator, RATE_CARD_KIND, {
     title: "Prices",
@@ -106,7 +113,7 @@ function CardState({ card: { in_force, effective_at } }: { card: Card }) {
 
 async function upstreamsPage(c: HttpContext): Promise<Response> {
   const operator = await operatorOf(c);
-  const page = pageOf(c);
+  const page = pageOf(c, UPSTREAM_CURSOR);
   const { data, next_cursor: next } = await listUpstreams(c.env.DB, page);
   const environment = c.var.services.config.upstream;
   const isReplaced = data.some(({ id }) => id === environment.id);

@@ -1,4 +1,4 @@
-import { listAdminLog } from "../../catalog/admin-log.ts";
+import { ADMIN_LOG_CURSOR, listAdminLog } from "../../catalog/admin-log.ts";
 import type { HttpContext } from "../../http/context.ts";
 import { pageOf } from "../../http/query.ts";
 import { Paging } from "../paging.tsx";
@@ -12,7 +12,7 @@ const PATH = `${BASE}/log`;
 /** The log of everything that operators did, by the console or by the API. */
 export async function logPage(c: HttpContext): Promise<Response> {
   const operator = await operatorOf(c);
-  const { limit, cursor } = pageOf(c);
+  const { limit, cursor } = pageOf(c, ADMIN_LOG_CURSOR);
   const account = c.req.query("account")?.trim() || null;
   const log = await listAdminLog(c.env.DB, { account, limit, cursor });
   const children = (
