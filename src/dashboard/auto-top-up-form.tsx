@@ -9,6 +9,7 @@ export interface AutoTopUpTerms {
   readonly pack: string;
   /** In the smallest unit of the pack's currency. */
   readonly monthly_cap: number;
+  readonly currency: string | null;
   readonly cooldown: string;
 }
 
@@ -19,8 +20,10 @@ const COOLDOWNS = [
   ["1d", "a day"],
 ] as const;
 
+type SetTerms = AutoTopUpTerms & { readonly enabled: boolean };
+
 interface FormProps {
-  readonly set: (AutoTopUpTerms & { readonly enabled: boolean }) | null;
+  readonly set: SetTerms | null;
   readonly packs: readonly PackWire[];
   readonly csrfToken: string;
   readonly action: string;
@@ -33,6 +36,7 @@ export function AutoTopUpForm({ set, packs, csrfToken, action, typed }: FormProp
   const cooldowns = COOLDOWNS.some(([known]) => known === values.cooldown)
     ? COOLDOWNS
     : [...COOLDOWNS, [values.cooldown, values.cooldown] as const];
+  const currencies = [...new Set([...packs, ...(set ? [set] : [])].flatMap(({ currency }) => currency ?? []))];
   return (
     <form class="form" method="post" action={action}>
       <CsrfField token={csrfToken} />
@@ -46,23 +50,28 @@ export function AutoTopUpForm({ set, packs, csrfToken, action, typed }: FormProp
         required
         value={values.threshold}
       />
-      <SelectField
-        id="pack"
-        name="pack"
-        label="Buy"
-        value={values.pack}
-        options={packs.map(({ id, name, amount, currency }) => [id, `${name} for ${moneyText(amount, currency)}`])}
-      />
+      <SelectField id="pack" name="pack" label="Buy" value={values.pack} options={packChoices(packs, values.pack)} />
       <TextField
         id="monthly-cap"
         name="monthly_cap"
         label="At most per month"
-        hint={`Money, in ${[...new Set(packs.map(({ currency }) => currency.toUpperCase()))].join(" or ")}; months of UTC.`}
+        hint={`Money, in ${currencies.map((code) => code.toUpperCase()).join(" or ")}; months of UTC.`}
         inputmode="decimal"
         pattern={DECIMAL}
         required
         value={values.cap}
       />
+      {currencies.length > 1 ? (
+        <SelectField
+          id="cap-currency"
+          name="cap_currency"
+          label="The currency of that"
+          value={values.currency}
+          options={currencies.map((code) => [code, code.toUpperCase()])}
+        />
+      ) : (
+        <input type="hidden" name="cap_currency" value={currencies[0]} />
+      )}
       <SelectField
         id="cooldown"
         name="cooldown"
@@ -77,28 +86,33 @@ export function AutoTopUpForm({ set, packs, csrfToken, action, typed }: FormProp
 
 const DECIMAL = "\\d+(\\.\\d+)?";
 
+/** A pack that was chosen and is not offered any more stays what is chosen: another one is nobody's choice yet. */
+function packChoices(packs: readonly PackWire[], chosen: string): (readonly [string, string])[] {
+  const offered = packs.map((pack) => [pack.id, `${pack.name} for ${moneyText(pack.amount, pack.currency)}`] as const);
+  const isOffered = chosen === "" || packs.some(({ id }) => id === chosen);
+  return isOffered ? offered : [[chosen, `${chosen}, not on offer any more`], ...offered];
+}
+
 interface Values {
   readonly enabled: boolean;
   readonly threshold: string;
   readonly pack: string;
   readonly cap: string;
+  readonly currency: string;
   readonly cooldown: string;
 }
 
-/**
- * Without settings: a fifth of the smallest pack is the threshold, and five of them the most. So is the most where the pack
- * that was set is not on offer any more, since it was in the currency of that.
- */
+/** Without settings: a fifth of the smallest pack is the threshold, and five of them the most. */
 function valuesOf(set: FormProps["set"], packs: readonly PackWire[]): Values {
   const [smallest] = packs;
-  const known = packs.find(({ id }) => id === set?.pack);
-  const pack = known ?? smallest;
-  const cap = known && set ? set.monthly_cap : (smallest?.amount ?? 0) * 5;
+  const currency = (set ?? smallest)?.currency ?? "";
+  const cap = set?.monthly_cap ?? (smallest?.amount ?? 0) * 5;
   return {
     enabled: set?.enabled ?? true,
     threshold: plain(set?.threshold ?? (Number(smallest?.credits ?? 0) / 5).toFixed(6)),
-    pack: pack?.id ?? "",
-    cap: pack ? typedMoney(cap, pack.currency) : "",
+    pack: set?.pack ?? smallest?.id ?? "",
+    cap: currency === "" ? "" : typedMoney(cap, currency),
+    currency,
     cooldown: set?.cooldown ?? "10m",
   };
 }
@@ -115,24 +129,34 @@ function typedValues(typed: URLSearchParams): Values {
     threshold: text("threshold"),
     pack: text("pack"),
     cap: text("monthly_cap"),
+    currency: text("cap_currency"),
     cooldown: text("cooldown"),
   };
 }
 
-/** What a form says, for the API; a sentence when it cannot be right. */
-export function autoTopUpTermsOf(form: URLSearchParams, packs: readonly PackWire[]) {
-  const pack = packs.find(({ id }) => id === textOf(form, "pack"));
-  if (!pack) return "This pack is not on offer any more: choose another one.";
+/**
+ * What a form says, for the API; a sentence when it cannot be right. The most per month is taken in the currency in which
+ * it was typed or shown, never in that of a pack that was chosen beside it.
+ */
+export function autoTopUpTermsOf(form: URLSearchParams, packs: readonly PackWire[], set: SetTerms | null) {
+  const id = textOf(form, "pack");
   const enabled = form.has("enabled");
-  const cap = readMoney(textOf(form, "monthly_cap") ?? "", pack.currency);
-  if (cap === null || (enabled && cap < pack.amount)) {
-    const price = moneyText(pack.amount, pack.currency);
-    return `“At most per month” is an amount of money, and at least the price of the pack: ${price}.`;
+  const offered = packs.find((pack) => pack.id === id);
+  // To be turned off, no other pack need be chosen.
+  const currency = offered?.currency ?? (!enabled && set?.pack === id ? set?.currency : null);
+  if (!currency) return "This pack is not on offer any more: choose another one.";
+  if (textOf(form, "cap_currency") !== currency) {
+    return `This pack is paid in ${currency.toUpperCase()}: say “At most per month” in that currency, too.`;
+  }
+  const cap = readMoney(textOf(form, "monthly_cap") ?? "", currency);
+  if (cap === null) return `“At most per month” is an amount of money in ${currency.toUpperCase()}.`;
+  if (enabled && offered && cap < offered.amount) {
+    return `“At most per month” is at least the price of the pack: ${moneyText(offered.amount, currency)}.`;
   }
   return {
     enabled,
     threshold: textOf(form, "threshold"),
-    pack: pack.id,
+    pack: id,
     monthly_cap: cap,
     cooldown: textOf(form, "cooldown"),
   };

@@ -32,6 +32,11 @@ interface TopUpWire {
   readonly created_at: string;
 }
 
+/** What was set; `null` where nothing ever was. */
+export function settingsIn(autoTopUp: AutoTopUpWire): AutoTopUpSet | null {
+  return autoTopUp.threshold === undefined ? null : autoTopUp;
+}
+
 interface SectionProps {
   readonly autoTopUp: AutoTopUpWire;
   readonly packs: readonly PackWire[];
@@ -44,7 +49,7 @@ interface SectionProps {
 
 /** Buying by itself when few credits are left: how it stands, its settings, and what it has bought. */
 export function AutoTopUpSection({ autoTopUp, packs, visit, action, typed }: SectionProps) {
-  const set = autoTopUp.threshold === undefined ? null : autoTopUp;
+  const set = settingsIn(autoTopUp);
   return (
     <>
       <Standing set={set} packs={packs} />
@@ -66,7 +71,7 @@ export function AutoTopUpSection({ autoTopUp, packs, visit, action, typed }: Sec
 }
 
 function Settings({ set, autoTopUp, packs, visit, action, typed }: SectionProps & { set: AutoTopUpSet | null }) {
-  if (!visit.may("manage") || packs.length === 0) return null;
+  if (!visit.may("manage") || (packs.length === 0 && !set?.enabled)) return null;
   if (!autoTopUp.payment_method_saved) {
     return (
       <p class="soft">

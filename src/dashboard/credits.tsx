@@ -4,7 +4,7 @@ import { HttpFault } from "../http/fault.ts";
 import { wordIn } from "../http/query.ts";
 import type { AccountApi } from "./account-api.ts";
 import { CreditsFigure } from "./amounts.tsx";
-import { AutoTopUpSection, type AutoTopUpWire } from "./auto-top-up.tsx";
+import { AutoTopUpSection, type AutoTopUpWire, settingsIn } from "./auto-top-up.tsx";
 import { autoTopUpTermsOf } from "./auto-top-up-form.tsx";
 import { type CheckoutWire, CreditPacks, leavingPage, type PackWire } from "./credit-packs.tsx";
 import { textOf } from "./fields.tsx";
@@ -55,7 +55,8 @@ async function buy(c: HttpContext, api: AccountApi): Promise<Response> {
 async function setAutoTopUp(c: HttpContext, api: AccountApi): Promise<Response> {
   const visit = await visitOf(c);
   const form = await readForm(c, visit.session);
-  const body = autoTopUpTermsOf(form, (await readPacks(c, api)) ?? []);
+  const packs = (await readPacks(c, api)) ?? [];
+  const body = autoTopUpTermsOf(form, packs, settingsIn(await api.get<AutoTopUpWire>(c, "/auto-topup")));
   const outcome =
     typeof body === "string"
       ? ({ done: false, status: 400, text: body } as const)
@@ -69,8 +70,8 @@ async function setAutoTopUp(c: HttpContext, api: AccountApi): Promise<Response> 
 async function resume(c: HttpContext, api: AccountApi): Promise<Response> {
   const visit = await visitOf(c);
   await readForm(c, visit.session);
-  const set = await api.get<AutoTopUpWire>(c, "/auto-topup");
-  if (set.threshold === undefined) throw new HttpFault(409, "not_set", "Automatic top-ups were never set.");
+  const set = settingsIn(await api.get<AutoTopUpWire>(c, "/auto-topup"));
+  if (!set) throw new HttpFault(409, "not_set", "Automatic top-ups were never set.");
   const { enabled, threshold, pack, monthly_cap, cooldown } = set;
   const body = { enabled, threshold, pack, monthly_cap, cooldown };
   const outcome = await api.act(c, visit, { method: "PUT", path: "/auto-topup", body });

@@ -72,7 +72,10 @@ async function putAutoTopUp(c: HttpContext): Promise<Response> {
   const { account } = await openFor(c, await holderOf(c), "manage");
   const document = await readAs(c, autoTopUpDocument);
   const pack = (await readPack(c.env.DB, document.pack))?.pack;
-  if (!pack?.active) throw new HttpFault(404, "pack_not_found", "There is no such credit pack on offer.");
+  // What is turned off may stay with a pack that is not offered any more.
+  if (!pack || (document.enabled && !pack.active)) {
+    throw new HttpFault(404, "pack_not_found", "There is no such credit pack on offer.");
+  }
   if (document.enabled && document.monthly_cap < pack.amount) {
     throw new HttpFault(400, "invalid_request", `monthly_cap: must be at least the price of the pack, ${pack.amount}`);
   }
@@ -87,8 +90,9 @@ async function putAutoTopUp(c: HttpContext): Promise<Response> {
 async function shownAutoTopUp(c: HttpContext, accountId: string) {
   const { DB: db } = c.env;
   const settings = await readAutoTopUp(db, accountId);
+  const stored = settings && (await readPack(db, settings.packId));
   return {
-    ...(settings ? autoTopUpWire(settings, Date.now()) : { enabled: false }),
+    ...(settings ? autoTopUpWire(settings, stored?.pack.currency ?? null, Date.now()) : { enabled: false }),
     payment_method_saved: (await readMethod(db, accountId)) !== null,
     top_ups: (await latestTopUps(db, accountId, TOP_UPS_SHOWN)).map(topUpWire),
   };

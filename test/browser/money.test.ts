@@ -117,7 +117,7 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
     });
   });
 
-  it("does not take the most of a pack that is not offered any more for money of another currency", async () => {
+  it("keeps the most per month in its currency when its pack is not offered any more", async () => {
     const { data } = (await admin.request("GET", "/admin/credit-packs")) as { data: readonly Pack[] };
     const offer = async (active: boolean) => {
       const yen = { name: "100 credits", credits: "100", amount: 700, currency: "jpy", active: !active };
@@ -131,7 +131,36 @@ describe.skipIf(noBrowser !== null)("payments and alerts in a browser", () => {
       await page.goto("/dashboard/credits");
       await page.getByText("the pack credits-250, which is not on offer any more").waitFor();
       await page.getByText("Change the settings").click();
-      expect(await page.getByLabel("At most per month").inputValue()).toBe("3500");
+      expect(await page.locator("#pack option:checked").textContent()).toBe("credits-250, not on offer any more");
+      const cap = page.getByLabel("At most per month");
+      expect([await cap.inputValue(), await page.getByLabel("currency").inputValue()]).toEqual(["30.00", "usd"]);
+      await page.getByRole("button", { name: "Save" }).click();
+      expect(await page.getByRole("alert").textContent()).toContain("not on offer any more: choose another one");
+
+      await page.getByLabel("Buy", { exact: true }).selectOption({ label: "100 credits for ¥700" });
+      await page.getByRole("button", { name: "Save" }).click();
+      expect(await page.getByRole("alert").textContent()).toContain("This pack is paid in JPY");
+      expect(await cap.inputValue()).toBe("30.00");
+      for (const { name, ...screen } of SCREENS) {
+        await page.setViewportSize(screen.viewport);
+        await page.emulateMedia({ colorScheme: screen.colorScheme });
+        await lookAt(page, `money-other-currency-${name}`);
+      }
+
+      await page.goto("/dashboard/credits");
+      await page.getByText("Change the settings").click();
+      await page.getByLabel("Buy credits automatically").uncheck();
+      await page.getByRole("button", { name: "Save" }).click();
+      await page.getByText("Nothing is bought by itself.").waitFor();
+
+      await page.getByText("Change the settings").click();
+      expect([await cap.inputValue(), await page.getByLabel("currency").inputValue()]).toEqual(["30.00", "usd"]);
+      await page.getByLabel("Buy credits automatically").check();
+      await page.getByLabel("Buy", { exact: true }).selectOption({ label: "100 credits for ¥700" });
+      await page.getByLabel("currency").selectOption("JPY");
+      await cap.fill("3500");
+      await page.getByRole("button", { name: "Save" }).click();
+      await page.getByText("Buys 100 credits for ¥700 when fewer than 5 credits are available, for ¥3,500").waitFor();
     });
     await offer(true);
   });

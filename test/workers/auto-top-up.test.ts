@@ -118,6 +118,18 @@ describe("automatic top-ups", () => {
     expect((await put(await withCard("20"), settings)).status).toBe(status);
   });
 
+  test("tell the currency of the most per month, and can be turned off when the pack is not offered any more", async () => {
+    const account = await withCard("20");
+    await asOperator("PUT", "/admin/credit-packs/gone", PACK);
+    const settings = { ...SETTINGS, pack: "gone" };
+    expect((await put(account, settings)).status).toBe(200);
+    await asOperator("PUT", "/admin/credit-packs/gone", { ...PACK, active: false });
+    expect(await settingsOf(account)).toMatchObject({ enabled: true, monthly_cap: 2_500, currency: "eur" });
+    expect((await put(account, settings)).status).toBe(404);
+    expect((await put(account, { ...settings, enabled: false })).status).toBe(200);
+    expect(await settingsOf(account)).toMatchObject({ enabled: false, pack: "gone", monthly_cap: 2_500 });
+  });
+
   test("buy once when credits fall below the threshold, and the credits are there", async () => {
     const account = await withCard("11");
     const calls = fakeStripe((call) => intentFor(call));

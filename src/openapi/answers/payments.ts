@@ -133,6 +133,7 @@ export const autoTopUp = answer(
       threshold: credits,
       pack: z.string(),
       monthly_cap: count,
+      currency: z.string().nullable().describe("Of the pack, and so of `monthly_cap`."),
       cooldown: z.string(),
       failures: count,
       suspended: z.string().nullable().describe("Why nothing is bought until it is set again."),

@@ -25,13 +25,15 @@ export function toAutoTopUp(accountId: string, document: AutoTopUpDocument, now:
   };
 }
 
-export function autoTopUpWire(settings: AutoTopUp, now: number) {
+/** @param currency of the pack, in which the most per month is counted; `null` where the pack is not known */
+export function autoTopUpWire(settings: AutoTopUp, currency: string | null, now: number) {
   const waits = settings.notBefore > now;
   return {
     enabled: settings.enabled,
     threshold: formatCredits(settings.threshold),
     pack: settings.packId,
     monthly_cap: settings.monthlyCap,
+    currency,
     cooldown: periodText(settings.cooldownMs),
     failures: settings.failures,
     suspended: settings.suspendedWhy,
