@@ -7,12 +7,12 @@ import { plans, rateCards, upstreams } from "./schema.ts";
 import { planDocumentOf, rateCardDocumentOf, upstreamDocumentOf } from "./stored.ts";
 import type { UpstreamDocument } from "./upstream-document.ts";
 
-/** The document of a plan's newest version. */
-export async function findPlan(database: D1Database, id: string): Promise<PlanDocument | null> {
+/** The document of a plan's version; of the newest where none is asked for (`null`). */
+export async function findPlan(database: D1Database, id: string, version: number | null): Promise<PlanDocument | null> {
   const [row] = await drizzle(database)
     .select()
     .from(plans)
-    .where(and(eq(plans.id, id), isNewestPlan));
+    .where(and(eq(plans.id, id), version === null ? isNewestPlan : eq(plans.version, version)));
   return row ? planDocumentOf(row) : null;
 }
 

@@ -223,8 +223,10 @@ describe("every page of the console", () => {
     await browser.html(`${BASE}/nothing`, 404);
     await browser.html(`${BASE}/accounts/nobody`, 404);
     await browser.html(`${BASE}/plans/..%2f..%2fx`, 404);
-    for (const version of ["99", "x", "-1"]) {
-      expect(await browser.html(`${BASE}/rate-cards/default?version=${version}`, 404)).toContain("no such version");
+    for (const document of ["rate-cards/default", "plans/credits", "plans/unheard-of", "upstreams/default"]) {
+      for (const version of ["99", "x", "-1"]) {
+        expect(await browser.html(`${BASE}/${document}?version=${version}`, 404)).toContain("no such version");
+      }
     }
     const log = `/accounts/${account.id}/log`;
     for (const list of ["", "/plans", "/rate-cards", "/upstreams", "/log", log, "/quarantine"]) {
@@ -248,6 +250,23 @@ describe("every page of the console", () => {
     const plans = await asOperator<Page<{ id: string }>>("GET", "/admin/plans?limit=500");
     expect(listed).toEqual(plans.data.map(({ id }) => id));
     expect(listed).toContain("another");
+  });
+
+  test("shows the version of a document that is asked for, however many there are", async () => {
+    const browser = await signedIn();
+    for (const name of ["First", "Second"])
+      await asOperator("PUT", "/admin/plans/versioned", { ...CREDITS_PLAN, name });
+    expect(textOf(await browser.html(`${BASE}/plans/versioned?version=1`))).toContain('"name": "First"');
+    expect(textOf(await browser.html(`${BASE}/plans/versioned`))).toContain('"name": "Second"');
+    const card = { models: { "long-1": { feature: "codex", per_million_tokens: { input: "7", output: "9" } } } };
+    await asOperator("PUT", "/admin/rate-cards/long", card);
+    await env.DB.prepare(
+      `WITH RECURSIVE v(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM v WHERE n < 601)
+      INSERT INTO rate_cards (id, version, effective_at, document, created_at)
+      SELECT id, n, effective_at, replace(document, '"7"', '"8"'), created_at FROM rate_cards, v WHERE id = 'long' AND version = 1`,
+    ).run();
+    expect(textOf(await browser.html(`${BASE}/rate-cards/long?version=1`))).toContain('"input": "7"');
+    await browser.html(`${BASE}/rate-cards/long?version=602`, 404);
   });
 
   test("shows what others have named as text", async () => {

@@ -29,7 +29,7 @@ export const PLAN_KIND: DocumentKind = {
   path: `${BASE}/plans`,
   api: "/plans",
   read: (_, raw) => readPlanDocument(raw),
-  stored: (database, id) => findPlan(database, id),
+  stored: findPlan,
   example: {
     name: "New plan",
     features: { codex: { models: ["*"] } },
@@ -62,7 +62,8 @@ export const UPSTREAM_KIND: DocumentKind = {
   path: `${BASE}/upstreams`,
   api: "/upstreams",
   read: (id, raw) => readUpstreamDocument(id, raw),
-  stored: (database, id) => findUpstream(database, id),
+  // An upstream has no versions.
+  stored: async (database, id, version) => (version === null ? findUpstream(database, id) : null),
   example: { base_url: "https://api.example.com/v1", key_secret: "UPSTREAM_EXAMPLE_KEY" },
   backtest: null,
 };
