@@ -269,6 +269,22 @@ describe("every page of the console", () => {
     await browser.html(`${BASE}/rate-cards/long?version=602`, 404);
   });
 
+  test("says when more payments wait than it shows", async () => {
+    const browser = await signedIn();
+    const park = (from: number, to: number) =>
+      env.DB.prepare(
+        `WITH RECURSIVE p(n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM p WHERE n < ?2)
+        INSERT INTO parked_payments (id, payment_id, reason, event, received_at)
+        SELECT 'evt_' || n, 'pay_' || n, 'account_unknown', '{}', n FROM p`,
+      )
+        .bind(from, to)
+        .run();
+    await park(1, 200);
+    expect(textOf(await browser.html(`${BASE}/payments`))).not.toContain("These are the first");
+    await park(201, 201);
+    expect(textOf(await browser.html(`${BASE}/payments`))).toContain("These are the first 200;");
+  });
+
   test("shows what others have named as text", async () => {
     const name = `<script>alert(1)</script>"'&`;
     await asOperator("POST", "/admin/accounts", { id: "acct_named", name, plan: "credits" });
