@@ -8,7 +8,7 @@ import type { Resource } from "../src/core/resource.ts";
 import type { AccountObject } from "./account-object.ts";
 import type { StoredKey } from "./account-rows.ts";
 import type * as command from "./commands.ts";
-import type { GroupedSteps } from "./grouped-steps.ts";
+import type { GroupedSteps, Haste } from "./grouped-steps.ts";
 import type { KnownDenials } from "./known-denials.ts";
 import { LeftAlone } from "./left-alone.ts";
 import type { AccountObjects } from "./placement.ts";
@@ -76,12 +76,12 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.quote(request));
   }
 
-  settle(accountId: string, request: command.SettleRequest): Promise<command.EndReply> {
-    return this.#end(accountId, { kind: "settle", request: { ...request, flushes: this.#flush !== null } });
+  settle(accountId: string, request: command.SettleRequest, haste?: Haste): Promise<command.EndReply> {
+    return this.#end(accountId, { kind: "settle", request: { ...request, flushes: this.#flush !== null } }, haste);
   }
 
-  release(accountId: string, request: command.ReleaseRequest): Promise<command.EndReply> {
-    return this.#end(accountId, { kind: "release", request: { ...request, flushes: this.#flush !== null } });
+  release(accountId: string, request: command.ReleaseRequest, haste?: Haste): Promise<command.EndReply> {
+    return this.#end(accountId, { kind: "release", request: { ...request, flushes: this.#flush !== null } }, haste);
   }
 
   checkpoint(accountId: string, request: command.CheckpointRequest): Promise<boolean> {
@@ -212,8 +212,12 @@ export class AccountClient {
     return this.#call(accountId, (stub) => stub.work());
   }
 
-  async #end(accountId: string, step: Step & { readonly kind: "settle" | "release" }): Promise<command.EndReply> {
-    const reply = await this.#step(accountId, step);
+  async #end(
+    accountId: string,
+    step: Step & { readonly kind: "settle" | "release" },
+    haste?: Haste,
+  ): Promise<command.EndReply> {
+    const reply = await this.#step(accountId, step, PAUSES_MS.length, haste);
     if (reply.kind !== "ended" || reply.entries === undefined) return reply;
     const { entries, ...told } = reply;
     this.#flush?.(entries);
@@ -224,23 +228,30 @@ export class AccountClient {
   async #step<Kind extends Step["kind"]>(
     accountId: string,
     step: Step & { readonly kind: Kind },
-    repeats?: number,
+    repeats: number,
+    haste?: Haste,
   ): Promise<StepAnswers[Kind]> {
     const take = async (stub: Stub, tried: number): Promise<unknown> => {
       if (tried > 0) return takeStep(stub, repeated(step));
       if (this.#steps === null) return takeStep(stub, step);
-      const outcome = await this.#steps.send(accountId, step, (steps) => takeSteps(stub, steps));
+      const outcome = await this.#steps.send(accountId, step, (steps) => takeSteps(stub, steps), haste);
       // By itself, it fails in words and with flags of its own, or works.
       return "failure" in outcome ? takeStep(stub, step) : outcome.answer;
     };
-    return this.#call(accountId, take, repeats);
+    return this.#repeat(accountId, take, repeats);
+  }
+
+  /** Asks for anything but a step, after what rests for the account. */
+  async #call<Answer>(accountId: string, use: (stub: Stub) => unknown, repeats: number = PAUSES_MS.length) {
+    await this.#steps?.hasten(accountId, (steps) => takeSteps(this.#objects.getByName(accountId), steps));
+    return this.#repeat<Answer>(accountId, use, repeats);
   }
 
   /** Runs `use` on a stub, again on a new one up to `repeats` times. Answers are plain data, so they are typed as such. */
-  async #call<Answer>(
+  async #repeat<Answer>(
     accountId: string,
     use: (stub: Stub, tried: number) => unknown,
-    repeats: number = PAUSES_MS.length,
+    repeats: number,
   ): Promise<Answer> {
     for (let tried = 0; ; tried += 1) {
       try {

@@ -1,9 +1,12 @@
 import type { Step, StepOutcome } from "./steps.ts";
 
+/** Whether somebody waits for a step, or it may rest a moment for company. */
+export type Haste = "at once" | "rests";
+
 /** Takes steps to an account's object in one call; answers the outcomes in their order. */
 export type CallWith = (steps: readonly Step[]) => Promise<readonly StepOutcome[]>;
 
-/** A step that waits until the call before it is back. */
+/** A step that no call has taken along yet. */
 interface Waiting {
   readonly step: Step;
   readonly told: PromiseWithResolvers<Told>;
@@ -15,11 +18,20 @@ type Told =
   | { readonly kind: "outcome"; readonly outcome: StepOutcome }
   | { readonly kind: "failed"; readonly error: unknown };
 
-/** Steps that came while a call to the same object was under way. */
-type Line = Waiting[];
+/** Steps for one account that wait: for company, or for the call before them to be back. */
+interface Line {
+  readonly waiting: Waiting[];
+  isCalled: boolean;
+}
 
 /** The most that one call takes along. */
 const MOST = 50;
+
+/**
+ * How long a step rests that nobody waits for. It lets the answer leave before the object works, which shares a thread
+ * with it on some machines, and finds company where requests follow one another.
+ */
+const REST_MS = 1;
 
 /**
  * Whoever leads may be cut off by its runtime, and then tells nobody anything. This is far more than a call takes, and
@@ -29,26 +41,25 @@ const PATIENCE_MS = 2_000;
 
 /**
  * Lets steps for one account share calls to its object, for as long as it is busy with an earlier one: the more requests
- * an account has at once, the fewer calls and commits each costs. A step that comes alone goes at once, and none is
- * answered before its call is back, so nothing is less durable than in a call of its own.
+ * an account has at once, the fewer calls and commits each costs. A step that comes alone goes at once, but for one that
+ * nobody waits for: it rests for a moment, and goes with whatever comes next for the account, before it. None is answered
+ * before its call is back, so nothing is less durable than in a call of its own.
  *
  * Made once per isolate. A step's request takes the others along in a call of its own, because a promise of one request's
  * I/O may never settle for another; those who hear nothing for too long go by themselves, which every step permits.
  */
 export class GroupedSteps {
-  /** Of the accounts to whose object a call is under way. */
+  /** Of the accounts with a step that rests, or to whose object a call is under way. */
   readonly #lines = new Map<string, Line>();
 
-  async send(accountId: string, step: Step, call: CallWith): Promise<StepOutcome> {
+  async send(accountId: string, step: Step, call: CallWith, haste: Haste = "at once"): Promise<StepOutcome> {
     const own: Waiting = { step, told: Promise.withResolvers(), leads: false };
-    const line = this.#lines.get(accountId);
-    if (!line) {
-      const begun: Line = [own];
-      this.#lines.set(accountId, begun);
-      return this.#lead(accountId, begun, own, call);
-    }
-    line.push(own);
-    const told = await orAfter(PATIENCE_MS, own.told.promise);
+    const line = this.#join(accountId, own);
+    let told: Told | null = null;
+    if (haste === "rests" && !line.isCalled) told = await orAfter(REST_MS, own.told.promise);
+    if (told === null && !line.isCalled && line.waiting.indexOf(own) < MOST)
+      return this.#lead(accountId, line, own, call);
+    told ??= await orAfter(PATIENCE_MS, own.told.promise);
     switch (told?.kind) {
       case "lead":
         return this.#lead(accountId, line, own, call);
@@ -62,12 +73,39 @@ export class GroupedSteps {
     }
   }
 
+  /** Takes along at once what rests for an account, so that whoever asks about it finds it done. */
+  async hasten(accountId: string, call: CallWith): Promise<void> {
+    const line = this.#lines.get(accountId);
+    if (line && !line.isCalled) await this.#take(accountId, line, call).catch(() => undefined);
+  }
+
+  #join(accountId: string, own: Waiting): Line {
+    const known = this.#lines.get(accountId);
+    if (known) {
+      known.waiting.push(own);
+      return known;
+    }
+    const begun: Line = { waiting: [own], isCalled: false };
+    this.#lines.set(accountId, begun);
+    return begun;
+  }
+
+  /** The call that takes `own` along, with all that waits. */
   async #lead(accountId: string, line: Line, own: Waiting, call: CallWith): Promise<StepOutcome> {
-    const group = line.splice(0, MOST);
+    const outcomes = await this.#take(accountId, line, call);
+    const outcome = outcomes.get(own);
+    if (!outcome) throw new Error("whoever leads is among those who are taken along");
+    return outcome;
+  }
+
+  async #take(accountId: string, line: Line, call: CallWith): Promise<ReadonlyMap<Waiting, StepOutcome>> {
+    line.isCalled = true;
+    const group = line.waiting.splice(0, MOST);
     try {
-      const outcomes = await call(group.map(({ step }) => step));
-      for (const [index, { told }] of group.entries()) told.resolve({ kind: "outcome", outcome: at(outcomes, index) });
-      return at(outcomes, group.indexOf(own));
+      const answers = await call(group.map(({ step }) => step));
+      const outcomes = new Map(group.map((one, index) => [one, at(answers, index)]));
+      for (const [{ told }, outcome] of outcomes) told.resolve({ kind: "outcome", outcome });
+      return outcomes;
     } catch (error) {
       for (const { told } of group) told.resolve({ kind: "failed", error });
       throw error;
@@ -78,7 +116,7 @@ export class GroupedSteps {
 
   /** The next of the line takes it over. */
   #passOn(accountId: string, line: Line): void {
-    const [next] = line;
+    const [next] = line.waiting;
     if (next) {
       next.leads = true;
       next.told.resolve({ kind: "lead" });
@@ -89,8 +127,8 @@ export class GroupedSteps {
 
   /** Nobody has told `own` anything. New steps do not wait behind whoever is silent. */
   #leave(accountId: string, line: Line, own: Waiting): void {
-    const index = line.indexOf(own);
-    if (index >= 0) line.splice(index, 1);
+    const index = line.waiting.indexOf(own);
+    if (index >= 0) line.waiting.splice(index, 1);
     if (own.leads) this.#passOn(accountId, line);
     else if (this.#lines.get(accountId) === line) this.#lines.delete(accountId);
   }

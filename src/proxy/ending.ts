@@ -1,4 +1,5 @@
 import type { AccountClient } from "../../durable-objects/client.ts";
+import type { Haste } from "../../durable-objects/grouped-steps.ts";
 import type { Settlement } from "../core/reservation.ts";
 import type { MadeResource } from "../core/resource.ts";
 import type { Reading } from "../protocol/adapter.ts";
@@ -14,19 +15,46 @@ type Ended = Pick<Journey, "incoming" | "reservation">;
  * Settles or releases. The client of this call is not failed for it: what cannot be told to the object now is repaired
  * by the expiry of the reservation and a late settlement.
  */
-export async function endJourney(
+export function endJourney(
   accounts: AccountClient,
   journey: Ended,
   ending: Ending,
   made: MadeResource | null = null,
+): Promise<Settlement | null> {
+  return end(accounts, journey, ending, made, "at once");
+}
+
+/**
+ * The same where the client has its answer already, so that nobody waits for the call: it may go with the next one for
+ * the account. What upstream keeps of the answer is told at once, for the client may name it next.
+ */
+export function endAnswered(
+  accounts: AccountClient,
+  journey: Ended,
+  ending: Ending,
+  made: MadeResource | null = null,
+): Promise<Settlement | null> {
+  return end(accounts, journey, ending, made, made === null ? "rests" : "at once");
+}
+
+async function end(
+  accounts: AccountClient,
+  journey: Ended,
+  ending: Ending,
+  made: MadeResource | null,
+  haste: Haste,
 ): Promise<Settlement | null> {
   const { accountId, requestId } = journey.incoming;
   const { attempt } = journey.reservation;
   try {
     const reply =
       ending.kind === "settle"
-        ? await accounts.settle(accountId, { requestId, attempt, report: ending.report, ...(made ? { made } : {}) })
-        : await accounts.release(accountId, { requestId, attempt, outcome: ending.outcome });
+        ? await accounts.settle(
+            accountId,
+            { requestId, attempt, report: ending.report, ...(made ? { made } : {}) },
+            haste,
+          )
+        : await accounts.release(accountId, { requestId, attempt, outcome: ending.outcome }, haste);
     if (reply.kind === "ended") return reply.settlement;
     logAnomaly("reservation_not_ended", journey, reply.kind);
   } catch (error) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { GroupedSteps } from "../../durable-objects/grouped-steps.ts";
+import { GroupedSteps, type Haste } from "../../durable-objects/grouped-steps.ts";
 import type { Step, StepOutcome } from "../../durable-objects/steps.ts";
 
 const ACCOUNT = "acct_busy";
@@ -29,16 +29,22 @@ function idOf({ request }: Step): string {
   return "requestId" in request ? request.requestId : request.command.requestId;
 }
 
+/** A call that answers each step with its own id, once it is told to. */
+function call(steps: readonly Step[]): Promise<readonly StepOutcome[]> {
+  const { promise, resolve, reject } = Promise.withResolvers<readonly StepOutcome[]>();
+  const ids = steps.map(idOf);
+  calls.push({ ids, answer: () => resolve(ids.map((id) => ({ failure: id }))), fail: reject });
+  return promise;
+}
+
 /** Sends a step whose outcome tells its own id. */
-async function send(requestId: string, account = ACCOUNT): Promise<string> {
-  const outcome = await grouped.send(account, stepOf(requestId), (steps) => {
-    const { promise, resolve, reject } = Promise.withResolvers<readonly StepOutcome[]>();
-    const ids = steps.map(idOf);
-    calls.push({ ids, answer: () => resolve(ids.map((id) => ({ failure: id }))), fail: reject });
-    return promise;
-  });
+async function send(requestId: string, account = ACCOUNT, haste?: Haste): Promise<string> {
+  const outcome = await grouped.send(account, stepOf(requestId), call, haste);
   return "failure" in outcome ? outcome.failure : "";
 }
+
+/** Sends one that nobody waits for. */
+const rest = (requestId: string): Promise<string> => send(requestId, ACCOUNT, "rests");
 
 /** Lets everything run that can. */
 async function settled(): Promise<void> {
@@ -114,5 +120,86 @@ describe("steps of one account", () => {
     }
     expect(idsOf().map(({ length }) => length)).toEqual([1, 50, 50, 19]);
     expect(await Promise.all(all)).toEqual(Array.from({ length: 120 }, (_, n) => `r${n}`));
+  });
+});
+
+describe("a step that nobody waits for", () => {
+  beforeEach(() => vi.useFakeTimers());
+
+  it("rests for a moment and goes alone where nothing else comes", async () => {
+    const alone = rest("a");
+    await settled();
+    expect(idsOf()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(idsOf()).toEqual([["a"]]);
+    calls[0]?.answer();
+    expect(await alone).toBe("a");
+  });
+
+  it("goes before whatever comes next for the account, in the same call", async () => {
+    const all = [rest("a"), rest("b"), send("c")];
+    await settled();
+    expect(idsOf()).toEqual([["a", "b", "c"]]);
+    calls[0]?.answer();
+    expect(await Promise.all(all)).toEqual(["a", "b", "c"]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(idsOf()).toHaveLength(1);
+  });
+
+  it("does not rest while a call is under way: it shares the next one", async () => {
+    const all = [send("a"), rest("b"), send("c")];
+    calls[0]?.answer();
+    await settled();
+    expect(idsOf()).toEqual([["a"], ["b", "c"]]);
+    calls[1]?.answer();
+    expect(await Promise.all(all)).toEqual(["a", "b", "c"]);
+  });
+
+  it("is done before somebody looks at the account", async () => {
+    const resting = rest("a");
+    let isLooking = false;
+    const looked = grouped.hasten(ACCOUNT, call).then(() => {
+      isLooking = true;
+    });
+    await settled();
+    expect(idsOf()).toEqual([["a"]]);
+    expect(isLooking).toBe(false);
+    calls[0]?.answer();
+    await looked;
+    expect(await resting).toBe("a");
+    await grouped.hasten(ACCOUNT, call);
+    expect(idsOf()).toHaveLength(1);
+  });
+
+  it("fails where whoever took it along failed, who then looks all the same", async () => {
+    const resting = rest("a").catch((error: Error) => error.message);
+    const looked = grouped.hasten(ACCOUNT, call);
+    await settled();
+    calls[0]?.fail(new Error("connection lost"));
+    await looked;
+    expect(await resting).toBe("connection lost");
+  });
+
+  it("is taken along by the next where its own request was cut off", async () => {
+    vi.stubGlobal("setTimeout", () => 0);
+    void rest("cut off");
+    vi.unstubAllGlobals();
+    const next = send("a");
+    expect(idsOf()).toEqual([["cut off", "a"]]);
+    calls[0]?.answer();
+    expect(await next).toBe("a");
+  });
+
+  it("goes in several calls where very many rest", async () => {
+    const all = Array.from({ length: 60 }, (_, n) => rest(`r${n}`));
+    const next = send("next");
+    await vi.advanceTimersByTimeAsync(1);
+    for (let index = 0; index < 3; index += 1) {
+      calls[index]?.answer();
+      await vi.advanceTimersByTimeAsync(0);
+    }
+    expect(idsOf().map(({ length }) => length)).toEqual([50, 11]);
+    expect(await Promise.all(all)).toEqual(Array.from({ length: 60 }, (_, n) => `r${n}`));
+    expect(await next).toBe("next");
   });
 });

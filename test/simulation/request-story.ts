@@ -163,10 +163,11 @@ async function goUpstream(journey: Journey, reservation: Reservation): Promise<b
   const report = reportOf(fate, actual);
   const owed = report.estimated ? null : priceOf(reservation.quote.rate, actual);
   const { requestId, attempt } = reservation;
+  const haste = action.stream ? "rests" : "at once";
   return endAttempt(
     journey,
     reservation,
-    () => journey.accounts.settle(accountId, { requestId, attempt, report }),
+    () => journey.accounts.settle(accountId, { requestId, attempt, report }, haste),
     owed,
   );
 }

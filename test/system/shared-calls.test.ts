@@ -118,6 +118,50 @@ it("requests of many accounts share messages, and the ledger has each within fiv
   expect(after.messages - before.messages).toBeLessThanOrEqual(ACCOUNTS / 3);
 });
 
+/** Answers that upstream does not keep, each over its own wire. */
+const UNKEPT = {
+  "a plain answer": ["/v1/responses", { model: "gpt-5.4-mini", input: "Hello", store: false }],
+  "a stream": [
+    "/v1/responses",
+    { model: "gpt-5.4-mini", input: "Hello", store: false, stream: true, max_output_tokens: 16 },
+  ],
+  "a chat completion": ["/v1/chat/completions", { model: "gpt-5.4-mini", messages: [{ role: "user", content: "Hi" }] }],
+} as const;
+
+/** Asks over a connection that is kept alive, so that nothing but the answer lies between two requests. */
+async function ask(kind: keyof typeof UNKEPT, { key }: Customer): Promise<Response> {
+  const [path, body] = UNKEPT[kind];
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  const response = await fetch(gateway.url + path, { method: "POST", headers, body: JSON.stringify(body) });
+  await response.text();
+  return response;
+}
+
+it.each(Object.keys(UNKEPT) as (keyof typeof UNKEPT)[])(
+  "whoever looks right after %s finds it settled",
+  async (kind) => {
+    for (let time = 0; time < 20; time += 1) {
+      const requestId = (await ask(kind, customer)).headers.get("x-request-id") ?? "";
+      const receipt = await readReceipt(gateway.url, customer, requestId);
+      expect(receipt?.reservation.state).toBe("settled");
+      expect(receipt?.charge).not.toBeNull();
+    }
+  },
+);
+
+it.each(Object.keys(UNKEPT) as (keyof typeof UNKEPT)[])(
+  "%s never stands in the way of the next request",
+  async (kind) => {
+    const gate = { id: "one", unit: "concurrency", limit: 1 } as const;
+    const features = { codex: { models: ["*"] } };
+    await admin.plans.put("one-at-a-time", { name: "One at a time", features, gates: [gate] });
+    const alone = await makeCustomer(admin, { plan: "one-at-a-time", credits: "60" });
+    const statuses: number[] = [];
+    for (let time = 0; time < 20; time += 1) statuses.push((await ask(kind, alone)).status);
+    expect(statuses).toEqual(Array(20).fill(200));
+  },
+);
+
 /** What the gateway has put on the ledger's queue for all accounts. */
 async function flushed() {
   const { flushed } = await admin.accounts.work(customer.id);
