@@ -27,7 +27,7 @@ export interface GatewayConfig {
  */
 export function readGatewayConfig(vars: Readonly<Record<string, string>>): GatewayConfig {
   const config = readConfig({ config: join(ROOT, "wrangler.toml") });
-  const { name, main, d1_databases: databases } = config;
+  const { name, main, minify, keep_names: keepNames, d1_databases: databases } = config;
   const [database] = databases;
   if (name === undefined || main === undefined || database?.migrations_dir === undefined) {
     throw new Error("wrangler.toml must have a name, a main file and a D1 database with a migrations_dir");
@@ -37,11 +37,12 @@ export function readGatewayConfig(vars: Readonly<Record<string, string>>): Gatew
   const textEndings = modulesRules
     .filter((rule) => rule.type === "Text")
     .flatMap((rule) => rule.include.map((glob) => glob.slice(glob.lastIndexOf("*") + 1)));
+  const contents = bundleWorker(main, { textEndings, define, minify, keepNames });
   return {
     worker: {
       ...bindings,
       name,
-      modules: [{ type: "ESModule", path: "worker.js", contents: bundleWorker(main, { textEndings, define }) }],
+      modules: [{ type: "ESModule", path: "worker.js", contents }],
       // Not wrangler's own view of them, which mixes in a developer's .dev.vars.
       bindings: { ...config.vars, ...vars },
     },

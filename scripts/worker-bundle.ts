@@ -5,6 +5,9 @@ export interface BundleOptions {
   readonly textEndings?: readonly string[];
   /** Expressions that are replaced, as in wrangler.toml's `define`. */
   readonly define?: Readonly<Record<string, string>>;
+  readonly minify?: boolean | undefined;
+  /** Whether functions and classes keep the names that they have in the source. */
+  readonly keepNames?: boolean | undefined;
 }
 
 /**
@@ -25,6 +28,8 @@ export function bundleWorker(entryPoint: string, options: BundleOptions = {}): s
     conditions: ["workerd", "worker", "browser"],
     external: ["node:*", "cloudflare:*"],
     loader: Object.fromEntries((options.textEndings ?? []).map((ending): [string, Loader] => [ending, "text"])),
+    minify: options.minify ?? false,
+    keepNames: options.keepNames ?? false,
     define: { "process.env.NODE_ENV": '"production"', ...options.define },
     logLevel: "silent",
   });
