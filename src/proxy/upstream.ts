@@ -24,6 +24,8 @@ export interface TypedBody {
   readonly body: Uint8Array | ReadableStream<Uint8Array>;
   /** Fires when a stream cannot be sent to its end: the call then fails, instead of sending a part for the whole. */
   readonly broken: AbortSignal | null;
+  /** When the latest piece of a stream was taken (epoch ms). */
+  readonly sentAt: () => number;
 }
 
 /** A call to the upstream that can be cut while it runs. */
@@ -47,11 +49,10 @@ export class UpstreamUnreachable extends Error {
  */
 export async function callUpstream(target: Target, call: Call): Promise<UpstreamCall> {
   const { method, path, search, streamed } = call;
-  const [body, broken] =
-    call.body === null || typeof call.body === "string" ? [call.body, null] : [call.body.body, call.body.broken];
+  const { body, broken, sentAt } = call.body === null || typeof call.body === "string" ? plain(call.body) : call.body;
   const controller = new AbortController();
   const cut = (reason: string): void => controller.abort(new Error(reason));
-  const watchdog = new Watchdog(target.patience, streamed, cut);
+  const watchdog = new Watchdog(target.patience, streamed, cut, sentAt);
   try {
     const response = await fetch(addressOf(target, path, search), {
       method,
@@ -66,4 +67,8 @@ export async function callUpstream(target: Target, call: Call): Promise<Upstream
     watchdog.stop();
     throw new UpstreamUnreachable(String(error), { cause: error });
   }
+}
+
+function plain(body: string | null) {
+  return { body, broken: null, sentAt: undefined };
 }

@@ -5,7 +5,8 @@ const WATCH_MS = 1_000;
 /**
  * Cuts an upstream that does not begin its answer, falls silent in the middle of it, or never ends. One timer serves a
  * call from its beginning to its end. The pieces of a whole answer count for nothing: all of it has to come in the time
- * that a stream has for its first.
+ * that a stream has for its first. While upstream is still being sent what it is asked, it cannot answer: its time begins
+ * with the last piece of that.
  */
 export class Watchdog {
   readonly #timer: ReturnType<typeof setInterval>;
@@ -13,18 +14,21 @@ export class Watchdog {
   readonly #streamed: boolean;
   readonly #startedAt = Date.now();
   #waitsUntil: number;
+  readonly #sentAt: () => number;
   /** Called with the time about once a second, however silent the upstream is. */
   onTick: (now: number) => void = () => undefined;
 
-  constructor(patience: Patience, streamed: boolean, cut: (reason: string) => void) {
+  /** `sentAt` tells when the latest piece of the request was sent (epoch ms). */
+  constructor(patience: Patience, streamed: boolean, cut: (reason: string) => void, sentAt: () => number = () => 0) {
     const { connectMs, firstByteMs, idleMs, totalMs } = patience;
     this.#patience = patience;
     this.#streamed = streamed;
+    this.#sentAt = sentAt;
     this.#waitsUntil = this.#startedAt + (streamed ? Math.min(connectMs, firstByteMs) : firstByteMs);
     this.#timer = setInterval(
       () => {
         const now = Date.now();
-        if (now > this.#waitsUntil) cut("upstream_silent");
+        if (now > Math.max(this.#waitsUntil, this.#sentAt() + firstByteMs)) cut("upstream_silent");
         else if (now - this.#startedAt > totalMs) cut("upstream_too_long");
         else this.onTick(now);
       },

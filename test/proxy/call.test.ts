@@ -155,6 +155,22 @@ describe("an upstream is given up", () => {
     expect(pass(2)).toBe("upstream_silent");
   });
 
+  test("not while it is still being sent what it is asked, however long that takes", () => {
+    let sentAt = 0;
+    watchdog = new Watchdog(
+      { ...PATIENCE, totalMs: 600_000 },
+      false,
+      (reason) => cuts.push(reason),
+      () => sentAt,
+    );
+    for (let at = 0; at < 200; at += 50) {
+      sentAt = Date.now();
+      expect(pass(50)).toBeUndefined();
+    }
+    expect(pass(9)).toBeUndefined();
+    expect(pass(3)).toBe("upstream_silent");
+  });
+
   test("as soon as it may be: a first byte that must come sooner than the headers has the say", () => {
     watch(true, { ...PATIENCE, firstByteMs: 400 });
     expect(pass(1)).toBe("upstream_silent");

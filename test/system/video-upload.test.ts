@@ -13,6 +13,8 @@ import { freePort } from "./gateway-process.ts";
 const ADMIN_TOKEN = "operator-of-the-upload-test";
 const MIB = 1024 * 1024;
 const FILE_MIB = 50;
+/** How long upstream may take to answer; a file may take longer to be sent. */
+const FIRST_BYTE_MS = 2_000;
 /** Every isolate of Cloudflare's has 128 MB for all its requests. */
 const GROWTH_MIB = 25;
 
@@ -33,7 +35,11 @@ beforeAll(async () => {
     port: 0,
     inspectorPort,
     withSimulator: true,
-    vars: { SPILLWAY_ADMIN_TOKEN: ADMIN_TOKEN, SPILLWAY_KEY_SECRET: "key-secret-of-the-upload-test" },
+    vars: {
+      SPILLWAY_ADMIN_TOKEN: ADMIN_TOKEN,
+      SPILLWAY_KEY_SECRET: "key-secret-of-the-upload-test",
+      UPSTREAM_FIRST_BYTE_MS: String(FIRST_BYTE_MS),
+    },
     log: "none",
   });
   const admin = new AdminClient(gateway.url, ADMIN_TOKEN);
@@ -102,16 +108,28 @@ class Isolate {
   }
 }
 
-async function upload(reference: Blob): Promise<void> {
+function formWith(reference: Blob): FormData {
   const form = new FormData();
   const fields = { prompt: "As long as it takes", model: "sora-2", seconds: "4", size: "720x1280" };
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   form.append("input_reference", reference, "reference.mp4");
-  const response = await fetch(`${gateway.url}/v1/videos`, {
+  return form;
+}
+
+async function upload(reference: Blob, paced = (body: ReadableStream) => body): Promise<void> {
+  const { headers, body } = new Response(formWith(reference));
+  const init = {
     method: "POST",
-    headers: { authorization: `Bearer ${customer.key}`, "x-simulate": "video=1" },
-    body: form,
-  });
+    headers: {
+      authorization: `Bearer ${customer.key}`,
+      "content-type": headers.get("content-type") ?? "",
+      "x-simulate": "video=1",
+    },
+    body: body && paced(body),
+    // Node asks for it where a stream is sent.
+    duplex: "half",
+  };
+  const response = await fetch(`${gateway.url}/v1/videos`, init);
   expect([response.status, await response.text()]).toEqual([200, expect.stringContaining('"object":"video"')]);
 }
 
@@ -159,4 +177,20 @@ it(`sends a file of ${FILE_MIB} MiB on as it comes: memory grows by less than ${
   } finally {
     isolate.close();
   }
+});
+
+it("waits for a file on a slow line for longer than upstream may take to answer", async () => {
+  const size = 4 * MIB;
+  const begun = performance.now();
+  const slowly = new TransformStream<Uint8Array, Uint8Array>({
+    async transform(bytes, controller) {
+      for (let at = 0; at < bytes.length; at += size / 64) {
+        await sleep((3 * FIRST_BYTE_MS) / 64);
+        controller.enqueue(bytes.subarray(at, at + size / 64));
+      }
+    },
+  });
+  await upload(new Blob([new Uint8Array(size)]), (body) => body.pipeThrough(slowly));
+  expect(performance.now() - begun).toBeGreaterThan(3 * FIRST_BYTE_MS);
+  expect(await sentBytes()).toBeGreaterThan(size);
 });

@@ -6,6 +6,8 @@ import type { MultipartEncoder } from "./multipart-encoder.ts";
 /** What of a form was not yet read when it was judged: read as upstream takes it, held to the same rules. */
 export class FormRest {
   fault: RequestFault | null = null;
+  /** When a piece was last taken (epoch ms); 0 before the first. */
+  sentAt = 0;
   readonly #parts: FormParts;
   readonly #encoder: MultipartEncoder;
   readonly #broken = new AbortController();
@@ -31,6 +33,7 @@ export class FormRest {
       {
         pull: async (controller) => {
           const bytes = waiting.pop() ?? (await this.#next());
+          this.sentAt = Date.now();
           if (bytes === null) controller.close();
           else controller.enqueue(bytes);
         },

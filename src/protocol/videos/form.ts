@@ -142,7 +142,7 @@ class Form implements VideoBody {
     const begun = [...this.#begun(encoder, texts)];
     if (this.whole) {
       const body = joined([...begun, encoder.formEnd()]);
-      return { contentType: encoder.contentType, body, broken: null, fault: () => null };
+      return { contentType: encoder.contentType, body, broken: null, sentAt: () => 0, fault: () => null };
     }
     if (this.#sent) throw new Error("a form that was not read whole can be sent only once");
     this.#sent = true;
@@ -150,7 +150,8 @@ class Form implements VideoBody {
     this.#files.length = 0;
     const rest = new FormRest(this.#parts, encoder);
     const { broken } = rest;
-    return { contentType: encoder.contentType, body: rest.after(begun), broken, fault: () => rest.fault };
+    const { contentType } = encoder;
+    return { contentType, body: rest.after(begun), broken, sentAt: () => rest.sentAt, fault: () => rest.fault };
   }
 
   *#begun(encoder: MultipartEncoder, texts: ReadonlyMap<string, string>): Generator<Uint8Array> {

@@ -26,6 +26,7 @@ export function jsonFields({ value, digest }: JsonBody, rules: FormRules): Video
       contentType: "application/json",
       body: new TextEncoder().encode(JSON.stringify(withTexts(value, texts, sent))),
       broken: null,
+      sentAt: () => 0,
       fault: () => null,
     }),
     cancel: () => undefined,

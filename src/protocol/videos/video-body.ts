@@ -9,6 +9,8 @@ export interface UpstreamBody {
    * not enough: workerd then ends the request's body as if it were whole. `null` for bytes.
    */
   readonly broken: AbortSignal | null;
+  /** When the latest piece of a stream was taken (epoch ms); 0 for bytes. */
+  readonly sentAt: () => number;
   /** Why it broke, a fault of the caller's that only showed on the way: upstream's answer is then worth nothing. */
   readonly fault: () => RequestFault | null;
 }

@@ -144,7 +144,9 @@ describe("upstream gets the same form, in a boundary of the gateway's own", () =
     const { body, contentType } = request.toUpstream(send);
     expect(new TextDecoder().decode(body as Uint8Array)).toContain('filename="a%5Cb%22; name=%22seconds%22; x=%22"');
     expect(
-      byName(await received({ body, contentType, broken: null, fault: () => null })).map(({ name }) => name),
+      byName(await received({ body, contentType, broken: null, sentAt: () => 0, fault: () => null })).map(
+        ({ name }) => name,
+      ),
     ).toEqual(expected("").map(({ name }) => name));
   });
 });
