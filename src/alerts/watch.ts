@@ -1,7 +1,7 @@
 import { AccountUnreachable } from "../../durable-objects/client.ts";
 import type { Services } from "../http/services.ts";
 import { rootOf } from "../ledger/failure.ts";
-import { latestReconciliation } from "../ledger/reconciliations.ts";
+import { recentReconciliations } from "../ledger/reconciliations.ts";
 import { alertIdOf } from "./alert.ts";
 import { evaluate, type WatchState } from "./evaluate.ts";
 import { deliverAll, raising } from "./raise.ts";
@@ -9,6 +9,8 @@ import { readSettings } from "./settings.ts";
 
 const ACCOUNTS_PER_RUN = 200;
 const AT_ONCE = 10;
+/** So many may end between two looks: the whole one, and those that a person asks for of single accounts. */
+const RECONCILIATIONS = 10;
 
 interface Watch {
   readonly accountId: string;
@@ -29,10 +31,12 @@ interface Row {
  * One that differed is looked at once after its reconciliation; every look leaves a sample with its time.
  * Where they are too many they are drawn by lot: those whose look always fails would hold the front of any order.
  */
-const TO_WATCH = `SELECT b.account_id, b.max_seq AS seq, coalesce(w.version, 0) AS version, w.state
+const TO_WATCH = `WITH differed(account_id, at) AS MATERIALIZED (SELECT key, value FROM json_each(?2))
+  SELECT b.account_id, b.max_seq AS seq, coalesce(w.version, 0) AS version, w.state
   FROM balances b LEFT JOIN alert_watches w ON w.account_id = b.account_id
+    LEFT JOIN differed d ON d.account_id = b.account_id
   WHERE w.seq IS NULL OR w.seq < b.max_seq OR w.due_at <= ?1
-    OR b.account_id IN (SELECT value FROM json_each(?2)) AND json_extract(w.state, '$.samples[#-1][0]') <= ?4
+    OR json_extract(w.state, '$.samples[#-1][0]') <= d.at
   ORDER BY random() LIMIT ?3`;
 
 /**
@@ -41,18 +45,23 @@ const TO_WATCH = `SELECT b.account_id, b.max_seq AS seq, coalesce(w.version, 0) 
  */
 export async function watchMoved(services: Services, now: number): Promise<void> {
   const { DB } = services.env;
-  const { accounts, at } = await differing(DB);
-  const { results } = await DB.prepare(TO_WATCH).bind(now, JSON.stringify(accounts), ACCOUNTS_PER_RUN, at).all<Row>();
+  const differing = JSON.stringify(await differedAt(DB));
+  const { results } = await DB.prepare(TO_WATCH).bind(now, differing, ACCOUNTS_PER_RUN).all<Row>();
   for (let first = 0; first < results.length; first += AT_ONCE) {
     await Promise.all(results.slice(first, first + AT_ONCE).map((row) => watch(services, watchOf(row), now)));
   }
 }
 
-/** Accounts that the latest reconciliation froze, and when it ended: that moves nothing in the ledger. */
-async function differing(db: D1Database): Promise<{ accounts: string[]; at: number }> {
-  const latest = await latestReconciliation(db);
-  const accounts = new Set(latest?.differences.map(({ account }) => account) ?? []);
-  return { accounts: [...accounts], at: latest ? Date.parse(latest.finished_at) : 0 };
+/** Accounts that were frozen by a recent reconciliation, and when the last such ended: that moves nothing in the ledger. */
+async function differedAt(db: D1Database): Promise<Record<string, number>> {
+  const recent = await recentReconciliations(db, RECONCILIATIONS);
+  return Object.fromEntries(
+    recent
+      .toReversed()
+      .flatMap(({ differences, finished_at }) =>
+        differences.map(({ account }) => [account, Date.parse(finished_at)] as const),
+      ),
+  );
 }
 
 function watchOf({ account_id: accountId, seq, version, state }: Row): Watch {

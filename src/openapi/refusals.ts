@@ -62,6 +62,7 @@ export const REFUSALS = {
   not_ended: [503, "The job could not be seen to have ended yet; send the webhook again."],
   not_in_quarantine: [404, "There is no such message in quarantine."],
   not_parked: [404, "There is no such event among those that were put aside."],
+  pack_currency_fixed: [409, "A pack keeps its currency: put another one, and withdraw this."],
   pack_not_found: [404, "There is no such credit pack on offer."],
   payment_method_required: [409, "Save a payment method first, with a checkout that says `save_payment_method`."],
   payment_not_found: [404, "There is no such payment."],

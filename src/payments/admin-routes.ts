@@ -68,6 +68,7 @@ async function putCreditPack(c: HttpContext): Promise<Response> {
   const parsed = readPackDocument(await readBody(c));
   if (!parsed.ok) throw new HttpFault(400, "invalid_credit_pack", describeFaults(parsed.faults));
   const before = await readPack(c.env.DB, id);
+  if (before && before.document.currency !== parsed.document.currency) throw currencyFixed(before.document.currency);
   const stored = await putPack(c.env.DB, id, parsed.document, Date.now());
   tellAct(c, {
     action: "credit_pack.put",
@@ -76,6 +77,12 @@ async function putCreditPack(c: HttpContext): Promise<Response> {
     after: stored.document,
   });
   return c.json(packAdminWire(stored));
+}
+
+/** Accounts have set how much of it their automatic purchases may spend. */
+function currencyFixed(currency: string): HttpFault {
+  const message = `This pack is sold in ${currency}, which stays so: put another pack, and withdraw this one.`;
+  return new HttpFault(409, "pack_currency_fixed", message);
 }
 
 /** Tries again what could not be followed, for instance after an account was made active again. */

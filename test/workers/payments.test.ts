@@ -107,6 +107,15 @@ describe("a credit pack", () => {
     expect([response.status, await codeOf(response)]).toEqual([404, "pack_not_found"]);
   });
 
+  test("keeps its currency, in which accounts have said how much may be spent", async () => {
+    await asOperator("PUT", "/admin/credit-packs/kept", PACK);
+    const response = await operator("PUT", "/admin/credit-packs/kept", { ...PACK, currency: "usd" });
+    expect([response.status, await codeOf(response)]).toEqual([409, "pack_currency_fixed"]);
+    expect(await asOperator("GET", "/admin/credit-packs/kept")).toMatchObject({ currency: "eur" });
+    const dearer = await asOperator("PUT", "/admin/credit-packs/kept", { ...PACK, amount: 2_500 });
+    expect(dearer).toMatchObject({ currency: "eur", amount: 2_500 });
+  });
+
   test.each<[string, object]>([
     ["nothing for money", { ...PACK, credits: "0" }],
     ["credits for nothing", { ...PACK, amount: 0 }],

@@ -115,7 +115,7 @@ export const paymentOperations: readonly Operation[] = [
     summary: "Offer a credit pack, or change it",
     body: [json(packDocument)],
     answers: { 200: told("The pack as it is stored.", storedPack) },
-    refusals: ["invalid_id", "invalid_credit_pack"],
+    refusals: ["invalid_id", "invalid_credit_pack", "pack_currency_fixed"],
   },
   {
     ...operators,
