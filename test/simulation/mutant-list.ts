@@ -585,8 +585,8 @@ import { sha256Hex } from "../src/sha256.ts";`,
     edits: [
       {
         file: "durable-objects/grouped-steps.ts",
-        find: `outcome: at(outcomes, index) });`,
-        replace: `outcome: at(outcomes, group.length - 1 - index) });`,
+        find: "[one, at(answers, index)]",
+        replace: "[one, at(answers, group.length - 1 - index)]",
       },
     ],
   },
