@@ -28,8 +28,8 @@ interface Line {
 const MOST = 50;
 
 /**
- * How long a step rests that nobody waits for. It lets the answer leave before the object works, which shares a thread
- * with it on some machines, and finds company where requests follow one another.
+ * How long a step rests that nobody waits for, so that the answer leaves before the object is set to work: on one machine
+ * they share a thread.
  */
 const REST_MS = 1;
 

@@ -1,4 +1,5 @@
 import type { AccountClient } from "../../durable-objects/client.ts";
+import type { SettleRequest } from "../../durable-objects/commands.ts";
 import type { Haste } from "../../durable-objects/grouped-steps.ts";
 import type { Settlement } from "../core/reservation.ts";
 import type { MadeResource } from "../core/resource.ts";
@@ -13,47 +14,21 @@ type Ended = Pick<Journey, "incoming" | "reservation">;
 
 /**
  * Settles or releases. The client of this call is not failed for it: what cannot be told to the object now is repaired
- * by the expiry of the reservation and a late settlement.
+ * by the expiry of the reservation and a late settlement. Where nobody waits for it, it may rest.
  */
-export function endJourney(
+export async function endJourney(
   accounts: AccountClient,
   journey: Ended,
   ending: Ending,
   made: MadeResource | null = null,
-): Promise<Settlement | null> {
-  return end(accounts, journey, ending, made, "at once");
-}
-
-/**
- * The same where the client has its answer already, so that nobody waits for the call: it may go with the next one for
- * the account. What upstream keeps of the answer is told at once, for the client may name it next.
- */
-export function endAnswered(
-  accounts: AccountClient,
-  journey: Ended,
-  ending: Ending,
-  made: MadeResource | null = null,
-): Promise<Settlement | null> {
-  return end(accounts, journey, ending, made, made === null ? "rests" : "at once");
-}
-
-async function end(
-  accounts: AccountClient,
-  journey: Ended,
-  ending: Ending,
-  made: MadeResource | null,
-  haste: Haste,
+  haste: Haste = "at once",
 ): Promise<Settlement | null> {
   const { accountId, requestId } = journey.incoming;
   const { attempt } = journey.reservation;
   try {
     const reply =
       ending.kind === "settle"
-        ? await accounts.settle(
-            accountId,
-            { requestId, attempt, report: ending.report, ...(made ? { made } : {}) },
-            haste,
-          )
+        ? await accounts.settle(accountId, settlementOf(journey, ending, made), haste)
         : await accounts.release(accountId, { requestId, attempt, outcome: ending.outcome }, haste);
     if (reply.kind === "ended") return reply.settlement;
     logAnomaly("reservation_not_ended", journey, reply.kind);
@@ -61,6 +36,15 @@ async function end(
     logAnomaly("reservation_not_ended", journey, String(error));
   }
   return null;
+}
+
+function settlementOf(
+  { incoming, reservation }: Ended,
+  { report }: Ending & { readonly kind: "settle" },
+  made: MadeResource | null,
+): SettleRequest {
+  const settlement = { requestId: incoming.requestId, attempt: reservation.attempt, report };
+  return made ? { ...settlement, made } : settlement;
 }
 
 /** Records what a running answer has used so far, which is what its expiry would charge, and gives it more time. */

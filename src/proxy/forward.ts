@@ -3,7 +3,7 @@ import { openAIError } from "../protocol/error-body.ts";
 import { errorResponse } from "../protocol/refusals.ts";
 import { answerHeaders } from "./answer-headers.ts";
 import { askUpstream } from "./ask.ts";
-import { attachJob, checkpoint, endAnswered, endJourney, madeBy } from "./ending.ts";
+import { attachJob, checkpoint, endJourney, madeBy } from "./ending.ts";
 import { endingOf, UNREADABLE, type UpstreamFailure, unreachable } from "./failure-policy.ts";
 import type { Answer, GatewayDeps, Journey } from "./journey.ts";
 import { keepAliveFor } from "./keep-alive.ts";
@@ -69,7 +69,7 @@ async function stream(
   const { reading, transport } = await relayed.ended;
   // A job goes on upstream when the stream that showed it breaks: whoever sees its end settles it.
   if (prepared.background && reading.end === "open" && reading.answerId !== null) return;
-  await endAnswered(accounts, journey, endingOf(reading, transport), madeBy(journey, target, reading));
+  await endJourney(accounts, journey, endingOf(reading, transport), madeBy(journey, target, reading));
 }
 
 /** Reads a JSON answer and hands it out; where upstream keeps it, once it is known to be the account's own. */
@@ -93,7 +93,7 @@ async function whole(
     await endJourney(accounts, journey, ending, made);
   }
   answer(new Response(journey.prepared.repair?.(text) ?? text, { headers }));
-  if (!made) await endAnswered(accounts, journey, ending);
+  if (!made) await endJourney(accounts, journey, ending, null, "rests");
 }
 
 /** Whether what was read is an answer at all: an object of the protocol has an id, an end or something produced. */

@@ -163,7 +163,7 @@ async function goUpstream(journey: Journey, reservation: Reservation): Promise<b
   const report = reportOf(fate, actual);
   const owed = report.estimated ? null : priceOf(reservation.quote.rate, actual);
   const { requestId, attempt } = reservation;
-  const haste = action.stream ? "rests" : "at once";
+  const haste = action.stream ? "at once" : "rests";
   return endAttempt(
     journey,
     reservation,

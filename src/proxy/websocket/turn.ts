@@ -12,7 +12,7 @@ import {
 } from "../../protocol/websocket-frames.ts";
 import { admit } from "../admission.ts";
 import { isCodex } from "../codex.ts";
-import { checkpoint, endAnswered, endJourney, madeBy } from "../ending.ts";
+import { checkpoint, endJourney, madeBy } from "../ending.ts";
 import type { Ending } from "../failure-policy.ts";
 import type { Journey } from "../journey.ts";
 import { decisionHeader, rateLimitsFrame } from "../limit-headers.ts";
@@ -80,7 +80,7 @@ async function prepareHere(
   if (context.kind === "said") memory.remember(id, context);
   for (const event of preparedEvents(id, prepared.model, Math.floor(Date.now() / 1_000)))
     say(eventFrame(event, streamId));
-  deps.waitUntil(endAnswered(deps.accounts, journey, { kind: "release", outcome: "completed" }));
+  await endJourney(deps.accounts, journey, { kind: "release", outcome: "completed" });
 }
 
 /** Asks upstream, passes its answer on and settles it, whatever the client does meanwhile. */
@@ -117,10 +117,7 @@ async function carry(
   const reading = frames.reading();
   remember(connection, frame, request, passes, frames, reading);
   const made = target ? madeBy(journey, target, reading) : null;
-  const ended = endAnswered(deps.accounts, journey, endingOf(frame, reading, frames.ending(transport)), made);
-  // The next frame takes it along; but what it may name has to be known by then.
-  if (made) await ended;
-  else deps.waitUntil(ended);
+  await endJourney(deps.accounts, journey, endingOf(frame, reading, frames.ending(transport)), made);
 }
 
 async function passOn(
