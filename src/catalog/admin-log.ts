@@ -1,6 +1,6 @@
 import { and, desc, eq, lt } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import type { CatalogPage, PageRequest } from "./list.ts";
+import { type PageRequest, toPage } from "./list.ts";
 import { adminLog } from "./schema.ts";
 
 /** What an operator did, as it is kept for ever. */
@@ -64,14 +64,7 @@ export async function listAdminLog(database: D1Database, { account, cursor, limi
     )
     .orderBy(desc(adminLog.id))
     .limit(limit + 1);
-  const shown = rows.slice(0, limit);
-  const next = rows.length > limit ? (shown.at(-1)?.id ?? null) : null;
-  const page: CatalogPage<ReturnType<typeof adminLogWire>> = {
-    data: shown.map(adminLogWire),
-    has_more: next !== null,
-    next_cursor: next,
-  };
-  return page;
+  return toPage(rows, limit, adminLogWire, ({ id }) => id);
 }
 
 function adminLogWire(row: typeof adminLog.$inferSelect) {

@@ -5,7 +5,7 @@ import { plans, rateCards, upstreams } from "./schema.ts";
 import { planDocumentOf, rateCardDocumentOf, upstreamDocumentOf } from "./stored.ts";
 
 /** A list as it goes over the wire. */
-export interface CatalogPage<Item> {
+interface CatalogPage<Item> {
   readonly data: readonly Item[];
   readonly has_more: boolean;
   readonly next_cursor: string | null;
@@ -99,7 +99,8 @@ function nameIn(cursor: string): string {
   return cursor.slice(0, cursor.indexOf("@"));
 }
 
-function toPage<Row, Item>(
+/** Makes a page of `limit` items of what was read with one row to spare. */
+export function toPage<Row, Item>(
   rows: readonly Row[],
   limit: number,
   toItem: (row: Row) => Item,
