@@ -1,6 +1,7 @@
 /**
  * Currencies that Stripe does not count in hundredths, with as many digits as it takes. Runtimes know digits as well, but
- * those that are usual where people write: none for HUF or IDR, which Stripe counts in hundredths.
+ * those that are usual where people write: none for HUF or IDR, which Stripe counts in hundredths, as it does ISK and UGX,
+ * of which it takes whole ones alone. Source: docs.stripe.com/currencies.
  */
 const STRIPE_DIGITS: Readonly<Record<string, number>> = {
   ...Object.fromEntries(

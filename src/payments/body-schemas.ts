@@ -12,6 +12,21 @@ export function isCurrency(code: string): boolean {
   return CURRENCIES.has(code);
 }
 
+/**
+ * Of what an amount has to be a multiple, where Stripe takes no other: whole crowns and shillings, though counted in
+ * hundredths, and hundredths where it counts in thousandths. Source: docs.stripe.com/currencies ("Three-decimal
+ * currencies", "Special cases").
+ */
+const MULTIPLES: Readonly<Record<string, number>> = {
+  isk: 100,
+  ugx: 100,
+  bhd: 10,
+  jod: 10,
+  kwd: 10,
+  omr: 10,
+  tnd: 10,
+};
+
 /** A credit pack on the wire (`PUT /admin/credit-packs/{id}`). */
 export const packDocument = fields({
   name: text(100),
@@ -22,6 +37,11 @@ export const packDocument = fields({
     .string({ error: 'is required: a currency in lower case, such as "eur"' })
     .refine(isCurrency, { error: 'must be a currency of ISO 4217 in lower case, such as "eur"' }),
   active: z.boolean({ error: "must be true or false" }).default(true),
+}).superRefine(({ amount, currency }, context) => {
+  const multiple = MULTIPLES[currency] ?? 1;
+  if (amount % multiple === 0) return;
+  const message = `must be a multiple of ${multiple} in ${currency}: Stripe takes no smaller part of it`;
+  context.addIssue({ code: "custom", path: ["amount"], message });
 });
 
 /** What a person buys. `save_payment_method` lets automatic top-ups use the same card later. */

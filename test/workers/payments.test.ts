@@ -116,11 +116,22 @@ describe("a credit pack", () => {
     expect(dearer).toMatchObject({ currency: "eur", amount: 2_500 });
   });
 
+  test.each([
+    [1_000, "isk"],
+    [1_010, "kwd"],
+    [1_005, "jpy"],
+  ])("is %d of %s, as Stripe counts it", async (amount, currency) => {
+    const pack = { ...PACK, amount, currency };
+    expect(await asOperator("PUT", `/admin/credit-packs/in-${currency}`, pack)).toMatchObject({ amount, currency });
+  });
+
   test.each<[string, object]>([
     ["nothing for money", { ...PACK, credits: "0" }],
     ["credits for nothing", { ...PACK, amount: 0 }],
     ["a negative amount", { ...PACK, amount: -5 }],
     ["an amount with a fraction", { ...PACK, amount: 9.99 }],
+    ["half a crown, which Stripe takes from nobody", { ...PACK, amount: 1_050, currency: "isk" }],
+    ["a thousandth of a dinar, likewise", { ...PACK, amount: 1_005, currency: "kwd" }],
     ["a currency that is none", { ...PACK, currency: "xxz" }],
     ["a currency in capitals", { ...PACK, currency: "EUR" }],
     ["a misspelt field", { ...PACK, credit: "5" }],
