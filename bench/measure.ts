@@ -73,15 +73,17 @@ export async function measureRound(
   const figures = new Map<string, Figures>();
   progress("unhurried, in turns");
   for (const { client, accounts } of variants) await client.thisMany("json", WIDTH, accounts);
+  const order = alternating(variants);
   const turns = await takeTurns(
-    variants.map(({ client }) => client),
+    order.map(({ client }) => client),
     TURNS,
     PAUSE_MS,
   );
   // What the turns left in outboxes must not be counted as the work of the next measurement.
   await sleep(Math.max(...variants.map(({ drainMs }) => drainMs)));
-  for (const [index, variant] of variants.entries()) {
-    const unhurried = (turns[index] ?? []).map(({ totalMs }) => totalMs);
+  for (const variant of variants) {
+    const own = turns.filter((_, index) => order[index] === variant).flat();
+    const unhurried = own.map(({ totalMs }) => totalMs);
     progress(`${variant.name}: JSON`);
     const json = await measureJson(variant);
     progress(`${variant.name}: SSE`);
@@ -95,6 +97,12 @@ export async function measureRound(
     });
   }
   return figures;
+}
+
+/** The bare proxy before each of the others, so that all find the machine as another process has left it. */
+function alternating(variants: readonly Variant[]): Variant[] {
+  const isBare = ({ handedOn }: Variant) => handedOn !== null;
+  return variants.filter((one) => !isBare(one)).flatMap((one) => [...variants.filter(isBare), one]);
 }
 
 async function measureJson(variant: Variant) {
