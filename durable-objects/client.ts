@@ -241,7 +241,7 @@ export class AccountClient {
     return this.#repeat(accountId, take, repeats);
   }
 
-  /** Asks for anything but a step, after what rests for the account. */
+  /** Asks for anything but a step, after those steps of the account that nobody waits for. */
   async #call<Answer>(accountId: string, use: (stub: Stub) => unknown, repeats: number = PAUSES_MS.length) {
     await this.#steps?.hasten(accountId, (steps) => takeSteps(this.#objects.getByName(accountId), steps));
     return this.#repeat<Answer>(accountId, use, repeats);

@@ -1,7 +1,7 @@
 import type { Step, StepOutcome } from "./steps.ts";
 
-/** Whether somebody waits for a step, or it may rest a moment for company. */
-export type Haste = "at once" | "rests";
+/** Whether somebody waits for a step's outcome; if nobody does, whether it goes at once or rests a moment before. */
+export type Haste = "awaited" | "at once" | "rests";
 
 /** Takes steps to an account's object in one call; answers the outcomes in their order. */
 export type CallWith = (steps: readonly Step[]) => Promise<readonly StepOutcome[]>;
@@ -9,7 +9,8 @@ export type CallWith = (steps: readonly Step[]) => Promise<readonly StepOutcome[
 /** A step that no call has taken along yet. */
 interface Waiting {
   readonly step: Step;
-  readonly told: PromiseWithResolvers<Told>;
+  readonly haste: Haste;
+  told: PromiseWithResolvers<Told>;
   leads: boolean;
 }
 
@@ -20,17 +21,14 @@ type Told =
 
 /** Steps for one account that wait: for company, or for the call before them to be back. */
 interface Line {
-  readonly waiting: Waiting[];
+  waiting: Waiting[];
   isCalled: boolean;
 }
 
 /** The most that one call takes along. */
 const MOST = 50;
 
-/**
- * How long a step rests that nobody waits for, so that the answer leaves before the object is set to work: on one machine
- * they share a thread.
- */
+/** How long a step rests, so that the answer leaves before the object is set to work: on one machine they share a thread. */
 const REST_MS = 1;
 
 /**
@@ -42,8 +40,8 @@ const PATIENCE_MS = 2_000;
 /**
  * Lets steps for one account share calls to its object, for as long as it is busy with an earlier one: the more requests
  * an account has at once, the fewer calls and commits each costs. A step that comes alone goes at once, but for one that
- * nobody waits for: it rests for a moment, and goes with whatever comes next for the account, before it. None is answered
- * before its call is back, so nothing is less durable than in a call of its own.
+ * rests for a moment: it goes with whatever comes next for the account, before it. None is answered before its call is
+ * back, so nothing is less durable than in a call of its own.
  *
  * Made once per isolate. A step's request takes the others along in a call of its own, because a promise of one request's
  * I/O may never settle for another; those who hear nothing for too long go by themselves, which every step permits.
@@ -52,31 +50,25 @@ export class GroupedSteps {
   /** Of the accounts with a step that rests, or to whose object a call is under way. */
   readonly #lines = new Map<string, Line>();
 
-  async send(accountId: string, step: Step, call: CallWith, haste: Haste = "at once"): Promise<StepOutcome> {
-    const own: Waiting = { step, told: Promise.withResolvers(), leads: false };
+  async send(accountId: string, step: Step, call: CallWith, haste: Haste = "awaited"): Promise<StepOutcome> {
+    const own: Waiting = { step, haste, told: Promise.withResolvers(), leads: false };
     const line = this.#join(accountId, own);
-    let told: Told | null = null;
-    if (haste === "rests" && !line.isCalled) told = await orAfter(REST_MS, own.told.promise);
-    if (told === null && !line.isCalled && line.waiting.indexOf(own) < MOST)
-      return this.#lead(accountId, line, own, call);
-    told ??= await orAfter(PATIENCE_MS, own.told.promise);
-    switch (told?.kind) {
-      case "lead":
-        return this.#lead(accountId, line, own, call);
-      case "outcome":
-        return told.outcome;
-      case "failed":
-        throw told.error;
-      case undefined:
-        this.#leave(accountId, line, own);
-        return only(await call([step]));
-    }
+    if (haste === "rests" && !line.isCalled) await orAfter(REST_MS, own.told.promise);
+    if (!line.isCalled && line.waiting.indexOf(own) < MOST) return this.#lead(accountId, line, own, call);
+    return this.#hear(accountId, line, own, call);
   }
 
-  /** Takes along at once what rests for an account, so that whoever asks about it finds it done. */
+  /** Takes along at once what nobody waits for of an account's steps, so that whoever asks about it finds it done. */
   async hasten(accountId: string, call: CallWith): Promise<void> {
     const line = this.#lines.get(accountId);
-    if (line && !line.isCalled) await this.#take(accountId, line, call).catch(() => undefined);
+    const unawaited = line?.waiting.filter(({ haste }) => haste !== "awaited") ?? [];
+    if (line === undefined || unawaited.length === 0) return;
+    line.waiting = line.waiting.filter(({ haste }) => haste === "awaited");
+    const leads = !line.isCalled || unawaited.some((one) => one.leads);
+    for (let rest = unawaited; rest.length > 0; rest = rest.slice(MOST)) {
+      const passesOn = leads && rest.length <= MOST;
+      await this.#take(accountId, line, rest.slice(0, MOST), passesOn, call).catch(() => undefined);
+    }
   }
 
   #join(accountId: string, own: Waiting): Line {
@@ -90,17 +82,42 @@ export class GroupedSteps {
     return begun;
   }
 
+  /** Waits for what becomes of `own`, which some other step's call takes along, or which leads one in its turn. */
+  async #hear(accountId: string, line: Line, own: Waiting, call: CallWith): Promise<StepOutcome> {
+    const told = await orAfter(PATIENCE_MS, own.told.promise);
+    switch (told?.kind) {
+      case "lead":
+        // Whoever was in haste may have taken it along meanwhile.
+        return line.waiting.includes(own)
+          ? this.#lead(accountId, line, own, call)
+          : this.#hear(accountId, line, own, call);
+      case "outcome":
+        return told.outcome;
+      case "failed":
+        throw told.error;
+      case undefined:
+        this.#leave(accountId, line, own);
+        return only(await call([own.step]));
+    }
+  }
+
   /** The call that takes `own` along, with all that waits. */
   async #lead(accountId: string, line: Line, own: Waiting, call: CallWith): Promise<StepOutcome> {
-    const outcomes = await this.#take(accountId, line, call);
+    const outcomes = await this.#take(accountId, line, line.waiting.splice(0, MOST), true, call);
     const outcome = outcomes.get(own);
     if (!outcome) throw new Error("whoever leads is among those who are taken along");
     return outcome;
   }
 
-  async #take(accountId: string, line: Line, call: CallWith): Promise<ReadonlyMap<Waiting, StepOutcome>> {
+  /** Takes `group` along; `passesOn` lets the next of the line go on afterwards. */
+  async #take(
+    accountId: string,
+    line: Line,
+    group: readonly Waiting[],
+    passesOn: boolean,
+    call: CallWith,
+  ): Promise<ReadonlyMap<Waiting, StepOutcome>> {
     line.isCalled = true;
-    const group = line.waiting.splice(0, MOST);
     try {
       const answers = await call(group.map(({ step }) => step));
       const outcomes = new Map(group.map((one, index) => [one, at(answers, index)]));
@@ -110,7 +127,7 @@ export class GroupedSteps {
       for (const { told } of group) told.resolve({ kind: "failed", error });
       throw error;
     } finally {
-      this.#passOn(accountId, line);
+      if (passesOn) this.#passOn(accountId, line);
     }
   }
 
@@ -118,8 +135,10 @@ export class GroupedSteps {
   #passOn(accountId: string, line: Line): void {
     const [next] = line.waiting;
     if (next) {
+      const { told } = next;
       next.leads = true;
-      next.told.resolve({ kind: "lead" });
+      next.told = Promise.withResolvers();
+      told.resolve({ kind: "lead" });
     } else if (this.#lines.get(accountId) === line) {
       this.#lines.delete(accountId);
     }

@@ -14,14 +14,14 @@ type Ended = Pick<Journey, "incoming" | "reservation">;
 
 /**
  * Settles or releases. The client of this call is not failed for it: what cannot be told to the object now is repaired
- * by the expiry of the reservation and a late settlement. Where nobody waits for it, it may rest.
+ * by the expiry of the reservation and a late settlement.
  */
 export async function endJourney(
   accounts: AccountClient,
   journey: Ended,
   ending: Ending,
   made: MadeResource | null = null,
-  haste: Haste = "at once",
+  haste: Haste = "awaited",
 ): Promise<Settlement | null> {
   const { accountId, requestId } = journey.incoming;
   const { attempt } = journey.reservation;

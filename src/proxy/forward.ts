@@ -69,7 +69,7 @@ async function stream(
   const { reading, transport } = await relayed.ended;
   // A job goes on upstream when the stream that showed it breaks: whoever sees its end settles it.
   if (prepared.background && reading.end === "open" && reading.answerId !== null) return;
-  await endJourney(accounts, journey, endingOf(reading, transport), madeBy(journey, target, reading));
+  await endJourney(accounts, journey, endingOf(reading, transport), madeBy(journey, target, reading), "at once");
 }
 
 /** Reads a JSON answer and hands it out; where upstream keeps it, once it is known to be the account's own. */

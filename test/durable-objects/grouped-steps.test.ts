@@ -43,7 +43,7 @@ async function send(requestId: string, account = ACCOUNT, haste?: Haste): Promis
   return "failure" in outcome ? outcome.failure : "";
 }
 
-/** Sends one that nobody waits for. */
+/** Sends one that may rest. */
 const rest = (requestId: string): Promise<string> => send(requestId, ACCOUNT, "rests");
 
 /** Lets everything run that can. */
@@ -169,6 +169,56 @@ describe("a step that nobody waits for", () => {
     expect(await resting).toBe("a");
     await grouped.hasten(ACCOUNT, call);
     expect(idsOf()).toHaveLength(1);
+  });
+
+  it("is done before somebody looks at the account while a call is under way, and the others go on", async () => {
+    const all = [send("a"), send("b"), rest("c"), send("d", ACCOUNT, "at once")];
+    const looked = grouped.hasten(ACCOUNT, call);
+    expect(idsOf()).toEqual([["a"], ["c", "d"]]);
+    calls[1]?.answer();
+    await looked;
+    expect(idsOf()).toHaveLength(2);
+    calls[0]?.answer();
+    await settled();
+    expect(idsOf()).toEqual([["a"], ["c", "d"], ["b"]]);
+    calls[2]?.answer();
+    expect(await Promise.all(all)).toEqual(["a", "b", "c", "d"]);
+    const fresh = send("e");
+    expect(idsOf().at(-1)).toEqual(["e"]);
+    calls.at(-1)?.answer();
+    expect(await fresh).toBe("e");
+  });
+
+  it.each(Array.from({ length: 20 }, (_, moment) => moment))(
+    "goes once, whoever looks in moment %d of the line's being handed on to it",
+    async (moment) => {
+      const all = [send("a"), rest("b"), rest("c"), send("d")];
+      calls[0]?.answer();
+      for (let turn = 0; turn < moment; turn += 1) await Promise.resolve();
+      const looked = grouped.hasten(ACCOUNT, call);
+      for (let index = 1; index < 4; index += 1) {
+        await settled();
+        calls[index]?.answer();
+      }
+      await looked;
+      expect(await Promise.all(all)).toEqual(["a", "b", "c", "d"]);
+      expect(idsOf().flat().sort()).toEqual(["a", "b", "c", "d"]);
+    },
+  );
+
+  it("is done before somebody looks, be there ever so many", async () => {
+    const busy = send("a");
+    const all = Array.from({ length: 60 }, (_, n) => rest(`r${n}`));
+    const looked = grouped.hasten(ACCOUNT, call);
+    for (const index of [1, 2]) {
+      calls[index]?.answer();
+      await settled();
+    }
+    await looked;
+    expect(idsOf().map(({ length }) => length)).toEqual([1, 50, 10]);
+    expect(await Promise.all(all)).toEqual(Array.from({ length: 60 }, (_, n) => `r${n}`));
+    calls[0]?.answer();
+    expect(await busy).toBe("a");
   });
 
   it("fails where whoever took it along failed, who then looks all the same", async () => {

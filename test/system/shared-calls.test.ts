@@ -1,4 +1,5 @@
 import { request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { AdminClient } from "../../scripts/admin-client.ts";
 import { seedCatalog } from "../../scripts/catalog-seed.ts";
@@ -120,7 +121,7 @@ it("requests of many accounts share messages, and the ledger has each within fiv
 
 /** Answers that upstream does not keep, each over its own wire. */
 const UNKEPT = {
-  "a plain answer": ["/v1/responses", { model: "gpt-5.4-mini", input: "Hello", store: false }],
+  "a plain answer": ["/v1/responses", { model: "gpt-5.4-mini", input: "Hello", store: false, max_output_tokens: 16 }],
   "a stream": [
     "/v1/responses",
     { model: "gpt-5.4-mini", input: "Hello", store: false, stream: true, max_output_tokens: 16 },
@@ -148,6 +149,18 @@ it.each(Object.keys(UNKEPT) as (keyof typeof UNKEPT)[])(
     }
   },
 );
+
+it("whoever looks finds it settled, however much the account is asked for at once", async () => {
+  const looks = Array.from({ length: 600 }, async (_, index) => {
+    await sleep(index);
+    const requestId = (await ask("a plain answer", customer)).headers.get("x-request-id") ?? "";
+    const receipt = await readReceipt(gateway.url, customer, requestId);
+    return receipt?.reservation.state;
+  });
+  expect(new Set(await Promise.all(looks))).toEqual(new Set(["settled"]));
+  const account = (await readOwn(gateway.url, customer, "/api/account")) as Account;
+  expect(micro(account.credits.reserved)).toBe(0);
+});
 
 it.each(Object.keys(UNKEPT) as (keyof typeof UNKEPT)[])(
   "%s never stands in the way of the next request",

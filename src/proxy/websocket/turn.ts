@@ -117,7 +117,7 @@ async function carry(
   const reading = frames.reading();
   remember(connection, frame, request, passes, frames, reading);
   const made = target ? madeBy(journey, target, reading) : null;
-  await endJourney(deps.accounts, journey, endingOf(frame, reading, frames.ending(transport)), made);
+  await endJourney(deps.accounts, journey, endingOf(frame, reading, frames.ending(transport)), made, "at once");
 }
 
 async function passOn(
